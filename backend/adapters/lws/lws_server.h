@@ -1,0 +1,76 @@
+// LwsServer: accepted sockets become WebSocket connections, over TLS or plain, on one libev loop.
+//
+// Sockets come from outside (the supervisor passes them); this never listens. One server = one
+// vhost = one subprotocol and path. Decides nothing but what the HTTP upgrade may look like:
+// the exact path and subprotocol, no Origin header (browsers are refused with 403), no extensions,
+// HTTP/1.1 only. Tuning and its reasons: docs/decisions/ on the gateway loop.
+//
+//   Adopt --> delegate: OnOpened OnMessage* OnClosed;  WantWrite --> delegate: NextMessage per turn
+//
+// Ordering:  OnClosed is the last call for a link, exactly once, also for one that never opened.
+// Limits:    see Options; a larger message closes with 1009 before it is buffered. Nothing is queued
+//            outbound: NextMessage() is asked each time the socket has room.
+// Ownership: owns its links; LwsLink references are valid until OnClosed returns.
+// Threading: loop thread only.
+// Errors:    Create(): kInvalid for certificate files that do not load, kInternal else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/base/time.h"
+
+struct ev_loop;
+
+namespace holdfast::backend {
+
+// One connection past its upgrade. The delegate hangs its own state on `user`.
+class LwsLink {
+ public:
+  virtual ~LwsLink() = default;
+  virtual void WantWrite() = 0;
+  // NextMessage() is asked once more, then the WebSocket closes with this code and text.
+  virtual void Close(std::uint16_t code, std::string_view text) = 0;
+  virtual std::string_view peer_address() const = 0;
+  virtual void SetMaxMessageBytes(std::size_t bytes) = 0;  // from now on
+  void* user = nullptr;
+};
+
+// Why a link is over, as the transport saw it.
+enum class ServerClose : std::uint8_t {
+  kByPeer, kByUs, kHandshakeTimeout, kTlsFailed, kNotALink, kTooLarge, kProtocol, kStalled,
+};
+
+class LwsServerDelegate {
+ public:
+  virtual ~LwsServerDelegate() = default;
+  virtual void OnOpened(LwsLink& link) = 0;
+  virtual void OnMessage(LwsLink& link, std::string_view message) = 0;  // one whole binary message
+  // `link` is null for a socket that ended before its upgrade.
+  virtual void OnClosed(LwsLink* link, ServerClose why) = 0;
+  virtual std::optional<std::string> NextMessage(LwsLink& link) = 0;
+};
+
+class LwsServer {
+ public:
+  struct Options {
+    std::string path;                          // "/agent/v1"
+    std::string subprotocol;                   // "holdfast.link.v1"
+    std::string cert_file, key_file;           // empty: plain ws://
+    std::size_t max_message_bytes = 512 * std::size_t{1024};
+    std::size_t rx_buffer_bytes = 128;         // per link; scale.md rule 5 and its price
+    Duration handshake_timeout = std::chrono::seconds(10);  // TLS and upgrade together
+  };
+  static Result<std::unique_ptr<LwsServer>> Create(struct ev_loop* loop, Options options,
+                                                   LwsServerDelegate& delegate);
+  virtual ~LwsServer() = default;
+  // Takes the descriptor, also on failure.
+  virtual Status Adopt(int fd, std::string peer_address) = 0;
+};
+
+}  // namespace holdfast::backend

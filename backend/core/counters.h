@@ -1,0 +1,56 @@
+// Counters: what every process of one backend counts, in one shared page per process.
+//
+// Each process writes its own block of relaxed atomics; the supervisor reads all of them to place
+// sockets (links + handshakes) and to answer /metrics. Index = Counter; a new counter goes at the
+// end and gets a row in counters.cc (metric name, help, counter or gauge).
+//
+// Threading: lock-free; one writer per block, any number of readers.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace holdfast::backend {
+
+enum class Counter : std::uint8_t {
+  kLinks,             // gauge: links past Welcome
+  kHandshakes,        // gauge: sockets accepted, not yet past Welcome
+  kState,             // gauge: 0 starting, 1 ready, 2 draining
+  kLoopLagUs,         // gauge: the last turn of the loop took this long, microseconds
+  kLinksOpened,
+  kMessagesUp,
+  kMessagesDown,
+  kBytesUp,
+  kBytesDown,
+  kRedisErrors,
+  kCommandsAccepted,
+  kCommandsEnded,
+  kSubmitsRefused,
+  kSignaturesRefused,
+  kSweeperSends,
+  kStoredBytes,
+  kApiConnections,    // gauge
+  kClosedBase,        // kClosedBase + CloseReason: links closed for that reason; 32 slots, last
+};
+inline constexpr std::size_t kCloseReasonSlots = 32;
+inline constexpr std::size_t kCounters =
+    static_cast<std::size_t>(Counter::kClosedBase) + kCloseReasonSlots;
+
+struct alignas(64) CounterBlock {
+  std::array<std::atomic<std::uint64_t>, kCounters> values;
+
+  void Add(Counter counter, std::uint64_t by = 1) {
+    values[static_cast<std::size_t>(counter)].fetch_add(by, std::memory_order_relaxed);
+  }
+  void Set(Counter counter, std::uint64_t to) {
+    values[static_cast<std::size_t>(counter)].store(to, std::memory_order_relaxed);
+  }
+  std::uint64_t Get(Counter counter) const {
+    return values[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
+  }
+};
+
+}  // namespace holdfast::backend

@@ -1,0 +1,41 @@
+// The declared limits and times of the link protocol, each with its reason. docs/protocol.md repeats them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/base/time.h"
+
+namespace holdfast::link {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr char kSubprotocol[] = "holdfast.link.v1";
+inline constexpr char kPath[] = "/agent/v1";
+
+// One WebSocket message: a 256 KiB chunk and 64 KiB of control frames beside it.
+inline constexpr std::size_t kMaxMessageBytes = std::size_t{320} * 1024;
+// Before Welcome nothing larger than a Hello is due: a stranger cannot make us hold more.
+inline constexpr std::size_t kMaxGreetingBytes = std::size_t{8} * 1024;
+inline constexpr int kMaxFramesPerMessage = 64;
+inline constexpr std::size_t kMaxChunkBytes = std::size_t{256} * 1024;
+inline constexpr int kMaxSyncStreams = 64;
+// A closing peer's words.
+inline constexpr std::size_t kMaxDetailBytes = 256;
+
+// Window of a stream before the first Ack grants one: one full chunk.
+inline constexpr std::uint32_t kInitialWindowBytes = 256 * 1024;
+// Largest window control grants: 150 MB/s at the ~10 ms that store and ack take, with room.
+inline constexpr std::uint32_t kMaxWindowBytes = 4 * 1024 * 1024;
+// Records without progress for this long are sent again (Redis may have forgotten them).
+inline constexpr Duration kAckTimeout = std::chrono::seconds(10);
+
+inline constexpr Duration kFirstMessageTimeout = std::chrono::seconds(10);
+inline constexpr Duration kClaimTimeout = std::chrono::seconds(10);   // control's answer to Claim
+inline constexpr Duration kBeatIdle = std::chrono::seconds(60);       // +-10 %: NATs forget after minutes
+inline constexpr Duration kBeatBusy = std::chrono::seconds(25);       // +-20 %: dead peer known <= 45 s
+inline constexpr Duration kBeatAnswer = std::chrono::seconds(10);     // a beat is answered within
+inline constexpr Duration kTcpUserTimeout = std::chrono::seconds(20); // unacked bytes on a dead path
+inline constexpr Duration kSlowConsumer = std::chrono::seconds(15);   // queue at its bound for this long
+inline constexpr std::size_t kMaxLinkQueueBytes = std::size_t{1024} * 1024;  // per link, in a gateway
+
+}  // namespace holdfast::link

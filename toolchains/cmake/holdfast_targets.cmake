@@ -1,0 +1,67 @@
+# How Holdfast's own code is compiled, and the only three ways to add a target.
+# Third-party code never links holdfast_flags.
+
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+include(CheckPIESupported)
+check_pie_supported(LANGUAGES CXX)
+
+add_library(holdfast_flags INTERFACE)
+target_compile_features(holdfast_flags INTERFACE cxx_std_20)
+target_include_directories(holdfast_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(holdfast_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Woverloaded-virtual -Wsuggest-override -Wimplicit-fallthrough
+  $<$<BOOL:${HOLDFAST_WERROR}>:-Werror>
+  -fvisibility=hidden -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections
+  # Same bytes wherever the tree lies; HF_CHECK then names files from the root of the repository.
+  -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
+target_link_options(holdfast_flags INTERFACE -Wl,-z,relro,-z,now)
+
+if(HOLDFAST_SANITIZE)
+  target_compile_options(holdfast_flags INTERFACE
+    -fsanitize=${HOLDFAST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
+else()
+  # Needs an optimiser, and gets in the way of the sanitizers.
+  target_compile_options(holdfast_flags INTERFACE
+    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+endif()
+
+# holdfast_library(<name> SRCS ... DEPS ...): one folder, one static library. The name is the folder:
+# common/link is holdfast_common_link. List the sources; do not glob.
+function(holdfast_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SRCS;DEPS")
+  add_library(${name} STATIC ${arg_SRCS})
+  target_link_libraries(${name} PUBLIC ${arg_DEPS} PRIVATE holdfast_flags)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+endfunction()
+
+# holdfast_test(<name> SRCS ... DEPS ... LABEL <kind>): a GoogleTest program; ctest sees each case.
+function(holdfast_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL" "SRCS;DEPS")
+  add_executable(${name} ${arg_SRCS})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} holdfast_flags GTest::gtest_main)
+  gtest_discover_tests(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT 60)
+endfunction()
+
+# holdfast_fuzz(<name> SRCS ... DEPS ... CORPUS <dir>): the corpus replayed as an ordinary test, or,
+# with HOLDFAST_FUZZ, a libFuzzer run that starts from it. The same source either way, so it cannot rot.
+function(holdfast_fuzz name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SRCS;DEPS")
+  set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
+  add_executable(${name} ${arg_SRCS})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} holdfast_flags)
+  if(HOLDFAST_FUZZ)
+    set(found ${CMAKE_CURRENT_BINARY_DIR}/${name}_found)
+    file(MAKE_DIRECTORY ${found})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME fuzz.${name}
+      COMMAND ${name} -max_total_time=${HOLDFAST_FUZZ_SECONDS} ${found} ${corpus})
+  else()
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/fuzz_replay_main.cc)
+    add_test(NAME fuzz.${name} COMMAND ${name} ${corpus})
+  endif()
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz)
+endfunction()
