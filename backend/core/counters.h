@@ -11,15 +11,16 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace holdfast::backend {
 
 enum class Counter : std::uint8_t {
-  kLinks,             // gauge: links past Welcome
-  kHandshakes,        // gauge: sockets accepted, not yet past Welcome
-  kState,             // gauge: 0 starting, 1 ready, 2 draining
-  kLoopLagUs,         // gauge: the last turn of the loop took this long, microseconds
+  kLinks,       // gauge: links past Welcome
+  kHandshakes,  // gauge: sockets accepted, not yet past Welcome
+  kState,       // gauge: 0 starting, 1 ready, 2 draining
+  kLoopLagUs,   // gauge: the last turn of the loop took this long, microseconds
   kLinksOpened,
   kMessagesUp,
   kMessagesDown,
@@ -32,8 +33,8 @@ enum class Counter : std::uint8_t {
   kSignaturesRefused,
   kSweeperSends,
   kStoredBytes,
-  kApiConnections,    // gauge
-  kClosedBase,        // kClosedBase + CloseReason: links closed for that reason; 32 slots, last
+  kApiConnections,  // gauge
+  kClosedBase,      // kClosedBase + CloseReason: links closed for that reason; 32 slots, last
 };
 inline constexpr std::size_t kCloseReasonSlots = 32;
 inline constexpr std::size_t kCounters =
@@ -52,5 +53,14 @@ struct alignas(64) CounterBlock {
     return values[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
   }
 };
+
+// How a counter is shown. One row per Counter below kClosedBase, in its order; the close reasons
+// are one metric, holdfast_closed_total, with the label reason.
+struct CounterRow {
+  std::string_view name;  // Prometheus metric
+  std::string_view help;
+  bool is_gauge = false;
+};
+std::span<const CounterRow> CounterRows();
 
 }  // namespace holdfast::backend

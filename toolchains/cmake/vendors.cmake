@@ -30,4 +30,8 @@ if(HOLDFAST_BACKEND)
   find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)
   find_package(tomlplusplus REQUIRED)
+  # libev ships no pkg-config file.
+  find_library(LIBEV_LIBRARY ev REQUIRED)
+  add_library(holdfast_vendor_libev INTERFACE)
+  target_link_libraries(holdfast_vendor_libev INTERFACE ${LIBEV_LIBRARY})
 endif()

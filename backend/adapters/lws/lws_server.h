@@ -8,7 +8,8 @@
 //   Adopt --> delegate: OnOpened OnMessage* OnClosed;  WantWrite --> delegate: NextMessage per turn
 //
 // Ordering:  OnClosed is the last call for a link, exactly once, also for one that never opened.
-// Limits:    see Options; a larger message closes with 1009 before it is buffered. Nothing is queued
+// Limits:    see Options; a larger message closes with 1009 before it is buffered. Nothing is
+// queued
 //            outbound: NextMessage() is asked each time the socket has room.
 // Ownership: owns its links; LwsLink references are valid until OnClosed returns.
 // Threading: loop thread only.
@@ -43,7 +44,14 @@ class LwsLink {
 
 // Why a link is over, as the transport saw it.
 enum class ServerClose : std::uint8_t {
-  kByPeer, kByUs, kHandshakeTimeout, kTlsFailed, kNotALink, kTooLarge, kProtocol, kStalled,
+  kByPeer,
+  kByUs,
+  kHandshakeTimeout,
+  kTlsFailed,
+  kNotALink,
+  kTooLarge,
+  kProtocol,
+  kStalled,
 };
 
 class LwsServerDelegate {
@@ -59,11 +67,11 @@ class LwsServerDelegate {
 class LwsServer {
  public:
   struct Options {
-    std::string path;                          // "/agent/v1"
-    std::string subprotocol;                   // "holdfast.link.v1"
-    std::string cert_file, key_file;           // empty: plain ws://
+    std::string path;                 // "/agent/v1"
+    std::string subprotocol;          // "holdfast.link.v1"
+    std::string cert_file, key_file;  // empty: plain ws://
     std::size_t max_message_bytes = 512 * std::size_t{1024};
-    std::size_t rx_buffer_bytes = 128;         // per link; scale.md rule 5 and its price
+    std::size_t rx_buffer_bytes = 128;  // per link; scale.md rule 5 and its price
     Duration handshake_timeout = std::chrono::seconds(10);  // TLS and upgrade together
   };
   static Result<std::unique_ptr<LwsServer>> Create(struct ev_loop* loop, Options options,

@@ -1,0 +1,306 @@
+#include "backend/core/config.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace holdfast::backend {
+namespace {
+
+Error Invalid(std::string message) { return Error{Code::kInvalid, std::move(message)}; }
+
+Status SetText(std::string& out, const ConfigValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr) return Invalid("must be a text in quotes");
+  if (text->find('\0') != std::string::npos) return Invalid("must not contain a zero byte");
+  out = *text;
+  return Ok();
+}
+
+Status SetBool(bool& out, const ConfigValue& value) {
+  const auto* flag = std::get_if<bool>(&value);
+  if (flag == nullptr) return Invalid("must be true or false");
+  out = *flag;
+  return Ok();
+}
+
+struct Range {
+  std::int64_t least;
+  std::int64_t most;
+};
+
+Status SetNumber(std::uint32_t& out, const ConfigValue& value, Range range) {
+  const auto* number = std::get_if<std::int64_t>(&value);
+  if (number == nullptr) return Invalid("must be a whole number");
+  if (*number < range.least || *number > range.most) {
+    return Invalid("must be between " + std::to_string(range.least) + " and " +
+                   std::to_string(range.most));
+  }
+  out = static_cast<std::uint32_t>(*number);
+  return Ok();
+}
+
+Status SetListen(ListenAddress& out, const ConfigValue& value) {
+  std::string text;
+  HF_TRY(SetText(text, value));
+  HF_ASSIGN_OR_RETURN(out, ParseListenAddress(text));
+  return Ok();
+}
+
+Status SetServers(std::vector<ServerUrl>& out, const ConfigValue& value) {
+  constexpr std::size_t kMaxServers = 8;  // as in Bundle.servers
+  const auto* texts = std::get_if<std::vector<std::string>>(&value);
+  if (texts == nullptr) return Invalid("must be a list of texts, such as [\"wss://HOST:PORT\"]");
+  if (texts->empty() || texts->size() > kMaxServers) return Invalid("must name 1 to 8 servers");
+  out.clear();
+  for (const std::string& text : *texts) {
+    HF_ASSIGN_OR_RETURN(ServerUrl url, ParseServerUrl(text));
+    out.push_back(std::move(url));
+  }
+  return Ok();
+}
+
+Status SetLevel(LogLevel& out, const ConfigValue& value) {
+  std::string text;
+  HF_TRY(SetText(text, value));
+  for (const LogLevel level :
+       {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
+    if (text == ToString(level)) {
+      out = level;
+      return Ok();
+    }
+  }
+  return Invalid("must be \"debug\", \"info\", \"warn\" or \"error\"");
+}
+
+Status SetRedisUrl(std::string& out, const ConfigValue& value) {
+  HF_TRY(SetText(out, value));
+  if (out.empty() || out.starts_with("unix:///")) return Ok();
+  constexpr std::string_view kScheme = "redis://";
+  if (!out.starts_with(kScheme)) {
+    return Invalid("must be \"\", \"unix:///PATH\" or \"redis://HOST:PORT\"");
+  }
+  const std::string_view rest = std::string_view(out).substr(kScheme.size());
+  // The same shape as a server's URL: HOST:PORT and nothing else.
+  if (!ParseServerUrl("ws://" + std::string(rest)).ok()) {
+    return Invalid("must be redis://HOST:PORT with nothing behind the port");
+  }
+  return Ok();
+}
+
+// Every key. `set` gets a value of whatever type the file had.
+constexpr std::array kKeys{
+    ConfigKey{"fleet.policy", "\"policy.env\"",
+              [](Config& c, const ConfigValue& v) { return SetText(c.policy_file, v); }},
+    ConfigKey{"fleet.servers", "",
+              [](Config& c, const ConfigValue& v) { return SetServers(c.servers, v); }},
+    ConfigKey{"state.dir", "\"state\"",
+              [](Config& c, const ConfigValue& v) { return SetText(c.state_dir, v); }},
+    ConfigKey{"agents.listen", "\"0.0.0.0:8443\"",
+              [](Config& c, const ConfigValue& v) { return SetListen(c.agents_listen, v); }},
+    ConfigKey{"api.listen", "\"127.0.0.1:8444\"",
+              [](Config& c, const ConfigValue& v) { return SetListen(c.api_listen, v); }},
+    ConfigKey{"admin.listen", "\"127.0.0.1:8445\"",
+              [](Config& c, const ConfigValue& v) { return SetListen(c.admin_listen, v); }},
+    ConfigKey{"tls.cert", "\"tls/server.crt\"",
+              [](Config& c, const ConfigValue& v) { return SetText(c.tls_cert_file, v); }},
+    ConfigKey{"tls.key", "\"tls/server.key\"",
+              [](Config& c, const ConfigValue& v) { return SetText(c.tls_key_file, v); }},
+    ConfigKey{"tls.ca", "\"tls/ca.crt\"",
+              [](Config& c, const ConfigValue& v) { return SetText(c.tls_ca_file, v); }},
+    ConfigKey{"tls.plain", "false",
+              [](Config& c, const ConfigValue& v) { return SetBool(c.tls_plain, v); }},
+    ConfigKey{"gateways.count", "0",
+              [](Config& c, const ConfigValue& v) {
+                return SetNumber(c.gateway_count, v, {0, 256});
+              }},
+    ConfigKey{"gateways.max_links", "0",
+              [](Config& c, const ConfigValue& v) {
+                return SetNumber(c.gateway_max_links, v, {0, 1'000'000});
+              }},
+    ConfigKey{"gateways.rx_buffer_bytes", "1024",
+              [](Config& c, const ConfigValue& v) {
+                return SetNumber(c.gateway_rx_buffer_bytes, v, {64, 65536});
+              }},
+    ConfigKey{"admission.links_per_second", "2000",
+              [](Config& c, const ConfigValue& v) {
+                return SetNumber(c.admission_links_per_second, v, {1, 1'000'000});
+              }},
+    ConfigKey{"admission.handshakes", "1000",
+              [](Config& c, const ConfigValue& v) {
+                return SetNumber(c.admission_handshakes, v, {1, 1'000'000});
+              }},
+    ConfigKey{"redis.url", "\"\"",
+              [](Config& c, const ConfigValue& v) { return SetRedisUrl(c.redis_url, v); }},
+    ConfigKey{"redis.server_program", "\"redis-server\"",
+              [](Config& c, const ConfigValue& v) { return SetText(c.redis_server_program, v); }},
+    ConfigKey{"redis.max_memory_mib", "512",
+              [](Config& c, const ConfigValue& v) {
+                return SetNumber(c.redis_max_memory_mib, v, {64, 1024 * 1024});
+              }},
+    ConfigKey{"log.level", "\"info\"",
+              [](Config& c, const ConfigValue& v) { return SetLevel(c.log_level, v); }},
+};
+
+// Defaults that depend on nothing; the texts in the table say the same, and a test compares them.
+Config Defaults() {
+  Config config;
+  config.policy_file = "policy.env";
+  config.state_dir = "state";
+  config.tls_cert_file = "tls/server.crt";
+  config.tls_key_file = "tls/server.key";
+  config.tls_ca_file = "tls/ca.crt";
+  config.gateway_rx_buffer_bytes = 1024;
+  config.admission_links_per_second = 2000;
+  config.admission_handshakes = 1000;
+  config.redis_server_program = "redis-server";
+  config.redis_max_memory_mib = 512;
+  return config;
+}
+
+std::size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+std::string UnknownKey(std::string_view key) {
+  constexpr std::size_t kMaxKeyBytes = 64;  // ours are shorter; bounds the comparison
+  std::string message = "there is no such key";
+  if (key.size() > kMaxKeyBytes) return message;
+  const auto best = std::ranges::min_element(
+      kKeys, {}, [key](const ConfigKey& known) { return EditDistance(key, known.name); });
+  constexpr std::size_t kNear = 4;  // a letter or two, or another section's short name
+  if (EditDistance(key, best->name) <= kNear) {
+    message += "; did you mean \"" + std::string(best->name) + "\"?";
+  }
+  return message;
+}
+
+void MakeAbsolute(std::string& path, std::string_view dir) {
+  if (!path.starts_with('/')) path = std::string(dir) + "/" + path;
+}
+
+Status CheckWhole(const Config& config) {
+  if (config.servers.empty()) {
+    return Invalid(
+        "fleet.servers: missing: how do agents reach this backend? For example "
+        "servers = [\"wss://HOST:8443\"]");
+  }
+  for (const ServerUrl& url : config.servers) {
+    if (url.tls == config.tls_plain) {
+      return Invalid(config.tls_plain
+                         ? "fleet.servers: tls.plain = true wants ws:// URLs, not " + url.text
+                         : "fleet.servers: " + url.text +
+                               " is plain; use wss://, or say tls.plain = true");
+    }
+  }
+  for (const std::string* path : {&config.policy_file, &config.state_dir}) {
+    if (path->ends_with('/')) return Invalid("fleet.policy and state.dir must not be empty");
+  }
+  return Ok();
+}
+
+}  // namespace
+
+std::string ListenAddress::text() const {
+  const std::string number = std::to_string(port);
+  return host.find(':') == std::string::npos ? host + ":" + number : "[" + host + "]:" + number;
+}
+
+Result<ListenAddress> ParseListenAddress(std::string_view text) {
+  const auto wrong = [&] { return Invalid("must be \"ADDRESS:PORT\", such as \"0.0.0.0:8443\""); };
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return wrong();
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port_text = text.substr(colon + 1);
+  if (host.starts_with('[')) {
+    if (!host.ends_with(']') || host.size() < 3) return wrong();
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return wrong();  // an IPv6 address wants brackets
+  }
+  ListenAddress out{std::string(host), 0};
+  const char* const end = port_text.data() + port_text.size();
+  const auto [stop, error] = std::from_chars(port_text.data(), end, out.port);
+  if (port_text.empty() || error != std::errc() || stop != end) return wrong();
+  return out;
+}
+
+Result<ServerUrl> ParseServerUrl(std::string_view text) {
+  constexpr std::size_t kMaxHostBytes = 253;  // RFC 1035 section 2.3.4, as Challenge.server_name
+  const auto wrong = [&] { return Invalid("must be wss://HOST:PORT (or ws:// with tls.plain)"); };
+  ServerUrl out;
+  out.text = text;
+  if (text.starts_with("wss://")) {
+    text.remove_prefix(6);
+  } else if (text.starts_with("ws://")) {
+    out.tls = false;
+    text.remove_prefix(5);
+  } else {
+    return wrong();
+  }
+  auto address = ParseListenAddress(text);
+  if (!address.ok() || address.value().port == 0) return wrong();
+  out.host = address.value().host;
+  out.port = address.value().port;
+  if (out.host.size() > kMaxHostBytes) return wrong();
+  for (const char c : out.host) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '-' || c == ':';
+    if (!plain) return wrong();
+  }
+  return out;
+}
+
+std::vector<std::string> Config::server_names() const {
+  std::vector<std::string> names;
+  names.reserve(servers.size());
+  for (const ServerUrl& url : servers) names.push_back(url.host);
+  return names;
+}
+
+std::span<const ConfigKey> ConfigKeys() { return kKeys; }
+
+Result<Config> MakeConfig(std::span<const ConfigEntry> entries, std::string_view file) {
+  Config config = Defaults();
+  config.file = file;
+  const auto where = [&](const ConfigEntry& entry) {
+    return std::string(file) + ":" + std::to_string(entry.line) + ": " + entry.key;
+  };
+  for (const ConfigEntry& entry : entries) {
+    const auto known = std::ranges::find(kKeys, entry.key, &ConfigKey::name);
+    if (known == kKeys.end()) return Invalid(where(entry) + ": " + UnknownKey(entry.key));
+    auto set = known->set(config, entry.value);
+    if (!set.ok()) return std::move(set).error().In(where(entry));
+  }
+  const std::size_t slash = file.rfind('/');
+  const std::string_view dir = slash == std::string_view::npos ? "." : file.substr(0, slash);
+  for (std::string* path : {&config.policy_file, &config.state_dir, &config.tls_cert_file,
+                            &config.tls_key_file, &config.tls_ca_file}) {
+    MakeAbsolute(*path, dir);
+  }
+  auto whole = CheckWhole(config);
+  if (!whole.ok()) return std::move(whole).error().In(file);
+  return config;
+}
+
+std::string_view ToString(WorkerRole role) {
+  switch (role) {
+    case WorkerRole::kGateway: return "gateway";
+    case WorkerRole::kControl: return "control";
+  }
+  HF_UNREACHABLE("a WorkerRole outside its enum");
+}
+
+}  // namespace holdfast::backend

@@ -1,0 +1,113 @@
+// Config: what holdfastd.toml says, checked and with its defaults filled in.
+//
+// The file format is an adapter's business (backend/adapters/toml): it hands over flat entries
+// ("agents.listen", value, line). This side knows every key, its type, its default and its bounds.
+//
+//   text -> [adapter: toml] -> ConfigEntry* -> MakeConfig() -> Config
+//
+// Limits:    each key's bounds stand in config.cc and in docs/operations/configuration.md.
+// Threading: values and pure functions.
+// Errors:    MakeConfig(): kInvalid; the message names file, line and key, and suggests the key
+// that
+//            was probably meant.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/log_line.h"
+#include "common/base/result.h"
+
+namespace holdfast::backend {
+
+struct ListenAddress {
+  std::string host;          // a numeric address: "0.0.0.0", "127.0.0.1", "::"
+  std::uint16_t port = 0;    // 0: any free port; the ready file says which
+  std::string text() const;  // as it is written: "127.0.0.1:8444", "[::]:8443"
+};
+
+// wss://HOST:PORT or ws://HOST:PORT, nothing behind it.
+struct ServerUrl {
+  bool tls = true;
+  std::string host;
+  std::uint16_t port = 0;
+  std::string text;  // as written
+};
+Result<ServerUrl> ParseServerUrl(std::string_view text);
+Result<ListenAddress> ParseListenAddress(std::string_view text);
+
+struct Config {
+  std::string file;  // absolute path of the file this came from
+
+  // [fleet]
+  std::string policy_file;         // absolute
+  std::vector<ServerUrl> servers;  // 1..8: how agents reach us; the first is our name by default
+
+  // [state]
+  std::string state_dir;  // absolute
+
+  // [agents] [api] [admin]
+  ListenAddress agents_listen{"0.0.0.0", 8443};
+  ListenAddress api_listen{"127.0.0.1", 8444};
+  ListenAddress admin_listen{"127.0.0.1", 8445};
+
+  // [tls]: absolute paths
+  std::string tls_cert_file, tls_key_file, tls_ca_file;
+  bool tls_plain = false;
+
+  // [gateways]
+  std::uint32_t gateway_count = 0;        // 0: one per core
+  std::uint32_t gateway_max_links = 0;    // 0: as many as descriptors allow
+  std::uint32_t gateway_rx_buffer_bytes;  // set from the table: see docs/decisions
+
+  // [admission]
+  std::uint32_t admission_links_per_second;
+  std::uint32_t admission_handshakes;
+
+  // [redis]
+  std::string redis_url;             // empty: an embedded, private redis-server
+  std::string redis_server_program;  // for the embedded one
+  std::uint32_t redis_max_memory_mib;
+
+  // [log]
+  LogLevel log_level = LogLevel::kInfo;
+
+  // state/run: sockets, pid, ready file. state/redis: the embedded server's directory.
+  std::string run_dir() const { return state_dir + "/run"; }
+  std::string redis_dir() const { return state_dir + "/redis"; }
+  // The host names under which agents may have dialled us, in the order of `servers`.
+  std::vector<std::string> server_names() const;
+};
+
+using ConfigValue = std::variant<std::string, bool, std::int64_t, std::vector<std::string>>;
+struct ConfigEntry {
+  std::string key;  // "section.name"
+  ConfigValue value;
+  std::uint32_t line = 0;
+};
+
+// One row for each key that exists; the documentation is tested against it.
+struct ConfigKey {
+  std::string_view name;
+  std::string_view default_text;  // as TOML, for people
+  Status (*set)(Config& config, const ConfigValue& value);
+};
+std::span<const ConfigKey> ConfigKeys();
+
+// `file`: absolute path; relative paths in the entries are taken from its directory.
+Result<Config> MakeConfig(std::span<const ConfigEntry> entries, std::string_view file);
+
+// What a process of the backend is: given to it by the supervisor at its start.
+enum class WorkerRole : std::uint8_t { kGateway, kControl };
+std::string_view ToString(WorkerRole role);
+struct WorkerIdentity {
+  WorkerRole role = WorkerRole::kGateway;
+  std::string slot;      // "g0".., "c0"
+  std::string instance;  // "<host>.<slot>.<nonce>"
+};
+
+}  // namespace holdfast::backend

@@ -1,0 +1,44 @@
+#include "backend/core/counters.h"
+
+#include "holdfast/link/v1/close_reason.pb.h"
+
+namespace holdfast::backend {
+namespace {
+
+constexpr std::array<CounterRow, static_cast<std::size_t>(Counter::kClosedBase)> kRows{{
+    {"holdfast_links", "Open links past Welcome", true},
+    {"holdfast_handshakes", "Sockets accepted that are not yet links", true},
+    {"holdfast_state", "0 starting, 1 ready, 2 draining", true},
+    {"holdfast_loop_lag_microseconds", "Length of the longest turn of the loop in the last second",
+     true},
+    {"holdfast_links_opened_total", "Links that reached Welcome", false},
+    {"holdfast_messages_up_total", "WebSocket messages from agents", false},
+    {"holdfast_messages_down_total", "WebSocket messages to agents", false},
+    {"holdfast_bytes_up_total", "Payload bytes from agents", false},
+    {"holdfast_bytes_down_total", "Payload bytes to agents", false},
+    {"holdfast_redis_errors_total", "Entries that Redis did not take, and lost connections", false},
+    {"holdfast_commands_accepted_total", "Commands committed to the ledger", false},
+    {"holdfast_commands_ended_total", "Command and target pairs that reached a terminal state",
+     false},
+    {"holdfast_submits_refused_total", "Submissions refused", false},
+    {"holdfast_signatures_refused_total", "Envelopes whose signature or certificate did not hold",
+     false},
+    {"holdfast_sweeper_sends_total", "Deliveries repeated by the sweeper", false},
+    {"holdfast_stored_bytes_total", "Bytes of results stored", false},
+    {"holdfast_api_connections", "Open API connections", true},
+}};
+
+constexpr bool AllNamed() {
+  for (const CounterRow& row : kRows) {
+    if (row.name.empty()) return false;
+  }
+  return true;
+}
+static_assert(AllNamed(), "every Counter needs its row");
+static_assert(::holdfast::link::v1::CloseReason_MAX < static_cast<int>(kCloseReasonSlots));
+
+}  // namespace
+
+std::span<const CounterRow> CounterRows() { return kRows; }
+
+}  // namespace holdfast::backend
