@@ -2,12 +2,13 @@
 //
 // A worker is this program again (`holdfast-agent worker`), one per command, in its own session and
 // process group. fd 0: the request, u32le length | serialized holdfast.command.v1.Command (bytes as
-// signed), then u32le length | state directory, then u32le length | path of the fetched blob (may be
-// empty), then EOF or nothing.
-// fd 1: messages u8 type | u32le length | payload. fd 2: the agent's log.
+// signed), then u32le length | state directory, then u32le length | path of the fetched blob (may
+// be empty), then EOF or nothing. fd 1: messages u8 type | u32le length | payload. fd 2: the
+// agent's log.
 //
 // Ordering:  any number of kOutput, then exactly one kExit. End of file without kExit: WORKER_DIED.
-// Limits:    kMaxWorkerMessageBytes. Warden stops reading when the spool is full: the worker blocks.
+// Limits:    kMaxWorkerMessageBytes. Warden stops reading when the spool is full: the worker
+// blocks.
 #pragma once
 
 #include <cstddef>

@@ -1,1 +1,3 @@
 # Tests of this part.
+holdfast_test(unit_agent_core LABEL unit DEPS holdfast_agent_core
+  SRCS unit/agent/core/framers_test.cc)

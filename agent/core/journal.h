@@ -1,0 +1,78 @@
+// Journal: what the agent must not forget, and the only proof that a command has not run before.
+//
+// A port: agent/adapters/sqlite implements it on a disk, tests/support/fake_journal.h in memory
+// with a disk that forgets. Every change is on stable storage when the call returns Ok, and not at
+// all visible later when it does not: callers acknowledge, run and send only after Ok.
+//
+//   Received -> Started -> Done -> Forgotten (a tombstone until not_after + 24 h)
+//
+// Ordering:  changes become durable in the order of the calls.
+// Limits:    kMaxJournalRows; above it Insert() is refused.
+// Threading: loop thread only.
+// Errors:    kExists: the command id is there (Insert). kNotFound: no such row. kExhausted: full.
+//            kUnavailable: nothing was written (disk full, I/O error); the journal has reopened and
+//            checked itself, or will at the next call. kCorrupt: it can no longer be trusted: stop.
+// Design:    docs/decisions/0005-journal.md
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/time.h"
+
+namespace holdfast::agent {
+
+struct JournalMeta {
+  Nonce16 incarnation;             // new whenever the journal had to be made anew
+  WallTime birth{0};               // commands issued before it are refused: they may have run
+  std::uint64_t epoch = 0;         // of the last Hello
+  std::optional<Nonce16> contact;  // from the last Welcome
+  WallTime time_floor{0};          // largest verified issued_at
+};
+
+enum class CommandState : std::uint8_t { kReceived = 1, kStarted = 2, kDone = 3, kForgotten = 4 };
+
+struct JournalCommand {
+  Digest digest;
+  CommandId command_id;
+  CommandState state = CommandState::kReceived;
+  std::uint32_t attempt = 1;
+  WallTime received_at{0};
+  WallTime started_at{0};  // of this attempt; 0 = not started
+  WallTime not_after{0};
+  std::uint64_t chunk_count = 0;  // Done: chunks before Final
+  std::string envelope;           // as delivered; empty in a tombstone
+  std::string cert_envelope;      // as delivered; empty in a tombstone
+  std::string result_envelope;    // Done: the signed result; empty in a tombstone
+};
+
+class Journal {
+ public:
+  virtual ~Journal() = default;
+
+  virtual const JournalMeta& meta() const = 0;
+  // epoch + 1, durable before it is returned.
+  virtual Result<std::uint64_t> NextEpoch() = 0;
+  virtual Status SetContact(const Nonce16& contact) = 0;
+
+  // A new row in state Received; raises the time floor in the same write.
+  virtual Status Insert(const JournalCommand& command, WallTime issued_at) = 0;
+  virtual Status SetStarted(const Digest& digest, std::uint32_t attempt, WallTime started_at) = 0;
+  virtual Status SetDone(const Digest& digest, std::uint32_t attempt, std::uint64_t chunk_count,
+                         std::string_view result_envelope) = 0;
+  // Control has the whole answer: keep a tombstone.
+  virtual Status SetForgotten(const Digest& digest) = 0;
+
+  // By the id that the signer chose; without envelopes.
+  virtual Result<std::optional<JournalCommand>> Find(const CommandId& id) = 0;
+  // Everything but tombstones, oldest first, whole rows: read once, at start.
+  virtual Result<std::vector<JournalCommand>> Open() = 0;
+  // Drops tombstones of commands whose not_after + kTombstoneKeep lies before `now`.
+  virtual Status Purge(WallTime now) = 0;
+};
+
+}  // namespace holdfast::agent

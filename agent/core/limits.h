@@ -1,0 +1,68 @@
+// The declared bounds of the agent, each with its reason, and what Limits left at 0 mean.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/base/time.h"
+
+namespace holdfast::agent {
+
+// --- what a command may use when its signed Limits say 0: never "unbounded" ---
+
+// Ten minutes: a query or a listing that takes longer is a mistake; an acquisition signs its own.
+inline constexpr Duration kDefaultWall = std::chrono::minutes(10);
+// Of CPU, for the worker and for each of its children: as long as the wall clock.
+inline constexpr Duration kDefaultCpu = std::chrono::minutes(10);
+// exec, and all that produces rows. get and cat are bounded by the file as it was when opened.
+inline constexpr std::uint64_t kDefaultOutBytes = std::uint64_t{1} << 30;
+// Private writable memory of the worker and of each of its children (RLIMIT_DATA).
+inline constexpr std::uint64_t kDefaultMemBytes = std::uint64_t{512} << 20;
+// Rows of a query or listing: more than people read, less than fills a spool.
+inline constexpr std::uint64_t kDefaultRows = 1'000'000;
+// get and cat: a transfer of a large file over a slow line takes a day; the file bounds the rest.
+inline constexpr Duration kDefaultTransferWall = std::chrono::hours(24);
+
+// --- commands ---
+
+// Open (RECEIVED to acknowledged Final). Above: TOO_MANY_OPEN. An entry takes a few hundred bytes
+// while idle, and control has at most 16 unreceipted per agent.
+inline constexpr std::size_t kMaxOpenCommands = 64;
+// Workers at once; further commands wait as RECEIVED. Eight saturate the cores of most endpoints.
+inline constexpr std::size_t kMaxRunningWorkers = 8;
+// Refusals whose Final is not yet acknowledged, in memory only. Above: dropped, control asks again.
+inline constexpr std::size_t kMaxOpenRefusals = 64;
+// From SIGKILL to giving up on a process that does not die (uninterruptible sleep).
+inline constexpr Duration kKillPatience = std::chrono::seconds(10);
+// Result.message, as result.proto has it.
+inline constexpr std::size_t kMaxResultMessageBytes = 1024;
+
+// --- spool ---
+
+// All unacknowledged output. At it workers wait and new commands get SPOOL_FULL.
+inline constexpr std::uint64_t kMaxSpoolBytes = std::uint64_t{1} << 30;
+// Unacknowledged output of one command: sixteen windows of the link; then its worker waits.
+inline constexpr std::uint64_t kMaxUnackedBytes = std::uint64_t{64} << 20;
+// Unacknowledged records of one command: bounds the index when a worker writes tiny pieces.
+inline constexpr std::size_t kMaxUnackedRecords = 4096;
+
+// --- blobs ---
+
+inline constexpr std::size_t kMaxBlobRequests = 4;          // open per command (link.proto)
+inline constexpr std::size_t kBlobRangeBytes = 256 * 1024;  // one BlobData
+inline constexpr Duration kBlobTimeout = std::chrono::seconds(10);
+inline constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 30;  // api.proto: BlobBegin
+
+// --- journal ---
+
+// Tombstones stay until not_after + this: control repeats nothing that is older.
+inline constexpr Duration kTombstoneKeep = std::chrono::hours(24);
+// Rows, tombstones included (~250 B each). Above: NO_JOURNAL until some have aged out.
+inline constexpr std::uint64_t kMaxJournalRows = 200'000;
+
+// --- log ---
+
+// Lines not yet written by the program; above: dropped and counted.
+inline constexpr std::size_t kMaxLogLines = 64;
+
+}  // namespace holdfast::agent
