@@ -18,9 +18,9 @@
 
 namespace holdfast {
 
-std::string ToHex(std::string_view bytes);               // lower case
-Result<std::string> FromHex(std::string_view text);      // either case, even length
-std::string ToBase64Url(std::string_view bytes);         // without padding
+std::string ToHex(std::string_view bytes);           // lower case
+Result<std::string> FromHex(std::string_view text);  // either case, even length
+std::string ToBase64Url(std::string_view bytes);     // without padding
 Result<std::string> FromBase64Url(std::string_view text);
 
 // FixedBytes: exactly N bytes with a purpose; does not convert to another purpose.
@@ -36,14 +36,13 @@ class FixedBytes {
     std::memcpy(out.bytes_.data(), bytes.data(), N);
     return out;
   }
-  std::string_view view() const {
-    return {reinterpret_cast<const char*>(bytes_.data()), N};
-  }
+  std::string_view view() const { return {reinterpret_cast<const char*>(bytes_.data()), N}; }
   std::string str() const { return std::string(view()); }
   std::string hex() const { return ToHex(view()); }
   std::uint8_t* data() { return bytes_.data(); }
   const std::uint8_t* data() const { return bytes_.data(); }
-  friend auto operator<=>(const FixedBytes&, const FixedBytes&) = default;  // NOLINT(modernize-use-nullptr)
+  friend auto operator<=>(const FixedBytes&,
+                          const FixedBytes&) = default;  // NOLINT(modernize-use-nullptr)
 
  private:
   std::array<std::uint8_t, N> bytes_{};

@@ -2,9 +2,14 @@
 //
 //   Append(out, record)        Push bytes as they come -> [DelimitedReader] -> Next()
 //
-// Limits:    DelimitedReader refuses a record above max_record_bytes; it buffers at most one.
+// Limits:    DelimitedReader refuses a record above max_record_bytes as soon as its length is
+// known, and
+//            lengths of more than 5 bytes (4 GiB). It holds what was pushed and not yet taken: take
+//            all records after every Push, and it holds at most one and the piece pushed.
 // Threading: thread-compatible.
-// Errors:    Next(): kCorrupt once, for good: a length that is not a varint or above the limit.
+// Errors:    Next(): kCorrupt, from then on always: a length that is not a varint in its shortest
+// form,
+//            or above the limit. What was pushed is dropped.
 #pragma once
 
 #include <cstddef>
@@ -24,12 +29,16 @@ class DelimitedReader {
   void Push(std::string_view bytes);
   // The next whole record; nullopt when more bytes are needed.
   Result<std::optional<std::string>> Next();
-  bool empty() const { return at_ == buffer_.size(); }  // no partial record is left
+  // No partial record is left: the output ended where a record did.
+  bool empty() const { return !corrupt_ && at_ == buffer_.size(); }
 
  private:
+  Error Corrupt(const char* what);
+
   std::size_t max_record_bytes_;
   std::string buffer_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0;  // first byte of buffer_ not yet taken
+  bool corrupt_ = false;
 };
 
 }  // namespace holdfast

@@ -3,8 +3,8 @@
 //   LogLine(LogLevel::kInfo, "link_opened").Id("agent", id.hex()).Num("links", 3).str()
 //   -> level=info event=link_opened agent=6f1c... links=3
 //
-// Builds the text only; who writes it adds the time and the process. Values are always escaped, so a
-// line is one line whatever an endpoint puts into it. Events are static snake_case words.
+// Builds the text only; who writes it adds the time and the process. Values are always escaped, so
+// a line is one line whatever an endpoint puts into it. Events are static snake_case words.
 //
 // Limits:    a text value is cut at 256 bytes.
 // Threading: a value.
@@ -25,7 +25,8 @@ std::string_view ToString(LogLevel level);
 class LogLine {
  public:
   LogLine(LogLevel level, std::string_view event);
-  LogLine& Id(std::string_view key, std::string_view plain);  // our own word or hex, not quoted
+  // Our own word or hex; quoted and escaped only if it is neither after all.
+  LogLine& Id(std::string_view key, std::string_view plain);
   LogLine& Num(std::string_view key, std::int64_t value);
   LogLine& Text(std::string_view key, const Untrusted& value);
   LogLine& Text(std::string_view key, std::string value);

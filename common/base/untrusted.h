@@ -33,7 +33,8 @@ class Untrusted {
 std::string ForLog(const Untrusted& text, std::size_t max_bytes = 256);
 // One cell or line of a terminal: printable Unicode stays readable, tab and newline are escaped.
 std::string ForTerminal(const Untrusted& text, std::size_t max_bytes = 64 * 1024);
-// One CSV field (RFC 4180), quoted where needed; a field that a spreadsheet would take for a formula
+// One CSV field (RFC 4180), quoted where needed; a field that a spreadsheet would take for a
+// formula
 // (= + - @ tab CR) gets a leading apostrophe. Numbers are the caller's business.
 std::string ForCsv(const Untrusted& text);
 

@@ -1,7 +1,8 @@
 // Backoff: when to dial again. Full jitter: a random moment in [0, min(cap, base x 2^n)].
 //
 // n counts failures in a row and returns to 0 after a link that stood for `stable`. A close may say
-// more: GOING_AWAY redials within its window, TRY_LATER not before its delay.
+// more: TRY_LATER redials not before its delay (and then with jitter, or all would come at once);
+// GOING_AWAY leaves at a moment Within() its window and redials at once.
 //
 // Threading: thread-compatible; loop thread only.
 #pragma once
@@ -22,9 +23,14 @@ class Backoff {
   };
   Backoff(Options options, std::uint32_t seed) : options_(options), random_(seed) {}
 
-  void OnOpened(TimePoint now) { opened_at_ = now; is_open_ = true; }
+  void OnOpened(TimePoint now) {
+    opened_at_ = now;
+    is_open_ = true;
+  }
   // How long to wait before the next dial; `at_least` from the server, zero if it said nothing.
   Duration OnClosed(TimePoint now, Duration at_least);
+  // A random moment in [0, window].
+  Duration Within(Duration window);
 
  private:
   Options options_;

@@ -2,8 +2,8 @@
 //
 // The generated lite types are the frame types (docs/decisions/0003-*); this is the only place that
 // parses them from a peer's bytes. A message that comes out has passed every limit of limits.h and
-// link.proto (lengths of ids, nonces, strings, chunk sizes, crc32c of chunks, counts) and holds only
-// frames that may travel in the given direction.
+// link.proto (lengths of ids, nonces, strings, chunk sizes, crc32c of chunks, counts) and holds
+// only frames that may travel in the given direction.
 //
 // Threading: pure functions.
 // Errors:    kInvalid -> BAD_FRAME, kExhausted -> FRAME_TOO_LARGE, kDenied -> UNEXPECTED_FRAME.

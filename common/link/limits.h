@@ -1,4 +1,5 @@
-// The declared limits and times of the link protocol, each with its reason. docs/protocol.md repeats them.
+// The declared limits and times of the link protocol, each with its reason. docs/protocol.md
+// repeats them.
 #pragma once
 
 #include <cstddef>
@@ -30,12 +31,16 @@ inline constexpr std::uint32_t kMaxWindowBytes = 4 * 1024 * 1024;
 inline constexpr Duration kAckTimeout = std::chrono::seconds(10);
 
 inline constexpr Duration kFirstMessageTimeout = std::chrono::seconds(10);
-inline constexpr Duration kClaimTimeout = std::chrono::seconds(10);   // control's answer to Claim
-inline constexpr Duration kBeatIdle = std::chrono::seconds(60);       // +-10 %: NATs forget after minutes
-inline constexpr Duration kBeatBusy = std::chrono::seconds(25);       // +-20 %: dead peer known <= 45 s
-inline constexpr Duration kBeatAnswer = std::chrono::seconds(10);     // a beat is answered within
-inline constexpr Duration kTcpUserTimeout = std::chrono::seconds(20); // unacked bytes on a dead path
-inline constexpr Duration kSlowConsumer = std::chrono::seconds(15);   // queue at its bound for this long
-inline constexpr std::size_t kMaxLinkQueueBytes = std::size_t{1024} * 1024;  // per link, in a gateway
+inline constexpr Duration kClaimTimeout = std::chrono::seconds(10);  // control's answer to Claim
+inline constexpr Duration kBeatIdle =
+    std::chrono::seconds(60);  // +-10 %: NATs forget after minutes
+inline constexpr Duration kBeatBusy = std::chrono::seconds(25);  // +-20 %: dead peer known <= 45 s
+inline constexpr Duration kBeatAnswer = std::chrono::seconds(10);  // a beat is answered within
+inline constexpr Duration kTcpUserTimeout =
+    std::chrono::seconds(20);  // unacked bytes on a dead path
+inline constexpr Duration kSlowConsumer =
+    std::chrono::seconds(15);  // queue at its bound for this long
+inline constexpr std::size_t kMaxLinkQueueBytes =
+    std::size_t{1024} * 1024;  // per link, in a gateway
 
 }  // namespace holdfast::link

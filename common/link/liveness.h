@@ -1,8 +1,8 @@
 // Liveness: one end's view of whether the other is still there.
 //
 // The agent asks (Beat) when it has said nothing for an interval, and expects some frame within the
-// answer time; any frame heard is a sign of life. A gateway uses SilentFor of its own sweep instead:
-// it keeps four bytes per link, not this object.
+// answer time; any frame heard is a sign of life. A gateway uses SilentFor of its own sweep
+// instead: it keeps four bytes per link, not this object.
 //
 //   OnHeard OnSpoke SetBusy OnTick --> [Liveness] --> TakeBeat dead NextDeadline
 //
@@ -21,8 +21,8 @@ namespace holdfast::link {
 class Liveness {
  public:
   struct Options {
-    Duration idle = kBeatIdle;      // jittered +-10 % per beat
-    Duration busy = kBeatBusy;      // jittered +-20 % per beat
+    Duration idle = kBeatIdle;  // jittered +-10 % per beat
+    Duration busy = kBeatBusy;  // jittered +-20 % per beat
     Duration answer = kBeatAnswer;
   };
   Liveness(Options options, std::uint32_t seed, TimePoint now);
@@ -31,7 +31,7 @@ class Liveness {
   void OnSpoke(TimePoint now);
   void SetBusy(bool busy, TimePoint now);
   void OnTick(TimePoint now);
-  bool TakeBeat();             // a Beat is due: send it now
+  bool TakeBeat();  // a Beat is due: send it now
   bool dead() const { return dead_; }
   std::optional<TimePoint> NextDeadline() const;
 

@@ -6,9 +6,11 @@
 //
 // Ownership: TrustedPolicy owns what it parsed; borrows nothing.
 // Threading: thread-compatible; pure but for the Crypto handed in.
-// Errors:    kDenied or kInvalid with what failed; for commands a Refusal with its catalogued reason.
+// Errors:    kDenied or kInvalid with what failed; for commands a Refusal with its catalogued
+// reason.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,23 +28,36 @@
 
 namespace holdfast::sign {
 
+// Clocks differ: `issued_at` of a command and `not_before` of a certificate may lie this far ahead.
+inline constexpr Duration kClockSkew = std::chrono::minutes(5);
+
 // A policy whose signatures held.
 struct TrustedPolicy {
   FleetId fleet_id;
   ::holdfast::command::v1::Policy policy;
+  Digest digest;  // the policy's true name
 };
 
 // `pinned` non-empty: >= threshold of these roots must have signed, where threshold is the policy's
 // (and, for a successor, the old policy's too: that is the caller's second call). Empty: trust on
-// first use of a bundle: the policy's own roots must have signed it.
+// first use of a bundle: the policy's own roots must have signed it. kExpired past expires_ms.
 Result<TrustedPolicy> VerifyPolicy(const Crypto& crypto, std::string_view envelope_bytes,
                                    const std::vector<PublicKey>& pinned, WallTime now);
 
-// Issuer in policy, fleet, times, ttl <= max_cert_ttl_ms.
+// Issuer in policy, fleet, times (not_before with kClockSkew), ttl <= max_cert_ttl_ms.
 Result<::holdfast::command::v1::OperatorCert> VerifyCert(const Crypto& crypto,
                                                          const TrustedPolicy& trust,
                                                          std::string_view cert_envelope,
                                                          WallTime now);
+
+// What came from outside and is to be judged.
+struct SignedCommand {
+  std::string_view envelope;
+  std::string_view cert_envelope;
+  // What VerifyCert() said of this very cert_envelope under this very policy, if the caller kept
+  // it: saves the second signature check. Its times are checked again.
+  const ::holdfast::command::v1::OperatorCert* verified_cert = nullptr;
+};
 
 struct VerifiedCommand {
   Digest digest;
@@ -62,12 +77,13 @@ struct CommandCheck {
   WallTime now{0};              // max(wall clock, time floor)
   WallTime birth{0};            // agent: start of the journal's incarnation; control: 0
   std::optional<AgentId> self;  // agent: must be among the targets; control: nullopt
-  Duration future_skew = std::chrono::minutes(5);  // issued_at may lie this far ahead: clocks differ
+  Duration future_skew = kClockSkew;
 };
 
-std::variant<VerifiedCommand, Refusal> CheckCommand(const Crypto& crypto, const TrustedPolicy& trust,
-                                                    std::string_view envelope_bytes,
-                                                    std::string_view cert_envelope,
+// Steps 1 to 7 of docs/protocol.md, "What the endpoint checks".
+std::variant<VerifiedCommand, Refusal> CheckCommand(const Crypto& crypto,
+                                                    const TrustedPolicy& trust,
+                                                    const SignedCommand& signed_command,
                                                     const CommandCheck& check);
 
 // "query", "ls", ... for the oneof member that is set; empty if none or unknown.

@@ -3,8 +3,8 @@
 //   tbs    = "HOLDFAST-SIG-v1" 0x00 | u16be len(type) | type | u32be len(payload) | payload
 //   digest = SHA-256(tbs)
 //
-// Verify first, then parse the very same buffer; nobody re-serialises a payload. Payload parsing goes
-// through strict.h, which refuses unknown and repeated singular fields.
+// Verify first, then parse the very same buffer; nobody re-serialises a payload. Payload parsing
+// goes through strict.h, which refuses unknown and repeated singular fields.
 //
 // Limits:    kMaxPayloadBytes, kMaxSignatures, kMaxTypeBytes; above them kInvalid.
 // Threading: pure functions.
@@ -37,9 +37,11 @@ inline constexpr std::string_view kLoginType = "holdfast.login.v1";
 
 using Envelope = ::holdfast::command::v1::Envelope;
 
+// `type` and `payload` within their limits: lengths travel as 16 and 32 bits.
 Digest EnvelopeDigest(const Crypto& crypto, std::string_view type, std::string_view payload);
 
-// Caps, then parse; `expected_type` must be what the envelope says. No signature is checked.
+// Caps, then strict parse (1..8 signatures of distinct keys, each of its exact size);
+// `expected_type` must be what the envelope says. No signature is checked.
 Result<Envelope> ParseEnvelope(std::string_view bytes, std::string_view expected_type);
 
 // The digest, if some signature of the envelope is by `key` and holds.
@@ -48,7 +50,7 @@ Result<Digest> VerifySignedBy(const Crypto& crypto, const Envelope& envelope, co
 // Serialized Envelope with one signature.
 Result<std::string> SignEnvelope(const Crypto& crypto, const SigningKey& key, std::string_view type,
                                  std::string_view payload);
-// The same with one more signature over the same bytes.
+// The same with one more signature over the same bytes. kExists if this key has signed already.
 Result<std::string> AddSignature(const Crypto& crypto, const SigningKey& key,
                                  std::string_view envelope_bytes);
 

@@ -1,0 +1,60 @@
+#include "common/link/liveness.h"
+
+#include <algorithm>
+
+namespace holdfast::link {
+namespace {
+
+constexpr std::int64_t kIdleJitterPercent = 10;  // docs/protocol.md section 3
+constexpr std::int64_t kBusyJitterPercent = 20;
+
+}  // namespace
+
+Liveness::Liveness(Options options, std::uint32_t seed, TimePoint now)
+    : options_(options), random_(seed) {
+  PlanBeat(now);
+}
+
+void Liveness::OnHeard(TimePoint /*now*/) { answer_by_.reset(); }
+
+void Liveness::OnSpoke(TimePoint now) { PlanBeat(now); }
+
+void Liveness::SetBusy(bool busy, TimePoint now) {
+  if (busy == busy_) return;
+  busy_ = busy;
+  PlanBeat(now);
+}
+
+void Liveness::OnTick(TimePoint now) {
+  if (dead_) return;
+  if (answer_by_ && now >= *answer_by_) {
+    dead_ = true;
+    return;
+  }
+  if (now < beat_at_) return;
+  owe_beat_ = true;
+  if (!answer_by_) answer_by_ = now + options_.answer;
+  PlanBeat(now);
+}
+
+bool Liveness::TakeBeat() {
+  const bool due = owe_beat_ && !dead_;
+  owe_beat_ = false;
+  return due;
+}
+
+std::optional<TimePoint> Liveness::NextDeadline() const {
+  if (dead_) return std::nullopt;
+  return answer_by_ ? std::min(*answer_by_, beat_at_) : beat_at_;
+}
+
+void Liveness::PlanBeat(TimePoint now) {
+  const Duration interval = busy_ ? options_.busy : options_.idle;
+  const std::int64_t percent = busy_ ? kBusyJitterPercent : kIdleJitterPercent;
+  const std::int64_t spread = interval.count() * percent / 100;
+  // The bias of % is of no interest here.
+  const auto roll = static_cast<std::int64_t>(random_()) % (2 * spread + 1);
+  beat_at_ = now + interval + Duration(roll - spread);
+}
+
+}  // namespace holdfast::link
