@@ -1,0 +1,81 @@
+// Machine: the endpoint as the tables see it: files, links, directories. A port.
+//
+// agent/adapters/procfs implements it on the real system, under a root that tests point at a tree
+// of their own. Paths are absolute and mean "below the root".
+//
+// Limits:    ReadFile() stops at max_bytes; List() gives at most kMaxListEntries names.
+// Threading: thread-compatible.
+// Errors:    kNotFound: it is not there, or no longer. kDenied: may not. kInvalid: not that kind of
+//            thing. kInternal: any other errno. Callers skip or leave NULL.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace holdfast::agent {
+
+inline constexpr std::size_t kMaxListEntries = std::size_t{1} << 20;  // names of one directory
+
+// What stat knows. Times are Unix ns.
+struct FileStat {
+  std::uint64_t size = 0;  // bytes
+  std::uint32_t mode = 0;  // st_mode
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t device = 0;   // of the file system
+  std::uint64_t rdevice = 0;  // that a device node names
+  std::uint64_t hard_links = 0;
+  std::uint64_t blocks = 0;  // of 512 bytes
+  std::uint32_t block_size = 0;
+  std::int64_t atime_ns = 0;
+  std::int64_t mtime_ns = 0;
+  std::int64_t ctime_ns = 0;
+  std::int64_t btime_ns = 0;  // 0 where the file system does not know
+};
+
+// S_IF*, and the names that tables and verbs give them.
+inline constexpr std::uint32_t kTypeMask = 0170000;
+inline constexpr std::uint32_t kTypeRegular = 0100000;
+inline constexpr std::uint32_t kTypeDirectory = 0040000;
+inline constexpr std::uint32_t kTypeSymlink = 0120000;
+std::string_view TypeName(std::uint32_t mode);  // "regular", "directory", "symlink", ...
+std::string OctalMode(std::uint32_t mode);      // "0755"
+
+// Unix ns to s, towards the past, as stat counts.
+constexpr std::int64_t Seconds(std::int64_t ns) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return ns >= 0 ? ns / kSecond : -((-ns + kSecond - 1) / kSecond);
+}
+
+struct FileHashes {  // lower-case hex
+  std::uint64_t size = 0;
+  std::string md5;
+  std::string sha1;
+  std::string sha256;
+};
+
+struct SystemFacts {
+  std::string hostname;
+  std::string machine;  // uname -m
+  std::int64_t ticks_per_second = 100;
+};
+
+enum class Links : std::uint8_t { kFollow, kKeep };
+
+class Machine {
+ public:
+  virtual ~Machine() = default;
+  virtual Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) = 0;
+  virtual Result<std::string> ReadLink(const std::string& path) = 0;
+  virtual Result<std::vector<std::string>> List(const std::string& path) = 0;  // no "." and ".."
+  virtual Result<FileStat> Stat(const std::string& path, Links links) = 0;
+  virtual Result<FileHashes> Hash(const std::string& path) = 0;  // kInvalid: not a regular file
+  virtual SystemFacts Facts() = 0;
+};
+
+}  // namespace holdfast::agent

@@ -1,0 +1,31 @@
+#include "agent/tables/table.h"
+
+namespace holdfast::agent {
+
+std::string_view ToString(ColumnType type) {
+  switch (type) {
+    case ColumnType::kText: return "TEXT";
+    case ColumnType::kInteger: return "INTEGER";
+    case ColumnType::kBigint: return "BIGINT";
+    case ColumnType::kDouble: return "DOUBLE";
+    case ColumnType::kBlob: return "BLOB";
+  }
+  HF_UNREACHABLE("a ColumnType outside its enum");
+}
+
+const SqlValue* Request::Equal(std::size_t column) const {
+  for (const Constraint& constraint : constraints) {
+    if (constraint.column == column && constraint.op == Op::kEqual) return &constraint.value;
+  }
+  return nullptr;
+}
+
+std::optional<std::string> Request::EqualText(std::size_t column) const {
+  const SqlValue* value = Equal(column);
+  if (value == nullptr) return std::nullopt;
+  if (const auto* text = std::get_if<std::string>(value)) return *text;
+  if (const auto* number = std::get_if<std::int64_t>(value)) return std::to_string(*number);
+  return std::string();
+}
+
+}  // namespace holdfast::agent

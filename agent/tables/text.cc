@@ -1,0 +1,69 @@
+#include "agent/tables/text.h"
+
+#include <charconv>
+
+namespace holdfast::agent {
+namespace {
+
+template <typename Number>
+std::optional<Number> Parse(std::string_view text, int base) {
+  Number value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+constexpr std::string_view kBlank(" \t\r\n\0", 5);
+
+}  // namespace
+
+std::optional<std::int64_t> ParseInt(std::string_view text, int base) {
+  return Parse<std::int64_t>(text, base);
+}
+std::optional<std::uint64_t> ParseUint(std::string_view text, int base) {
+  return Parse<std::uint64_t>(text, base);
+}
+
+std::string_view Trim(std::string_view text) {
+  const std::size_t from = text.find_first_not_of(kBlank);
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(kBlank) - from + 1);
+}
+
+bool NextLine(std::string_view& rest, std::string_view& line) {
+  if (rest.empty()) return false;
+  line = NextField(rest, '\n');
+  return true;
+}
+
+std::string_view NextField(std::string_view& rest, char separator) {
+  const std::size_t at = rest.find(separator);
+  const std::string_view field = rest.substr(0, at);
+  rest.remove_prefix(at == std::string_view::npos ? rest.size() : at + 1);
+  return field;
+}
+
+std::string_view NextWord(std::string_view& rest) {
+  const std::size_t from = rest.find_first_not_of(" \t");
+  if (from == std::string_view::npos) {
+    rest = {};
+    return {};
+  }
+  rest.remove_prefix(from);
+  const std::string_view word = rest.substr(0, rest.find_first_of(" \t"));
+  rest.remove_prefix(word.size());
+  return word;
+}
+
+std::string_view ValueOf(std::string_view text, std::string_view key) {
+  std::string_view line;
+  while (NextLine(text, line)) {
+    if (line.substr(0, key.size()) != key) continue;
+    const std::string_view after = Trim(line.substr(key.size()));
+    if (after.empty() || (after.front() != ':' && after.front() != '=')) continue;
+    return Trim(after.substr(1));
+  }
+  return {};
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,40 @@
+// How a verb ends: a holdfast.command.v1.Result with only the fields that a worker knows.
+//
+// Every failure has exactly one CommandFailure and a message that names the thing it is about.
+//
+// Limits:    a message is at most kMaxResultMessageBytes and always valid UTF-8: names are escaped.
+// Threading: pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/adapters/procfs/open_file.h"
+#include "holdfast/command/v1/result.pb.h"
+
+namespace holdfast::agent {
+
+command::v1::Result Done();
+command::v1::Result Failed(command::v1::CommandFailure failure, std::string_view message);
+
+// "<path>: <errno text>", with the failure that fits the errno.
+command::v1::Result FailedErrno(int error, std::string_view path);
+command::v1::CommandFailure FailureOfErrno(int error);
+std::string ErrnoText(int error);  // "No such file or directory"
+
+// NOT_A_FILE says what it is instead; anything else is the errno's text.
+command::v1::Result OpenFailure(const OpenedFile& file, std::string_view path);
+
+void FillFacts(const FileStat& stat, std::string_view path, command::v1::FileFacts& facts);
+
+// Endpoint bytes made fit for a message.
+std::string Shown(std::string_view bytes);
+
+// BAD_ARGUMENT unless `path` is absolute, not too long and free of NUL; ok() otherwise.
+struct PathCheck {
+  bool good = false;
+  command::v1::Result failure;
+};
+PathCheck CheckPath(std::string_view path);
+
+}  // namespace holdfast::agent

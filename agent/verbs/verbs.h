@@ -1,0 +1,39 @@
+// The verbs: what a worker does for each field of Command.verb. docs/verbs.md lists them.
+//
+// A verb is its system calls; there is no port in between. Each runs once, in a worker of its own,
+// writes its output to the channel and returns how it ended.
+//
+// Limits:    VerbRun::limits; out_bytes is the channel's, rows the RowWriter's.
+// Threading: one thread per worker.
+// Errors:    exactly one CommandFailure each; output written before a failure stays delivered.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/verbs/worker_channel.h"
+#include "agent/verbs/worker_limits.h"
+#include "holdfast/command/v1/command.pb.h"
+#include "holdfast/command/v1/result.pb.h"
+
+namespace holdfast::agent {
+
+struct VerbRun {
+  const command::v1::Command& command;
+  WorkerLimits limits;
+  WorkerChannel& out;
+  std::string_view blob_path;  // put: the fetched content
+};
+
+command::v1::Result RunQuery(const command::v1::QueryArgs& args, VerbRun& run);
+command::v1::Result RunLs(const command::v1::LsArgs& args, VerbRun& run);
+command::v1::Result RunStat(const command::v1::StatArgs& args, VerbRun& run);
+command::v1::Result RunHash(const command::v1::HashArgs& args, VerbRun& run);
+command::v1::Result RunCat(const command::v1::CatArgs& args, VerbRun& run);
+command::v1::Result RunGet(const command::v1::GetArgs& args, VerbRun& run);
+command::v1::Result RunPut(const command::v1::PutArgs& args, VerbRun& run);
+command::v1::Result RunExec(const command::v1::ExecArgs& args, VerbRun& run);
+command::v1::Result RunPs(const command::v1::PsArgs& args, VerbRun& run);
+command::v1::Result RunKill(const command::v1::KillArgs& args, VerbRun& run);
+
+}  // namespace holdfast::agent

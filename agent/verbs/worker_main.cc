@@ -1,0 +1,111 @@
+#include "agent/verbs/worker_main.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "agent/verbs/verb_result.h"
+#include "agent/verbs/verbs.h"
+#include "agent/verbs/worker_request.h"
+#include "common/base/log_line.h"
+
+namespace holdfast::agent {
+
+namespace pb = command::v1;
+
+namespace {
+
+constexpr int kRequestFd = 0;
+constexpr int kAnswerFd = 1;
+// More than the default 64 KiB lets warden and worker run side by side; what anyone may ask for.
+constexpr int kPipeBytes = 1 << 20;
+
+// Prepared before a verb runs, for the moments when nothing may be allocated. One worker process
+// runs one command, so one of these exists; signal and new handlers can reach nothing but a global.
+struct LastWords {
+  WorkerChannel* channel = nullptr;
+  std::string out_of_memory;
+  std::string out_of_cpu;
+};
+LastWords g_last_words;
+
+std::string LimitExit(pb::CommandFailure failure, std::string_view message) {
+  return Failed(failure, message).SerializeAsString();
+}
+
+void PrepareLastWords(WorkerChannel& channel, const WorkerLimits& limits) {
+  g_last_words.channel = &channel;
+  g_last_words.out_of_memory =
+      LimitExit(pb::COMMAND_FAILURE_MEMORY_LIMIT,
+                "more than " + std::to_string(limits.mem_bytes) + " bytes of memory");
+  g_last_words.out_of_cpu =
+      LimitExit(pb::COMMAND_FAILURE_CPU_LIMIT,
+                "more than " + std::to_string(limits.cpu_ms) + " ms of CPU time");
+  std::set_new_handler([] { g_last_words.channel->AbortNow(g_last_words.out_of_memory); });
+  struct sigaction action = {};
+  action.sa_handler = [](int) { g_last_words.channel->AbortNow(g_last_words.out_of_cpu); };
+  sigemptyset(&action.sa_mask);
+  (void)sigaction(SIGXCPU, &action, nullptr);
+}
+
+void SetLimit(__rlimit_resource what, std::uint64_t soft, std::uint64_t hard) {
+  rlimit now = {};
+  if (getrlimit(what, &now) != 0) return;
+  now.rlim_max = std::min<rlim_t>(now.rlim_max, hard);
+  now.rlim_cur = std::min<rlim_t>(now.rlim_max, soft);
+  (void)setrlimit(what, &now);
+}
+
+// The one place where a verb's authority is cut down. What exec starts inherits what is set here,
+// so for exec it stays at limits that every program is used to.
+void Confine(const pb::Command& command, const WorkerLimits& limits) {
+  const std::uint64_t cpu_s = limits.cpu_ms / 1000 + 1;
+  SetLimit(RLIMIT_CORE, 0, 0);                            // a core file would hold evidence
+  if (command.verb_case() == pb::Command::kExec) return;  // the child gets its own limits
+  SetLimit(RLIMIT_CPU, cpu_s, cpu_s + 1);
+  SetLimit(RLIMIT_DATA, limits.mem_bytes, limits.mem_bytes);
+  (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+pb::Result Dispatch(VerbRun& run) {
+  const pb::Command& command = run.command;
+  switch (command.verb_case()) {
+    case pb::Command::kCat: return RunCat(command.cat(), run);
+    case pb::Command::kGet: return RunGet(command.get(), run);
+    case pb::Command::kCancel:  // warden's own
+    default: break;
+  }
+  return Failed(pb::COMMAND_FAILURE_UNKNOWN_VERB, "this agent's worker does not know the verb");
+}
+
+}  // namespace
+
+int RunWorker() {
+  Result<WorkerRequest> request = ReadWorkerRequest(kRequestFd);
+  if (!request.ok()) {
+    const std::string line =
+        LogLine(LogLevel::kError, "worker_request_unreadable").Err(request.error()).str() + "\n";
+    (void)std::fwrite(line.data(), 1, line.size(), stderr);
+    return 1;
+  }
+  const pb::Command& command = request.value().command;
+  const WorkerLimits limits = EffectiveLimits(command);
+  (void)fcntl(kAnswerFd, F_SETPIPE_SZ, kPipeBytes);
+  WorkerChannel channel(kAnswerFd, limits.out_bytes);
+  PrepareLastWords(channel, limits);
+  Confine(command, limits);
+  VerbRun run = {
+      .command = command, .limits = limits, .out = channel, .blob_path = request.value().blob_path};
+  const pb::Result result = Dispatch(run);
+  channel.Exit(result.SerializeAsString());
+  return 0;
+}
+
+}  // namespace holdfast::agent
