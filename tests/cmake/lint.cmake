@@ -1,6 +1,17 @@
-foreach(check check_layers check_layers_test)
-  add_test(NAME lint.${check}
-    COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/lint/${check}.py)
-  set_tests_properties(lint.${check} PROPERTIES
-    LABELS lint ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+# Checks of the tree itself; each has a test that breaks it.
+foreach(check layers budgets proto)
+  foreach(script check_${check} check_${check}_test)
+    add_test(NAME lint.${script}
+      COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/lint/${script}.py)
+    set_tests_properties(lint.${script} PROPERTIES
+      LABELS lint ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+  endforeach()
 endforeach()
+
+# What an endpoint has to carry: the stripped agent, when a release build lies beside this one.
+set(agent_budget_bytes 4194304)  # 4 MiB on x86-64
+add_test(NAME lint.agent_size
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/lint/check_size.py
+    ${PROJECT_SOURCE_DIR}/build/release/bin/holdfast-agent ${agent_budget_bytes})
+set_tests_properties(lint.agent_size PROPERTIES
+  LABELS lint SKIP_RETURN_CODE 77 ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
