@@ -2,6 +2,7 @@
 
 A process is (pid, start time): a pid alone may be somebody else's by the time it is looked at.
 """
+import ctypes
 import os
 import pathlib
 import signal
@@ -76,6 +77,15 @@ def descendants(pid, of=None):
         below += new_processes
         new = [p.pid for p in new_processes]
     return below
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def end_with_parent():
+    """In a new child: SIGTERM when the test itself dies, however it dies."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def wait_for(what, seconds, why, every=0.05):

@@ -101,7 +101,8 @@ class Agent:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [BIN / "holdfast-agent", "run", "--state", self.state],
-                env=self.stack.env(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                env=self.stack.env(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                start_new_session=True, preexec_fn=procs.end_with_parent)
         return self
 
     def running(self):
@@ -138,9 +139,9 @@ class Agent:
 
 
 class Stack:
-    def __init__(self, gateways=1, keys=()):
+    def __init__(self, gateways=1, keys=(), folder=None):
         """keys: more settings for holdfastd.toml, as (section, key, value)."""
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="holdfast-e2e-"))
+        self.dir = pathlib.Path(folder or tempfile.mkdtemp(prefix="holdfast-e2e-"))
         self.fleet = self.dir / "fleet"
         self.home = self.dir / "home"
         self.home.mkdir()
@@ -158,26 +159,24 @@ class Stack:
         return {**keep, "HOME": str(self.home), "HOLDFAST_E2E": str(self.dir), **more}
 
     def init(self):
-        self.run("holdfast", "init", "--dir", self.fleet,
-                 "--server", f"wss://127.0.0.1:{self.agent_port}")
+        self.run("holdfast", *self.init_argv())
         config = self.fleet / "server/holdfastd.toml"
         text = config.read_text()
-        for section, key, value in (("agents", "listen", f"127.0.0.1:{self.agent_port}"),
-                                    ("api", "listen", f"127.0.0.1:{self.api_port}"),
-                                    ("admin", "listen", f"127.0.0.1:{self.admin_port}"),
-                                    ("gateways", "count", self.gateways), *self.keys):
+        for section, key, value in (("gateways", "count", self.gateways), *self.keys):
             text = set_key(text, section, key, value)
         config.write_text(text)
-        profile = self.fleet / "fleet.toml"
-        profile.write_text(set_key(profile.read_text(), "", "api",
-                                   f"wss://127.0.0.1:{self.api_port}"))
         return self
+
+    def init_argv(self, scheme="wss"):
+        return ["init", "--dir", self.fleet, "--server", f"{scheme}://127.0.0.1:{self.agent_port}",
+                "--api", f"{scheme}://127.0.0.1:{self.api_port}",
+                "--admin", f"127.0.0.1:{self.admin_port}"]
 
     def start(self):
         with open(self.log, "ab") as log:
             self.backend = subprocess.Popen(
                 [BIN / "holdfastd", "--dir", self.fleet], env=self.env(), stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL)
+                stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=procs.end_with_parent)
         self.wait_ready()
         return self
 
