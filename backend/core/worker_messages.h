@@ -17,8 +17,8 @@ enum class WorkerMessageType : std::uint8_t {
   kControl = 3,      // to a gateway: payload: instance name of the current control
   kDrain = 4,        // finish: take no new links, say goodbye, exit 0 when empty
   // child -> supervisor
-  kReady = 16,       // the child can take sockets
-  kAlive = 17,       // every second
+  kReady = 16,  // the child can take sockets
+  kAlive = 17,  // every second
 };
 
 inline constexpr int kSupervisorFd = 3;

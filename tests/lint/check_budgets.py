@@ -19,13 +19,24 @@ NO_FUNCTION = re.compile(
     r"|template|public|private|protected|//|\*)\b|.*(?:=|return|\{)\s*\{$")
 
 
+def head_of(lines, at):
+    """The first line of the declaration that ends on line `at`: its indentation is the function's."""
+    while at > 0:
+        before = lines[at - 1].strip()
+        if not before or before.startswith(("//", "#")) or before.endswith((";", "}", "{", ":")):
+            break
+        at -= 1
+    return at
+
+
 def functions(lines):
     """(line number, lines) of every outermost block that looks like a function's body."""
     at = 0
     while at < len(lines):
         line = lines[at]
         if line.endswith("{") and not NO_FUNCTION.match(line) and (")" in line or ":" in line):
-            indent = len(line) - len(line.lstrip())
+            head = lines[head_of(lines, at)]
+            indent = len(head) - len(head.lstrip())
             end = next((n for n in range(at + 1, len(lines))
                         if lines[n].startswith(" " * indent + "}")), at)
             yield at + 1, end - at - 1

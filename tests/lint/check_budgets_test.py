@@ -27,6 +27,11 @@ class CheckBudgetsTest(unittest.TestCase):
         method = "class C {\n public:\n" + function(71, "  ") + "};\n"
         self.assertEqual(len(self.errors(method)), 1)
 
+    def test_measures_a_function_whose_head_takes_several_lines(self):
+        head = "A::A(int a,\n     int b)\n    : a_(a) {\n"
+        self.assertEqual(self.errors(head + "  G();\n" * 60 + "}\n" + "void F() {\n}\n" * 30), [])
+        self.assertEqual(len(self.errors(head + "  G();\n" * 71 + "}\n")), 1)
+
     def test_does_not_take_a_class_a_namespace_or_a_table_for_a_function(self):
         for head, end in (("namespace a {", "}"), ("class C : public B {", "};"),
                           ("const std::map<int, std::string> kNames = {", "};"),

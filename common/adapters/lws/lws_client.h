@@ -1,18 +1,27 @@
 // LwsClient: outgoing WebSocket connections, over TLS or plain, on one libwebsockets loop.
 //
 // Used by the agent's link (built against the agent's own libwebsockets with mbedTLS) and by
-// libholdfast and holdfast-fleet (the distribution's, with OpenSSL): the same source, compiled twice.
-// Decides nothing: no retry, no back-off, no timers but the handshake deadline.
+// libholdfast and holdfast-fleet (the distribution's, with OpenSSL): the same source, compiled
+// twice. Decides nothing: no retry, no back-off, no timers but the handshake deadline.
 //
-//   Connect --> delegate: OnOpened OnMessage* OnClosed;  WantWrite --> delegate: NextMessage per turn
+//   Connect --> delegate: OnOpened OnMessage* OnClosed;  WantWrite --> delegate: NextMessage per
+//   turn
 //
-// Ordering:  OnClosed is the last call for a connection, exactly once, also when it never opened.
-// Limits:    Options::max_message_bytes inbound; above it the connection is closed with kTooLarge.
-//            Nothing is queued outbound: NextMessage() is asked each time the socket has room.
-// Ownership: LwsClient owns its connections; a Connection reference is valid until OnClosed returns.
-//            Borrows the delegate until then. Delegates may call WantWrite and Close, not Connect.
+// Ordering:  OnClosed is the last call for a connection, exactly once, also when it never opened,
+// and
+//            never from inside Connect(). No OnMessage after Close(). Connections that stand when
+//            the client is destroyed hear nothing more.
+// Limits:    Options::max_message_bytes inbound; above it the connection is closed with kTooLarge
+//            before the excess is buffered. Nothing is queued outbound: NextMessage() is asked each
+//            time the socket has room.
+// Ownership: LwsClient owns its connections; a Connection pointer is valid until OnClosed returns.
+//            Borrows the delegate until then. Delegates may call WantWrite, Pause and Close, not
+//            Connect, and must not destroy the client.
 // Threading: loop thread only, except Wake().
-// Errors:    Create(): kInternal. Connect(): kInvalid for a URL or CA that does not parse.
+// Errors:    Create(): kInvalid for a CA that does not parse, kInternal else. Connect(): kInvalid
+// for a
+//            URL that is not one, names an IPv6 address over TLS, or is wss without a CA.
+// Design:    docs/decisions/0011-agent-libwebsockets.md
 #pragma once
 
 #include <cstddef>
@@ -29,13 +38,21 @@ namespace holdfast {
 
 // Why a connection is over, as the transport saw it.
 enum class ClientClose : std::uint8_t {
-  kByPeer,         // orderly close or reset after it was open
+  kByPeer,         // closed or reset after it was open, by the peer or the network
   kByUs,           // Close() was called
-  kConnectFailed,  // DNS, TCP, proxy or TLS did not complete in time
+  kConnectFailed,  // DNS, TCP, TLS or the upgrade did not complete in time
   kUntrusted,      // the certificate does not lead to the given CA, or names another host
   kRefused,        // HTTP answered the upgrade with something else; http_status says what
   kTooLarge,       // a message above max_message_bytes
-  kProtocol,       // a text message, or a breach of WebSocket itself
+  kProtocol,       // a text message, or a 101 that does not answer the upgrade that was asked for
+};
+
+struct ClientEnd {
+  ClientClose why = ClientClose::kConnectFailed;
+  int http_status = 0;              // kRefused: the status; else 0
+  std::uint32_t retry_after_s = 0;  // kRefused: Retry-After in seconds; 0 = none said
+  std::uint16_t close_code = 0;     // kByPeer: of the WebSocket close frame; 0 = there was none
+  std::string detail;               // for people; may hold what the peer said: treat as hostile
 };
 
 class LwsClientDelegate {
@@ -43,7 +60,7 @@ class LwsClientDelegate {
   virtual ~LwsClientDelegate() = default;
   virtual void OnOpened() = 0;
   virtual void OnMessage(std::string_view message) = 0;  // one whole binary message
-  virtual void OnClosed(ClientClose why, int http_status, std::string detail) = 0;
+  virtual void OnClosed(const ClientEnd& end) = 0;
   // The socket has room: one whole message, or nullopt if there is nothing to send.
   virtual std::optional<std::string> NextMessage() = 0;
 };
@@ -52,25 +69,42 @@ class LwsClientConnection {
  public:
   virtual ~LwsClientConnection() = default;
   virtual void WantWrite() = 0;
-  // Sends what NextMessage() still has at most once more, then a WebSocket close.
+  // Stops (or resumes) reading from the socket: the peer then meets a full TCP window.
+  virtual void Pause(bool paused) = 0;
+  // Sends what NextMessage() still has at most once more, then a WebSocket close with this code.
+  // A peer that does not answer the close within 3 s is cut.
   virtual void Close(std::uint16_t code) = 0;
 };
 
 struct LwsClientTarget {
-  std::string url;            // wss://HOST:PORT or ws://HOST:PORT, nothing after the port
-  std::string path;           // "/agent/v1"
-  std::string subprotocol;    // "holdfast.link.v1"
-  std::string source_address; // bind to it; empty = the system's choice
+  std::string url;             // wss://HOST:PORT or ws://HOST:PORT, nothing after the port
+  std::string path;            // "/agent/v1"
+  std::string subprotocol;     // "holdfast.link.v1"
+  std::string source_address;  // IPv4 to bind to, needs Options::ipv4_only; empty = system's choice
 };
+
+// What a URL names; kInvalid with the reason if it is not one of ours.
+struct ServerUrl {
+  bool tls = false;
+  std::string host;  // without brackets; at most kMaxHostBytes
+  int port = 0;      // 1..65535
+};
+// libwebsockets copies the name that it verifies into 128 bytes: a longer one would be cut.
+inline constexpr std::size_t kMaxHostBytes = 127;
+Result<ServerUrl> ParseServerUrl(std::string_view url);
 
 class LwsClient {
  public:
   struct Options {
-    std::string ca_pem;                                 // the one CA that is trusted; needed for wss
+    std::string ca_pem;  // the one CA that is trusted, one PEM certificate; needed for wss
     std::size_t max_message_bytes = 512 * std::size_t{1024};
-    Duration handshake_timeout = std::chrono::seconds(15);  // TCP 5 s, TLS 10 s
-    Duration tcp_user_timeout = std::chrono::seconds(20);
-    std::size_t rx_buffer_bytes = 4096;                 // how large a piece one read may bring
+    Duration handshake_timeout = std::chrono::seconds(15);  // name, TCP, TLS and upgrade together
+    Duration tcp_user_timeout = std::chrono::seconds(20);   // unacknowledged bytes: dead path
+    std::size_t rx_buffer_bytes = 4096;                     // how large a piece one read may bring
+    // Connections and watched descriptors together: 16 B each, searched linearly. 0 = as many as
+    // the process may open, found by index: for fleets.
+    unsigned max_descriptors = 16;
+    bool ipv4_only = false;
   };
   static Result<std::unique_ptr<LwsClient>> Create(Options options);
   virtual ~LwsClient() = default;
@@ -79,8 +113,10 @@ class LwsClient {
                                                LwsClientDelegate& delegate) = 0;
   // Runs the loop once: waits for network, a watched descriptor, Wake(), or until `timeout`.
   virtual void Service(Duration timeout) = 0;
-  // Service() also returns, and calls `on_readable`, when this descriptor is readable. At most 8.
+  // Service() also returns, and calls `on_readable`, when this descriptor is readable or its other
+  // end is gone. The descriptor stays the caller's. At most 8.
   virtual Status WatchReadable(int fd, void (*on_readable)(void* user), void* user) = 0;
+  virtual void PauseReadable(int fd, bool paused) = 0;
   virtual void UnwatchReadable(int fd) = 0;
   virtual void Wake() = 0;  // any thread
 };

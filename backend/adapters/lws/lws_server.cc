@@ -1,0 +1,241 @@
+#include "backend/adapters/lws/lws_server.h"
+
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <ev.h>
+#include <libwebsockets.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "backend/adapters/lws/lws_server_link.h"
+#include "backend/adapters/lws/lws_server_tls.h"
+#include "common/link/limits.h"
+
+namespace holdfast::backend {
+namespace {
+
+// One read may bring a whole TLS record.
+constexpr unsigned int kServiceBufferBytes = 32 * 1024;
+// One write() may take this much; any message of ours.
+constexpr std::size_t kTxPacketBytes = std::size_t{1024} * 1024;
+// A request of ours has about 300 bytes of headers.
+constexpr unsigned int kMaxHeaderBytes = 2048;
+// Header tables exist only while a socket is in its handshake; admission bounds those.
+constexpr unsigned int kMaxHeaderTables = 4096;
+
+std::string g_last_error;  // what libwebsockets said while a server was made; then it is silent
+
+void Remember(int /*level*/, const char* line) { g_last_error = line; }
+
+class Server final : public LwsServer {
+ public:
+  Server(struct ev_loop* loop, const Options& options, LwsServerDelegate& delegate)
+      : loop_(loop), core_(delegate, options) {}
+  ~Server() override;
+  Status Start();
+  Status Adopt(int fd, std::string peer_address) override;
+
+ private:
+  static int OnCallback(struct lws* wsi, enum lws_callback_reasons reason, void* user, void* in,
+                        std::size_t bytes);
+  int OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_reasons reason,
+                     std::string_view in);
+  int ConfirmUpgrade(struct lws* wsi, std::string_view upgrade);
+  int Refuse(struct lws* wsi, unsigned int status);
+  void OnDestroyed(ServerLink* link);
+  void OnSecond();
+  Status StartContext();
+  bool tls() const { return !core_.options.cert_file.empty(); }
+
+  struct ev_loop* const loop_;
+  ServerCore core_;
+  std::array<struct lws_protocols, 3> protocols_{};
+  lws_retry_bo_t validity_{};
+  struct lws_context* context_ = nullptr;
+  struct lws_vhost* vhost_ = nullptr;
+  ServerLink* adopting_ = nullptr;
+  ev_timer second_{};
+};
+
+Server::~Server() {
+  if (ev_is_active(&second_)) ev_timer_stop(loop_, &second_);
+  if (context_ != nullptr) lws_context_destroy(context_);
+}
+
+Status Server::StartContext() {
+  // Index 0 is where requests without a subprotocol end up; it refuses all.
+  protocols_[0].name = "http";
+  protocols_[0].callback = &Server::OnCallback;
+  protocols_[1].name = core_.options.subprotocol.c_str();
+  protocols_[1].callback = &Server::OnCallback;
+  protocols_[1].rx_buffer_size = core_.options.rx_buffer_bytes;
+  // Left at 0 it would be rx_buffer_size: a write in pieces of that, each after a turn of the loop.
+  protocols_[1].tx_packet_size = kTxPacketBytes;
+
+  // No validity pings: they are timers, and timers on established links cost O(n) each.
+  validity_.secs_since_valid_ping = 0;
+  validity_.secs_since_valid_hangup = 0;
+
+  std::array<void*, 1> loops{loop_};
+  struct lws_context_creation_info info {};
+  info.options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+  if (tls()) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+  info.foreign_loops = loops.data();
+  info.user = this;
+  info.pt_serv_buf_size = kServiceBufferBytes;
+  info.max_http_header_data2 = kMaxHeaderBytes;
+  info.max_http_header_pool2 = kMaxHeaderTables;
+  info.retry_and_idle_policy = &validity_;
+  info.timeout_secs = static_cast<unsigned int>(
+      std::chrono::ceil<std::chrono::seconds>(core_.options.handshake_timeout).count());
+  info.server_string = "holdfast";
+  context_ = lws_create_context(&info);
+  if (context_ == nullptr) return Error{Code::kInternal, "libwebsockets: " + g_last_error};
+
+  info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+  info.protocols = protocols_.data();
+  info.extensions = nullptr;
+  info.alpn = "http/1.1";
+  info.keepalive_timeout = 1;
+  info.vhost_name = "holdfast";
+  if (tls()) {
+    info.ssl_cert_filepath = core_.options.cert_file.c_str();
+    info.ssl_private_key_filepath = core_.options.key_file.c_str();
+    info.ssl_cipher_list = kTls12Suites;
+    info.ssl_options_set = ServerTlsOptions();
+  }
+  vhost_ = lws_create_vhost(context_, &info);
+  if (vhost_ == nullptr) return Error{Code::kInternal, "libwebsockets: " + g_last_error};
+  return Ok();
+}
+
+Status Server::Start() {
+  if (tls()) HF_TRY(CheckCertificate(core_.options.cert_file, core_.options.key_file));
+  lws_set_log_level(LLL_ERR, &Remember);
+  Status started = StartContext();
+  // What it says later is what strangers make it say; our own lines tell the same with a bound.
+  lws_set_log_level(0, nullptr);
+  HF_TRY(std::move(started));
+  ev_timer_init(
+      &second_,
+      [](struct ev_loop*, ev_timer* timer, int) { static_cast<Server*>(timer->data)->OnSecond(); },
+      1.0, 1.0);
+  second_.data = this;
+  ev_timer_start(loop_, &second_);
+  return Ok();
+}
+
+Status Server::Adopt(int fd, std::string peer_address) {
+  const int on = 1;
+  const auto user_timeout_ms = static_cast<unsigned int>(link::kTcpUserTimeout.count());
+  // A failure means that the peer is gone already, which the first read will tell.
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+
+  auto* const link =
+      new ServerLink(core_, std::move(peer_address), core_.options.max_message_bytes);
+  core_.handshaking.Join(*link, core_.now_s);
+  adopting_ = link;
+  lws_adopt_desc_t how{};
+  how.vh = vhost_;
+  how.type =
+      static_cast<lws_adoption_type>(LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | LWS_ADOPT_ALLOW_SSL);
+  how.fd.sockfd = fd;
+  how.opaque = link;
+  const bool adopted = lws_adopt_descriptor_vhost_via_info(&how) != nullptr;
+  // Refused before libwebsockets had anything to destroy: nobody else says goodbye.
+  if (!adopted && adopting_ == link) OnDestroyed(link);
+  adopting_ = nullptr;
+  if (!adopted) return Error{Code::kExhausted, "libwebsockets did not take the socket"};
+  return Ok();
+}
+
+void Server::OnDestroyed(ServerLink* link) {
+  if (adopting_ == link) adopting_ = nullptr;
+  core_.delegate.OnClosed(link->opened() ? link : nullptr, link->why(tls()));
+  delete link;
+}
+
+void Server::OnSecond() {
+  ++core_.now_s;
+  const auto kill = [this](DeadlineQueue& queue, ServerClose why) {
+    // Killed links are out of the queue, so this ends.
+    while (DeadlineMember* const due = queue.TakeDue(core_.now_s)) {
+      static_cast<ServerLink*>(due)->Kill(why);
+    }
+  };
+  kill(core_.handshaking, ServerClose::kHandshakeTimeout);
+  kill(core_.writing, ServerClose::kStalled);
+  kill(core_.closing, ServerClose::kByPeer);
+  // libwebsockets' libev adapter re-arms its timer only after an event; this is one.
+  if (!core_.handshaking.empty() || !core_.closing.empty()) lws_cancel_service(context_);
+}
+
+int Server::OnCallback(struct lws* wsi, enum lws_callback_reasons reason, void* user, void* in,
+                       std::size_t bytes) {
+  if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS) {
+    TuneServerTls(user);  // the SSL_CTX, for this reason
+    return 0;
+  }
+  auto* const link =
+      wsi == nullptr ? nullptr : static_cast<ServerLink*>(lws_get_opaque_user_data(wsi));
+  if (link == nullptr) return 0;
+  auto* const self = static_cast<Server*>(lws_context_user(lws_get_context(wsi)));
+  const std::string_view data =
+      in == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(in), bytes);
+  return self->OnLinkCallback(*link, wsi, reason, data);
+}
+
+int Server::OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_reasons reason,
+                           std::string_view in) {
+  switch (reason) {
+    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED: link.OnCreated(wsi); return 0;
+    case LWS_CALLBACK_HTTP: link.OnHttp(); return Refuse(wsi, HTTP_STATUS_NOT_FOUND);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+      link.OnHttp();
+      // `in` is a zero-terminated word here, its length is not given.
+      return ConfirmUpgrade(wsi, in.data() == nullptr ? "" : in.data());
+    case LWS_CALLBACK_ESTABLISHED: return link.OnEstablished();
+    case LWS_CALLBACK_RECEIVE: return link.OnReceive(in);
+    case LWS_CALLBACK_SERVER_WRITEABLE: return link.OnWriteable();
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: link.OnPeerClose(); return 0;
+    case LWS_CALLBACK_CLOSED: link.OnWsClosed(); return 0;
+    case LWS_CALLBACK_WSI_DESTROY: OnDestroyed(&link); return 0;
+    default: return 0;
+  }
+}
+
+int Server::ConfirmUpgrade(struct lws* wsi, std::string_view upgrade) {
+  // Browsers send Origin; nothing of ours does (security.md I1).
+  if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 ||
+      lws_hdr_total_length(wsi, WSI_TOKEN_SWORIGIN) > 0) {
+    return Refuse(wsi, HTTP_STATUS_FORBIDDEN);
+  }
+  const bool ours = upgrade == "websocket" &&
+                    RequestHeader(wsi, WSI_TOKEN_GET_URI) == core_.options.path &&
+                    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) == 0 &&
+                    RequestHeader(wsi, WSI_TOKEN_PROTOCOL) == core_.options.subprotocol;
+  return ours ? 0 : Refuse(wsi, HTTP_STATUS_NOT_FOUND);
+}
+
+int Server::Refuse(struct lws* wsi, unsigned int status) {
+  // Whether the answer went out or not, the socket closes.
+  [[maybe_unused]] const int sent = lws_return_http_status(wsi, status, nullptr);
+  return -1;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LwsServer>> LwsServer::Create(struct ev_loop* loop, Options options,
+                                                     LwsServerDelegate& delegate) {
+  auto server = std::make_unique<Server>(loop, options, delegate);
+  HF_TRY(server->Start());
+  return std::unique_ptr<LwsServer>(std::move(server));
+}
+
+}  // namespace holdfast::backend

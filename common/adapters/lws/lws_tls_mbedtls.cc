@@ -1,0 +1,37 @@
+#include <mbedtls/x509_crt.h>
+
+#include "common/adapters/lws/lws_tls.h"
+
+// From lws's OpenSSL-like layer over mbedTLS, whose headers are not installed.
+extern "C" {
+struct ssl_ctx_st;
+struct ssl_method_st;
+const ssl_method_st* TLSv1_2_client_method(void);
+int SSL_CTX_set_ssl_version(ssl_ctx_st* ctx, const ssl_method_st* method);
+}
+
+namespace holdfast::lws {
+
+Result<TlsOwner> PrepareTls(const std::string& ca_pem, lws_context_creation_info& info) {
+  mbedtls_x509_crt ca;
+  mbedtls_x509_crt_init(&ca);
+  const auto* bytes = reinterpret_cast<const unsigned char*>(ca_pem.c_str());
+  const int left_out = mbedtls_x509_crt_parse(&ca, bytes, ca_pem.size() + 1);  // with its NUL
+  const bool several = ca.next != nullptr;
+  mbedtls_x509_crt_free(&ca);
+  if (left_out != 0) return Error{Code::kInvalid, "the CA is not a PEM certificate"};
+  if (several) return Error{Code::kInvalid, "the CA holds more than one certificate"};
+  info.client_ssl_ca_mem = ca_pem.data();
+  info.client_ssl_ca_mem_len = static_cast<unsigned>(ca_pem.size());
+  return TlsOwner(nullptr, [](void*) {});  // lws keeps its own copy
+}
+
+// lws asks mbedTLS for anything from SSL 3 on; mbedTLS 2.28 as shipped still has TLS 1.0.
+void OnTlsContextCreated(void* ssl_client_ctx) {
+  SSL_CTX_set_ssl_version(static_cast<ssl_ctx_st*>(ssl_client_ctx), TLSv1_2_client_method());
+}
+
+// lws verifies after the handshake and says so in CLIENT_CONNECTION_ERROR; this is never asked.
+std::string CertificateProblem(void* /*verify_context*/) { return {}; }
+
+}  // namespace holdfast::lws

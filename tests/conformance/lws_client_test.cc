@@ -1,0 +1,373 @@
+// What LwsClient promises, against a server that misbehaves on request. Built twice: with the
+// distribution's libwebsockets (OpenSSL) and with the agent's own (mbedTLS).
+#include "common/adapters/lws/lws_client.h"
+
+#include <array>
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/ws_server.h"
+
+namespace holdfast {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Recorder final : public LwsClientDelegate {
+ public:
+  void OnOpened() override {
+    ++opened;
+    if (close_on_open) connection->Close(1000);
+    if (connection != nullptr && !to_send.empty()) connection->WantWrite();
+  }
+  void OnMessage(std::string_view message) override { messages.emplace_back(message); }
+  void OnClosed(const ClientEnd& how) override {
+    ++closed;
+    end = how;
+  }
+  std::optional<std::string> NextMessage() override {
+    if (to_send.empty()) return std::nullopt;
+    std::string out = std::move(to_send.front());
+    to_send.pop_front();
+    return out;
+  }
+
+  LwsClientConnection* connection = nullptr;
+  bool close_on_open = false;
+  int opened = 0;
+  int closed = 0;
+  ClientEnd end;
+  std::vector<std::string> messages;
+  std::deque<std::string> to_send;
+};
+
+class LwsClientTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = new test::WsServer; }
+  static void TearDownTestSuite() {
+    delete server_;
+    server_ = nullptr;
+  }
+  void SetUp() override {
+    LwsClient::Options options;
+    options.ca_pem = server_->ca_pem();
+    Make(options);
+  }
+  void Make(const LwsClient::Options& options) {
+    auto made = LwsClient::Create(options);
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    client_ = std::move(made).value();
+  }
+  void Dial(const std::string& url, const std::string& path, const std::string& source = "") {
+    auto got = client_->Connect({url, path, test::WsServer::kSubprotocol, source}, peer_);
+    ASSERT_TRUE(got.ok()) << got.error().message;
+    peer_.connection = got.value();
+  }
+  template <typename Done>
+  bool RunUntil(Done done, Duration limit = seconds(10)) {
+    const auto stop = std::chrono::steady_clock::now() + limit;
+    while (!done() && std::chrono::steady_clock::now() < stop) client_->Service(milliseconds(50));
+    return done();
+  }
+  bool RunToEnd() {
+    return RunUntil([this] { return peer_.closed > 0; });
+  }
+  ClientEnd EndOf(const std::string& listener, const std::string& path,
+                  const std::string& host = "localhost") {
+    Dial(server_->Url(listener, host), path);
+    EXPECT_TRUE(RunToEnd());
+    EXPECT_EQ(peer_.closed, 1);
+    return peer_.end;
+  }
+
+  static test::WsServer* server_;
+  std::unique_ptr<LwsClient> client_;
+  Recorder peer_;
+};
+test::WsServer* LwsClientTest::server_ = nullptr;
+
+class LwsClientBothTest : public LwsClientTest, public testing::WithParamInterface<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Over, LwsClientBothTest, testing::Values("plain", "tls"),
+                         [](const auto& p) { return std::string(p.param); });
+
+TEST_P(LwsClientBothTest, EchoesMessagesOfManySizes) {
+  const std::vector<std::size_t> sizes = {1,     125,   126,    4096,   65535,
+                                          65536, 16385, 262144, 327680, 3};
+  for (const std::size_t size : sizes) {
+    std::string message(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) message[i] = static_cast<char>(i * 31 + size);
+    peer_.to_send.push_back(message);
+  }
+  const std::deque<std::string> sent = peer_.to_send;
+  Dial(server_->Url(GetParam()), "/echo");
+  ASSERT_TRUE(RunUntil([&] { return peer_.messages.size() == sizes.size(); }));
+  for (std::size_t i = 0; i < sizes.size(); ++i) EXPECT_TRUE(peer_.messages[i] == sent[i]) << i;
+  peer_.connection->Close(1000);
+  ASSERT_TRUE(RunToEnd());
+  EXPECT_EQ(peer_.end.why, ClientClose::kByUs);
+}
+
+TEST_P(LwsClientBothTest, SendsItsLastWordBeforeTheClose) {
+  Dial(server_->Url(GetParam()), "/echo");
+  ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; }));
+  peer_.to_send.push_back(std::string(200000, 'x'));
+  peer_.connection->Close(1000);
+  ASSERT_TRUE(RunToEnd());
+  EXPECT_TRUE(peer_.to_send.empty());
+  EXPECT_EQ(peer_.end.why, ClientClose::kByUs);
+}
+
+TEST_P(LwsClientBothTest, ReassemblesFragmentsAndSlowBytes) {
+  EXPECT_EQ(EndOf(GetParam(), "/vanish").why, ClientClose::kByPeer);
+  peer_ = {};
+  Dial(server_->Url(GetParam()), "/fragments");
+  ASSERT_TRUE(RunUntil([&] { return !peer_.messages.empty(); }));
+  EXPECT_EQ(peer_.messages[0], "abcd");
+  Recorder slow;
+  auto got = client_->Connect({server_->Url(GetParam()), "/dribble", "holdfast.test.v1", ""}, slow);
+  ASSERT_TRUE(got.ok());
+  ASSERT_TRUE(RunUntil([&] { return !slow.messages.empty(); }));
+  EXPECT_EQ(slow.messages[0], "slow but whole");
+}
+
+TEST_P(LwsClientBothTest, RefusesTextMessages) {
+  EXPECT_EQ(EndOf(GetParam(), "/text").why, ClientClose::kProtocol);
+  EXPECT_TRUE(peer_.messages.empty());
+}
+
+TEST_P(LwsClientBothTest, RefusesAnAnnouncedTerabyteAtOnce) {
+  EXPECT_EQ(EndOf(GetParam(), "/announce-huge").why, ClientClose::kTooLarge);
+}
+
+TEST_P(LwsClientBothTest, RefusesEndlessFragmentsAtTheLimit) {
+  EXPECT_EQ(EndOf(GetParam(), "/endless").why, ClientClose::kTooLarge);
+}
+
+TEST_P(LwsClientBothTest, ClosesOnBreachesOfWebSocket) {
+  EXPECT_EQ(EndOf(GetParam(), "/bad-opcode").why, ClientClose::kByPeer);
+  peer_ = {};
+  EXPECT_EQ(EndOf(GetParam(), "/rsv").why, ClientClose::kByPeer);
+  EXPECT_TRUE(peer_.messages.empty());
+}
+
+TEST_P(LwsClientBothTest, AnswersPingsUnseen) {
+  Dial(server_->Url(GetParam()), "/ping");
+  ASSERT_TRUE(RunUntil([&] { return !peer_.messages.empty(); }));
+  EXPECT_EQ(peer_.messages[0], "after the ping");
+}
+
+TEST_P(LwsClientBothTest, ReportsThePeersCloseCode) {
+  const ClientEnd end = EndOf(GetParam(), "/close-4410");
+  EXPECT_EQ(end.why, ClientClose::kByPeer);
+  EXPECT_EQ(end.close_code, 4410);
+  EXPECT_EQ(end.detail, "superseded");
+}
+
+TEST_P(LwsClientBothTest, ReportsHttpRefusals) {
+  EXPECT_EQ(EndOf(GetParam(), "/403").http_status, 403);
+  EXPECT_EQ(peer_.end.why, ClientClose::kRefused);
+  peer_ = {};
+  EXPECT_EQ(EndOf(GetParam(), "/503").http_status, 503);
+  EXPECT_EQ(peer_.end.retry_after_s, 17U);
+  EXPECT_EQ(peer_.opened, 0);
+}
+
+TEST_P(LwsClientBothTest, DoesNotFollowRedirects) {
+  EXPECT_EQ(EndOf(GetParam(), "/redirect").http_status, 302);
+}
+
+TEST_P(LwsClientBothTest, RefusesOddAnswersToTheUpgrade) {
+  for (const char* path : {"/garbage", "/wide-header"}) {
+    peer_ = {};
+    EXPECT_EQ(EndOf(GetParam(), path).why, ClientClose::kConnectFailed) << path;
+  }
+  for (const char* path : {"/no-protocol", "/extension", "/bad-accept"}) {
+    peer_ = {};
+    EXPECT_EQ(EndOf(GetParam(), path).why, ClientClose::kProtocol) << path;
+    EXPECT_EQ(peer_.opened, 0) << path;
+  }
+}
+
+TEST_P(LwsClientBothTest, OffersNoExtensionAndNoOriginAndHttp11Only) {
+  Dial(server_->Url(GetParam()), "/headers");
+  ASSERT_TRUE(RunUntil([&] { return !peer_.messages.empty(); }));
+  const std::string& seen = peer_.messages[0];
+  EXPECT_NE(seen.find("\"extensions\": \"\""), std::string::npos) << seen;
+  EXPECT_NE(seen.find("\"origin\": null"), std::string::npos) << seen;
+  EXPECT_EQ(seen.find("h2"), std::string::npos) << seen;
+  const bool tls = GetParam() == std::string("tls");
+  EXPECT_EQ(seen.find("\"alpn\": \"http/1.1\"") != std::string::npos, tls) << seen;
+}
+
+TEST_P(LwsClientBothTest, GivesUpOnASilentServer) {
+  LwsClient::Options options;
+  options.ca_pem = server_->ca_pem();
+  options.handshake_timeout = milliseconds(300);
+  Make(options);
+  EXPECT_EQ(EndOf(GetParam(), "/silent").why, ClientClose::kConnectFailed);
+  EXPECT_EQ(peer_.opened, 0);
+}
+
+TEST_P(LwsClientBothTest, MayCloseFromInsideOnOpened) {
+  Dial(server_->Url(GetParam()), "/two");
+  peer_.close_on_open = true;
+  ASSERT_TRUE(RunToEnd());
+  EXPECT_EQ(peer_.end.why, ClientClose::kByUs);
+  EXPECT_TRUE(peer_.messages.empty());
+}
+
+TEST_F(LwsClientTest, TrustsOnlyTheGivenCa) {
+  const ClientEnd end = EndOf("tls_stranger", "/echo");
+  EXPECT_EQ(end.why, ClientClose::kUntrusted) << end.detail;
+  EXPECT_FALSE(end.detail.empty());
+}
+
+TEST_F(LwsClientTest, RefusesACertificateOfAnotherHost) {
+  const ClientEnd end = EndOf("tls_other_host", "/echo");
+  EXPECT_EQ(end.why, ClientClose::kUntrusted) << end.detail;
+}
+
+TEST_F(LwsClientTest, VerifiesAnAddressAsItDoesAName) {
+  Dial(server_->Url("tls", "127.0.0.1"), "/echo");
+  ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;
+  peer_ = {};
+  EXPECT_EQ(EndOf("tls_other_host", "/echo", "127.0.0.1").why, ClientClose::kUntrusted);
+}
+
+TEST_F(LwsClientTest, RefusesAnExpiredCertificate) {
+  EXPECT_EQ(EndOf("tls_expired", "/echo").why, ClientClose::kUntrusted);
+}
+
+TEST_F(LwsClientTest, RefusesTlsBelow12) {
+  EXPECT_EQ(EndOf("tls_old_version", "/echo").why, ClientClose::kConnectFailed);
+}
+
+TEST_F(LwsClientTest, GivesUpOnATlsHandshakeThatNeverAnswers) {
+  LwsClient::Options options;
+  options.ca_pem = server_->ca_pem();
+  options.handshake_timeout = milliseconds(300);
+  Make(options);
+  EXPECT_EQ(EndOf("mute", "/echo").why, ClientClose::kConnectFailed);
+}
+
+TEST_F(LwsClientTest, ReportsAClosedPortAndAnUnknownNameOutsideConnect) {
+  Dial("ws://127.0.0.1:1", "/echo");
+  EXPECT_EQ(peer_.closed, 0);
+  ASSERT_TRUE(RunToEnd());
+  EXPECT_EQ(peer_.end.why, ClientClose::kConnectFailed);
+  peer_ = {};
+  Dial("ws://no-such-name.invalid:80", "/echo");
+  EXPECT_EQ(peer_.closed, 0);
+  ASSERT_TRUE(RunToEnd());
+  EXPECT_EQ(peer_.end.why, ClientClose::kConnectFailed);
+}
+
+TEST_F(LwsClientTest, BindsToTheSourceAddressAskedFor) {
+  LwsClient::Options options;
+  options.ipv4_only = true;
+  options.max_descriptors = 0;
+  Make(options);
+  Dial(server_->Url("plain", "127.0.0.1"), "/headers", "127.1.2.3");
+  ASSERT_TRUE(RunUntil([&] { return !peer_.messages.empty(); })) << peer_.end.detail;
+  EXPECT_NE(peer_.messages[0].find("\"from\": \"127.1.2.3\""), std::string::npos);
+}
+
+TEST_F(LwsClientTest, IgnoresProxyVariablesOfTheEnvironment) {
+  setenv("http_proxy", "127.0.0.1:1", 1);
+  Make({});
+  unsetenv("http_proxy");
+  Dial(server_->Url("plain"), "/echo");
+  ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;
+}
+
+TEST_F(LwsClientTest, RefusesUrlsThatItCannotHonour) {
+  const std::string name(kMaxHostBytes + 1, 'a');
+  for (const std::string& url :
+       {std::string("http://a:1"), std::string("wss://a"), std::string("wss://:1"),
+        std::string("wss://a:0"), std::string("wss://a:65536"), std::string("wss://a:1/x"),
+        std::string("wss://a b:1"), std::string("wss://[::1]:1"), "wss://" + name + ":1"}) {
+    auto got = client_->Connect({url, "/", "p", ""}, peer_);
+    ASSERT_FALSE(got.ok()) << url;
+    EXPECT_EQ(got.error().code, Code::kInvalid);
+  }
+  EXPECT_TRUE(ParseServerUrl("ws://[::1]:8080").ok());
+}
+
+TEST_F(LwsClientTest, RefusesWhatIsNotOneCaCertificate) {
+  for (const std::string& ca : {std::string("nonsense"), server_->ca_pem() + server_->ca_pem()}) {
+    LwsClient::Options options;
+    options.ca_pem = ca;
+    auto made = LwsClient::Create(options);
+    ASSERT_FALSE(made.ok());
+    EXPECT_EQ(made.error().code, Code::kInvalid);
+  }
+  LwsClient::Options options;
+  Make(options);
+  EXPECT_FALSE(client_->Connect({"wss://localhost:1", "/", "p", ""}, peer_).ok());
+}
+
+TEST_F(LwsClientTest, StopsReadingWhilePaused) {
+  Dial(server_->Url("plain"), "/echo");
+  ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; }));
+  peer_.connection->Pause(true);
+  peer_.to_send.emplace_back("held");
+  peer_.connection->WantWrite();
+  EXPECT_FALSE(RunUntil([&] { return !peer_.messages.empty(); }, milliseconds(200)));
+  peer_.connection->Pause(false);
+  EXPECT_TRUE(RunUntil([&] { return !peer_.messages.empty(); }));
+}
+
+TEST_F(LwsClientTest, WatchesDescriptors) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+  int calls = 0;
+  struct Seen {
+    int* calls;
+    int fd;
+  } seen{&calls, ends[0]};
+  const auto on_readable = [](void* user) {
+    auto* s = static_cast<Seen*>(user);
+    char byte = 0;
+    ASSERT_GE(read(s->fd, &byte, 1), 0);
+    ++*s->calls;
+  };
+  ASSERT_TRUE(client_->WatchReadable(ends[0], on_readable, &seen).ok());
+  client_->PauseReadable(ends[0], true);
+  ASSERT_EQ(write(ends[1], "a", 1), 1);
+  EXPECT_FALSE(RunUntil([&] { return calls > 0; }, milliseconds(100)));
+  client_->PauseReadable(ends[0], false);
+  EXPECT_TRUE(RunUntil([&] { return calls == 1; }));
+  close(ends[1]);
+  EXPECT_TRUE(RunUntil([&] { return calls >= 2; }));
+  client_->UnwatchReadable(ends[0]);
+  client_->Service(milliseconds(1));
+  char byte = 0;
+  EXPECT_EQ(read(ends[0], &byte, 1), 0);  // still ours
+  close(ends[0]);
+}
+
+TEST_F(LwsClientTest, WaitsAsLongAsAskedAndWakesFromAnotherThread) {
+  const auto start = std::chrono::steady_clock::now();
+  client_->Service(milliseconds(0));
+  client_->Service(milliseconds(60));
+  client_->Service(milliseconds(60));
+  const auto waited = std::chrono::steady_clock::now() - start;
+  EXPECT_GE(waited, milliseconds(60));
+  EXPECT_LT(waited, seconds(2));
+  std::thread waker([this] {
+    std::this_thread::sleep_for(milliseconds(20));
+    client_->Wake();
+  });
+  client_->Service(seconds(20));
+  waker.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(10));
+}
+
+}  // namespace
+}  // namespace holdfast
