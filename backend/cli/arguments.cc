@@ -1,0 +1,355 @@
+#include "backend/cli/arguments.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include "backend/cli/duration_text.h"
+
+namespace holdfast::cli {
+namespace {
+
+constexpr int kUsage = 2;
+constexpr char kTarget[] =
+    "hostname, id or prefix of 4+ digits, label:K=V, all; or several, with commas";
+
+// Grammar: the commands of the program, writing into one Options.
+class Grammar {
+ public:
+  Grammar() : app_("Ask and command the endpoints of a fleet.", "holdfast") {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.set_help_flag("-h,--help", "Say what can be typed, and stop");
+    app_.footer(
+        "Exit status: 0 every target succeeded, 1 some failed, 2 usage, 3 the backend cannot be\n"
+        "reached, 4 refused, 130 Ctrl-C (the job goes on).\n"
+        "Output formats are documented in docs/cli-output.md.");
+    AddGlobals();
+    AddFleet();
+    AddReads();
+    AddActs();
+    AddJobs();
+    AddOperators();
+  }
+  CLI::App& app() { return app_; }
+  Options& options() { return options_; }
+  // The innermost command that was named.
+  Command Chosen() const {
+    const CLI::App* app = &app_;
+    for (auto subs = app->get_subcommands(); !subs.empty(); subs = app->get_subcommands()) {
+      app = subs.front();
+    }
+    const auto found = commands_.find(app);
+    return found == commands_.end() ? Command::kNone : found->second;
+  }
+
+ private:
+  CLI::App* Add(CLI::App* parent, const std::string& name, const std::string& text,
+                Command command) {
+    CLI::App* sub = parent->add_subcommand(name, text);
+    sub->fallthrough();
+    commands_[sub] = command;
+    return sub;
+  }
+  CLI::App* AddVerb(const std::string& name, const std::string& text, Command command) {
+    CLI::App* sub = Add(&app_, name, text, command);
+    sub->add_option("TARGET", options_.target, kTarget)->required();
+    return sub;
+  }
+  void AddDuration(CLI::App* app, const std::string& name, std::function<void(Duration)> set,
+                   const std::string& text) {
+    const auto parse = [set = std::move(set), name](const std::string& value) {
+      const auto duration = ParseDuration(value);
+      if (!duration) {
+        throw CLI::ValidationError(name, "'" + value + "' is no duration (45s, 10m, 24h)");
+      }
+      set(*duration);
+    };
+    app->add_option_function<std::string>(name, parse, text)->type_name("DUR");
+  }
+  void AddLabels(CLI::App* app, const std::string& text) {
+    app->add_option("--label", options_.labels, text + "; may be repeated")
+        ->type_name("K=V")
+        ->allow_extra_args(false);
+  }
+  void AddLimits(CLI::App* app) {
+    app->add_option("--max-bytes", options_.max_bytes, "Stop when the output is this large")
+        ->type_name("BYTES");
+    AddDuration(
+        app, "--max-time", [this](Duration d) { options_.max_time = d; },
+        "End it on the endpoint after this long");
+  }
+
+  void AddGlobals();
+  void AddFleet();
+  void AddReads();
+  void AddActs();
+  void AddJobs();
+  void AddOperators();
+
+  Options options_;
+  std::map<const CLI::App*, Command> commands_;
+  CLI::App app_;
+};
+
+void Grammar::AddGlobals() {
+  app_.add_option("--dir", options_.dir,
+                  "The fleet's directory (else HOLDFAST_DIR, else a profile)")
+      ->type_name("DIR");
+  app_.add_option("--profile", options_.profile,
+                  "A profile of ~/.config/holdfast/config.toml instead of --dir")
+      ->type_name("NAME");
+  app_.add_option("--operator", options_.operator_name, "Sign as this operator")->type_name("NAME");
+  const auto set_format = [this](const std::string& value) {
+    static const std::map<std::string, Format> kFormats = {{"table", Format::kTable},
+                                                           {"json", Format::kJson},
+                                                           {"jsonl", Format::kJsonl},
+                                                           {"csv", Format::kCsv}};
+    const auto found = kFormats.find(value);
+    if (found == kFormats.end()) {
+      throw CLI::ValidationError("--output", "'" + value + "' is none of table, json, jsonl, csv");
+    }
+    options_.format = found->second;
+    options_.format_given = true;
+  };
+  app_.add_option_function<std::string>("-o,--output", set_format,
+                                        "How to print: table, json, jsonl or csv")
+      ->type_name("FORMAT");
+  AddDuration(
+      &app_, "--wait", [this](Duration d) { options_.wait = d; },
+      "Wait this long for the answer; 0 returns at once (default: until it is there)");
+  AddDuration(
+      &app_, "--ttl", [this](Duration d) { options_.ttl = d; },
+      "How long it may wait for an endpoint (default: 24h; exec, put and kill 1h)");
+  app_.add_option("--case", options_.case_id, "A case's number, for the audit")->type_name("TEXT");
+  app_.add_option("--reason", options_.reason, "Why, for the audit")->type_name("TEXT");
+  app_.add_flag("-y,--yes", options_.yes, "Do not ask");
+  AddDuration(
+      &app_, "--timeout", [this](Duration d) { options_.timeout = d; },
+      "Give up when the backend does not answer for this long (default: 30s)");
+}
+
+void Grammar::AddFleet() {
+  CLI::App* init = Add(&app_, "init", "Make a new fleet in --dir: keys, policy, TLS, configuration",
+                       Command::kInit);
+  sdk::InitOptions& o = options_.init;
+  init->add_option("--server", o.server, "Where agents connect (default: wss://localhost:8443)")
+      ->type_name("URL");
+  init->add_option("--api", o.api, "Where the tools connect (default: the same host, port 8444)")
+      ->type_name("URL");
+  init->add_option("--admin", o.admin, "Listener of /metrics (default: 127.0.0.1:8445)")
+      ->type_name("HOST:PORT");
+  init->add_option("--name", o.name, "The fleet's name, for people")->type_name("NAME");
+  init->add_option("--roots", o.roots, "How many root keys (default: 3)")->type_name("N");
+  init->add_option("--threshold", o.threshold, "How many must sign a policy (default: 2)")
+      ->type_name("N");
+  init->add_option("--act-max-targets", o.act_max_targets,
+                   "Most targets of one exec, put or kill (default: 10)")
+      ->type_name("N");
+
+  CLI::App* enrol = Add(&app_, "enrol", "Let endpoints in", Command::kNone);
+  enrol->require_subcommand(1);
+  CLI::App* token =
+      Add(enrol, "token", "Print a bundle that `holdfast-agent enrol` takes", Command::kEnrolToken);
+  token->add_option("--uses", options_.uses, "How many endpoints it lets in (default: 1)")
+      ->type_name("N");
+  AddLabels(token, "Label of the endpoints that use it");
+  token->footer(
+      "The bundle holds a secret: whoever has it can add an endpoint. --ttl says for how long\n"
+      "(default: 24h).\n"
+      "  holdfast enrol token --uses 20 --label site=north > north.bundle");
+
+  CLI::App* agents = Add(&app_, "agents", "List the endpoints", Command::kAgents);
+  agents->add_flag("--online", options_.online, "Only those that are connected now");
+  AddLabels(agents, "Only those with this label");
+  CLI::App* remove =
+      Add(agents, "rm", "Remove an endpoint for good: its identity is never accepted again",
+          Command::kAgentsRemove);
+  remove->add_option("TARGET", options_.target, kTarget)->required();
+}
+
+void Grammar::AddReads() {
+  CLI::App* query = AddVerb("query", "Ask a question in SQL", Command::kQuery);
+  query->add_option("SQL", options_.sql, "One statement over the endpoint's tables")->required();
+  query->add_option("--max-rows", options_.max_rows, "Stop after this many rows")->type_name("N");
+  AddLimits(query);
+  query->footer("  holdfast query all \"SELECT pid, name FROM processes WHERE uid = 0\"");
+
+  CLI::App* ls = AddVerb("ls", "List a directory", Command::kLs);
+  ls->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
+  ls->add_flag("-a,--all", options_.all, "Also names that begin with a dot");
+  ls->add_flag("-R,--recursive", options_.recursive, "And everything below");
+  ls->add_option("--max-rows", options_.max_rows, "Stop after this many rows")->type_name("N");
+
+  CLI::App* stat = AddVerb("stat", "What the endpoint knows of files", Command::kStat);
+  stat->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
+      ->required();
+
+  CLI::App* cat = AddVerb("cat", "Print a file's bytes", Command::kCat);
+  cat->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
+  cat->add_option("--offset", options_.offset, "Begin here")->type_name("BYTES");
+  cat->add_option("--length", options_.length, "Print this much (default: to the end)")
+      ->type_name("BYTES");
+  cat->footer("On a terminal control characters are escaped; in a pipe the bytes are as they are.");
+
+  CLI::App* hash = AddVerb("hash", "MD5, SHA-1 and SHA-256 of files", Command::kHash);
+  hash->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
+      ->required();
+
+  CLI::App* get = AddVerb("get", "Fetch a file and check it", Command::kGet);
+  get->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
+  get->add_option("-d,--into", options_.local_dir,
+                  "Directory to write to, as DIR/HOST/NAME (default: here)")
+      ->type_name("DIR");
+  get->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
+      ->type_name("FILE");
+  AddLimits(get);
+
+  AddVerb("ps", "List the processes", Command::kPs);
+}
+
+void Grammar::AddActs() {
+  CLI::App* exec = AddVerb("exec", "Run a program on the endpoint (no shell)", Command::kExec);
+  exec->add_option("--cwd", options_.cwd, "Directory to run in (default: /)")->type_name("PATH");
+  exec->add_option("--env", options_.env, "Add to the environment; may be repeated")
+      ->type_name("K=V")
+      ->allow_extra_args(false);
+  exec->add_option("--stdin-file", options_.stdin_file,
+                   "Give it this file as input, at most 16 KiB")
+      ->type_name("FILE");
+  AddLimits(exec);
+  exec->footer(
+      "The program and its arguments follow after --.\n"
+      "  holdfast exec web01 -- systemctl status nginx\n"
+      "  holdfast exec web01 -- sh -c 'ls /tmp | wc -l'");
+
+  CLI::App* put = AddVerb("put", "Write a file to the endpoint", Command::kPut);
+  put->add_option("FILE", options_.local_file, "The file here")->required();
+  put->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
+  put->add_option("--mode", options_.mode, "Permission bits, octal (default: 0644)")
+      ->type_name("MODE");
+  put->add_flag("--overwrite", options_.overwrite, "Replace a file that is there");
+
+  CLI::App* kill = AddVerb("kill", "Send processes a signal", Command::kKill);
+  kill->add_option("PID", options_.pids, "Process ids, at most 64")->required();
+  kill->add_option("-s,--signal", options_.signal, "Name or number (default: TERM)")
+      ->type_name("SIGNAL");
+}
+
+void Grammar::AddJobs() {
+  CLI::App* jobs = Add(&app_, "jobs", "List commands, newest first", Command::kJobs);
+  jobs->add_option("--limit", options_.limit, "How many (default: 50)")->type_name("N");
+  jobs->add_flag("--open", options_.open_only, "Only those that have not ended");
+  CLI::App* job = Add(&app_, "job", "What became of a command, step by step", Command::kJob);
+  job->add_option("ID", options_.path, "The job's id, or a prefix of 4+ digits")->required();
+  CLI::App* cancel = Add(&app_, "cancel", "End a command that has not ended", Command::kCancel);
+  cancel->add_option("ID", options_.path, "The job's id, or a prefix of 4+ digits")->required();
+  CLI::App* pending =
+      Add(&app_, "pending", "Signed commands of which nobody knows whether they arrived",
+          Command::kPending);
+  pending->add_flag("--send", options_.send, "Send them again: what had arrived is not run twice");
+  CLI::App* audit = Add(&app_, "audit", "The record of what was done", Command::kAudit);
+  audit->add_flag("--verify", options_.verify,
+                  "Check that no record was changed, cut out or added");
+  audit->add_option("--job", options_.path, "Only records about this job")->type_name("ID");
+  audit->add_option("--limit", options_.limit, "Only the last so many")->type_name("N");
+}
+
+void Grammar::AddOperators() {
+  CLI::App* who = Add(&app_, "operator", "Who may command", Command::kNone);
+  who->require_subcommand(1);
+  const auto add_ttl = [this](CLI::App* app) {
+    AddDuration(
+        app, "--cert-ttl", [this](Duration d) { options_.cert_ttl = d; },
+        "Life of the certificate (default: 12h, at most 24h)");
+  };
+  CLI::App* add = Add(who, "add", "Make a key and a certificate", Command::kOperatorAdd);
+  add->add_option("NAME", options_.name, "The operator's name")->required();
+  add_ttl(add);
+  CLI::App* renew =
+      Add(who, "renew", "Make a new certificate for a key that is there", Command::kOperatorRenew);
+  renew->add_option("NAME", options_.name, "The operator's name (default: fleet.toml's)");
+  add_ttl(renew);
+  Add(who, "list", "Operators of this directory and until when they may sign",
+      Command::kOperatorList);
+  Add(&app_, "version", "Print the version", Command::kVersion);
+  CLI::App* completion =
+      Add(&app_, "completion", "Print a completion script", Command::kCompletion);
+  completion->add_option("SHELL", options_.name, "bash, zsh or fish")->required();
+}
+
+// Parses; nullopt when Options are filled, else the exit status.
+std::optional<int> Parse(Grammar& grammar, const std::vector<std::string>& words) {
+  try {
+    std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 wants them
+    grammar.app().parse(reversed);
+    return std::nullopt;
+  } catch (const CLI::CallForHelp& why) {
+    grammar.app().exit(why);
+    return 0;
+  } catch (const CLI::ParseError& why) {
+    const bool no_command = grammar.app().get_subcommands().empty() &&
+                            why.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+    const auto unknown = grammar.app().remaining();
+    if (no_command && !unknown.empty()) {
+      std::fprintf(stderr, "holdfast: there is no command '%s'\n", unknown.front().c_str());
+    } else {
+      std::fprintf(stderr, "holdfast: %s\n", no_command ? "which command?" : why.what());
+    }
+    std::string name = "holdfast";
+    for (const CLI::App* sub : grammar.app().get_subcommands()) name += " " + sub->get_name();
+    std::fprintf(stderr, "Type: %s --help\n", name.c_str());
+    return kUsage;
+  }
+}
+
+void Describe(const CLI::App& app, const std::string& name, std::vector<CommandHelp>& out) {
+  CommandHelp help{name, app.get_description(), app.get_footer(), {}};
+  for (const CLI::Option* option : app.get_options()) {
+    const bool positional = option->get_lnames().empty() && option->get_snames().empty();
+    const bool takes_value = !positional && option->get_items_expected_max() > 0;
+    help.options.push_back({option->get_name(positional, !positional),
+                            takes_value ? option->get_type_name() : "", option->get_description(),
+                            positional});
+  }
+  out.push_back(std::move(help));
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    Describe(*sub, name.empty() ? sub->get_name() : name + " " + sub->get_name(), out);
+  }
+}
+
+}  // namespace
+
+std::variant<Options, int> ParseArguments(int argc, const char* const* argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const auto mark = std::find(words.begin(), words.end(), "--");
+  const std::vector<std::string> before(words.begin(), mark);
+  // CLI11 would take "[a]" or a second "--" of the endpoint's argv for its own.
+  const bool is_exec = std::find(before.begin(), before.end(), "exec") != before.end();
+  const auto grammar = std::make_unique<Grammar>();
+  if (const auto status = Parse(*grammar, is_exec ? before : words)) return *status;
+  Options options = std::move(grammar->options());
+  options.command = grammar->Chosen();
+  if (options.command != Command::kExec) return options;
+  if (mark != words.end()) options.argv.assign(mark + 1, words.end());
+  if (options.argv.empty()) {
+    std::fputs("holdfast: exec needs a program: holdfast exec TARGET -- PROGRAM [ARGUMENT...]\n",
+               stderr);
+    return kUsage;
+  }
+  return options;
+}
+
+std::vector<CommandHelp> DescribeCommands() {
+  const auto grammar = std::make_unique<Grammar>();
+  std::vector<CommandHelp> out;
+  Describe(grammar->app(), "", out);
+  return out;
+}
+
+}  // namespace holdfast::cli

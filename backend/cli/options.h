@@ -1,0 +1,97 @@
+// Options: what a command line asks for, after parsing and before anything is done.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/sdk/init_fleet.h"
+#include "common/base/time.h"
+
+namespace holdfast::cli {
+
+enum class Command : std::uint8_t {
+  kNone,
+  kInit,
+  kEnrolToken,
+  kAgents,
+  kAgentsRemove,
+  kQuery,
+  kExec,
+  kGet,
+  kPut,
+  kLs,
+  kStat,
+  kCat,
+  kHash,
+  kPs,
+  kKill,
+  kJobs,
+  kJob,
+  kCancel,
+  kPending,
+  kAudit,
+  kOperatorAdd,
+  kOperatorRenew,
+  kOperatorList,
+  kVersion,
+  kCompletion,
+};
+
+enum class Format : std::uint8_t { kTable, kJson, kJsonl, kCsv };
+
+struct Options {
+  Command command = Command::kNone;
+
+  // Global: accepted before and after the command's name.
+  std::string dir;
+  std::string profile;
+  std::string operator_name;  // empty: fleet.toml's
+  Format format = Format::kTable;
+  bool format_given = false;     // cat and exec print plain bytes unless asked otherwise
+  std::optional<Duration> wait;  // none: until done
+  std::optional<Duration> ttl;   // none: the verb's default
+  std::string case_id;
+  std::string reason;
+  bool yes = false;
+  Duration timeout =
+      std::chrono::seconds(30);  // for one answer of the backend, reconnects included
+
+  // Verbs.
+  std::string target;
+  std::string sql;
+  std::string path;                // on the endpoint, or a job's id
+  std::vector<std::string> paths;  // stat, hash
+  std::vector<std::string> argv;   // exec
+  std::string cwd;
+  std::vector<std::string> env;
+  std::string stdin_file;
+  bool all = false;
+  bool recursive = false;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  std::string local_dir = ".";  // get
+  std::string local_file;       // get --as, put
+  std::string mode = "0644";    // put, octal
+  bool overwrite = false;
+  std::vector<std::int32_t> pids;
+  std::string signal = "TERM";
+  std::uint64_t max_rows = 0;  // 0: the agent's default
+  std::uint64_t max_bytes = 0;
+  std::optional<Duration> max_time;
+
+  // The rest.
+  bool online = false;
+  std::vector<std::string> labels;
+  std::uint32_t uses = 1;
+  std::uint32_t limit = 0;
+  bool open_only = false;
+  bool verify = false;
+  bool send = false;  // pending --send
+  std::string name;   // operator NAME, completion SHELL
+  std::optional<Duration> cert_ttl;
+  sdk::InitOptions init;
+};
+
+}  // namespace holdfast::cli

@@ -1,0 +1,136 @@
+#include "backend/sdk/operator_cert.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "backend/sdk/files.h"
+#include "backend/sdk/key_file.h"
+#include "common/sign/envelope.h"
+#include "common/sign/strict.h"
+
+namespace holdfast::sdk {
+namespace {
+
+using ::holdfast::command::v1::OperatorCert;
+constexpr std::size_t kMaxCertBytes = std::size_t{4} * 1024;  // docs/protocol.md, Deliver
+constexpr std::size_t kMaxOperators = 1000;                   // files in one directory
+
+std::uint64_t Ms(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
+
+Result<std::unique_ptr<sign::SigningKey>> LoadOrMakeKey(const sign::Crypto& crypto,
+                                                        const std::string& path) {
+  if (Exists(path)) return LoadKeyFile(crypto, path, kOperatorRole);
+  HF_ASSIGN_OR_RETURN(auto key, crypto.GenerateKey());
+  HF_TRY(WriteKeyFile(path, kOperatorRole, *key));
+  return key;
+}
+
+std::string HowToRenew(const Fleet& fleet, const std::string& name) {
+  return "renew it where the issuer's key is: holdfast --dir DIR operator renew " + name +
+         ", and copy operator/" + name + ".cert to " + fleet.paths.operators();
+}
+
+}  // namespace
+
+Result<std::string> SignOperatorCert(const sign::Crypto& crypto, const sign::SigningKey& issuer,
+                                     const OperatorCert& cert) {
+  return sign::SignEnvelope(crypto, issuer, sign::kCertType, cert.SerializeAsString());
+}
+
+Result<sign::TrustedPolicy> LoadPolicy(const sign::Crypto& crypto, const Fleet& fleet,
+                                       WallTime now) {
+  HF_ASSIGN_OR_RETURN(const std::string envelope,
+                      ReadFile(fleet.paths.policy(), sign::kMaxEnvelopeBytes));
+  auto policy = sign::VerifyPolicy(crypto, envelope, {}, now);
+  if (!policy.ok()) return std::move(policy).error().In(fleet.paths.policy());
+  return policy;
+}
+
+Result<Operator> IssueOperator(const sign::Crypto& crypto, const Fleet& fleet,
+                               const std::string& name, Duration ttl, WallTime now) {
+  if (!IsOperatorName(name)) {
+    return Error{Code::kInvalid, "'" + name +
+                                     "' cannot be an operator's name: letters, digits and "
+                                     "._@- only, at most 64, beginning with a letter or digit"};
+  }
+  auto issuer = LoadKeyFile(crypto, fleet.paths.issuer_key(), kIssuerRole);
+  if (!issuer.ok()) return std::move(issuer).error().In("loading the issuer's key");
+  HF_ASSIGN_OR_RETURN(const auto policy, LoadPolicy(crypto, fleet, now));
+  HF_TRY(MakeDirs(fleet.paths.operators(), kDirMode));
+  Operator who;
+  who.name = name;
+  HF_ASSIGN_OR_RETURN(who.key, LoadOrMakeKey(crypto, fleet.paths.operator_key(name)));
+  const std::uint64_t ttl_ms = std::min(Ms(ttl), policy.policy.max_cert_ttl_ms());
+  OperatorCert& cert = who.cert;
+  cert.set_serial(crypto.RandomBytes<Nonce16>().str());
+  cert.set_operator_id(name);
+  cert.set_pubkey(who.key->public_key().str());
+  for (const auto& verb_class : policy.policy.classes()) cert.add_classes(verb_class.class_id());
+  cert.set_not_before_ms(now.get());
+  cert.set_not_after_ms(now.get() + ttl_ms);
+  cert.set_issuer_key_id(sign::KeyIdOf(crypto, issuer.value()->public_key()).str());
+  cert.set_fleet_id(fleet.toml.id.str());
+  HF_ASSIGN_OR_RETURN(who.cert_envelope, SignOperatorCert(crypto, *issuer.value(), cert));
+  HF_TRY(WriteFile(fleet.paths.operator_cert(name), who.cert_envelope, kPlainMode));
+  return who;
+}
+
+Result<Operator> LoadOperator(const sign::Crypto& crypto, const Fleet& fleet,
+                              const std::string& name) {
+  const std::string key_path = fleet.paths.operator_key(name);
+  auto key = LoadKeyFile(crypto, key_path, kOperatorRole);
+  if (!key.ok() && key.error().code == Code::kNotFound) {
+    return Error{Code::kNotFound, "operator '" + name + "' has no key here (" + key_path +
+                                      "); make one where the issuer's key is: holdfast --dir DIR "
+                                      "operator add " +
+                                      name};
+  }
+  if (!key.ok()) return std::move(key).error();
+  Operator who;
+  who.name = name;
+  who.key = std::move(key).value();
+  const std::string cert_path = fleet.paths.operator_cert(name);
+  HF_ASSIGN_OR_RETURN(who.cert_envelope, ReadFile(cert_path, kMaxCertBytes));
+  auto envelope = sign::ParseEnvelope(who.cert_envelope, sign::kCertType);
+  if (!envelope.ok()) return std::move(envelope).error().In(cert_path);
+  auto cert = sign::ParseCert(envelope.value().payload());
+  if (!cert.ok()) return std::move(cert).error().In(cert_path);
+  who.cert = std::move(cert).value();
+  if (who.cert.pubkey() != who.key->public_key().view()) {
+    return Error{Code::kDenied,
+                 cert_path + " is not for the key in " + key_path + "; " + HowToRenew(fleet, name)};
+  }
+  return who;
+}
+
+Result<ReadyOperator> EnsureOperator(const sign::Crypto& crypto, const Fleet& fleet,
+                                     const std::string& name, Duration needed, WallTime now) {
+  auto loaded = LoadOperator(crypto, fleet, name);
+  const bool has_issuer = Exists(fleet.paths.issuer_key());
+  const std::uint64_t wanted_until = now.get() + Ms(std::max(needed, kRenewBefore));
+  if (loaded.ok()) {
+    const std::uint64_t until = loaded.value().cert.not_after_ms();
+    if (until > wanted_until) return ReadyOperator{std::move(loaded).value(), false};
+    if (!has_issuer && until > now.get()) return ReadyOperator{std::move(loaded).value(), false};
+    if (!has_issuer) {
+      return Error{Code::kExpired, "the certificate of operator '" + name + "' has ended; " +
+                                       HowToRenew(fleet, name)};
+    }
+  } else if (!has_issuer || !Exists(fleet.paths.operator_key(name))) {
+    return std::move(loaded).error();
+  }
+  const Duration ttl = std::max({needed + kRenewBefore, kRenewBefore, kOperatorCertTtl});
+  HF_ASSIGN_OR_RETURN(Operator issued, IssueOperator(crypto, fleet, name, ttl, now));
+  return ReadyOperator{std::move(issued), true};
+}
+
+Result<std::vector<std::string>> ListOperators(const Fleet& fleet) {
+  HF_ASSIGN_OR_RETURN(const auto files, ListFiles(fleet.paths.operators(), 2 * kMaxOperators));
+  std::vector<std::string> names;
+  for (const auto& file : files) {
+    if (file.ends_with(".key")) names.push_back(file.substr(0, file.size() - 4));
+  }
+  return names;
+}
+
+}  // namespace holdfast::sdk
