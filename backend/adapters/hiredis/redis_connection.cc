@@ -1,0 +1,150 @@
+#include "backend/adapters/hiredis/redis_connection.h"
+
+#include <charconv>
+#include <memory>
+#include <utility>
+
+namespace holdfast::backend {
+namespace {
+
+redisReplyObjectFunctions g_functions;             // hiredis's own, but for createArray
+decltype(g_functions.createArray) g_create_array;  // hiredis's own
+
+// hiredis 0.14 allocates what a reply's header claims; 1.0 has maxelements for it, which is per
+// reader too. This works for both.
+#if HIREDIS_MAJOR >= 1
+void* CreateBoundedArray(const redisReadTask* task, std::size_t elements) {
+#else
+void* CreateBoundedArray(const redisReadTask* task, int elements) {
+#endif
+  if (static_cast<std::size_t>(elements) > kMaxReplyElements) return nullptr;  // "out of memory"
+  return g_create_array(task, elements);
+}
+
+}  // namespace
+
+// What hiredis asks of an event loop. Lives as long as the context, which frees it by Cleanup.
+struct RedisConnection::Events {
+  struct ev_loop* loop;
+  redisAsyncContext* context;
+  ev_io read;
+  ev_io write;
+
+  static Events* Of(void* data) { return static_cast<Events*>(data); }
+  static void OnReadable(struct ev_loop*, ev_io* io, int) {
+    redisAsyncContext* const context = Of(io->data)->context;
+    auto* const connection = static_cast<RedisConnection*>(context->data);
+    if (context->c.reader->len > kMaxReplyBytes && connection != nullptr) {
+      return connection->Lose("a reply larger than any of ours");
+    }
+    redisAsyncHandleRead(context);
+  }
+  static void OnWritable(struct ev_loop*, ev_io* io, int) {
+    redisAsyncHandleWrite(Of(io->data)->context);
+  }
+  static void Attach(struct ev_loop* loop, redisAsyncContext* context) {
+    auto* const events = new Events{loop, context, {}, {}};
+    ev_io_init(&events->read, &OnReadable, context->c.fd, EV_READ);
+    ev_io_init(&events->write, &OnWritable, context->c.fd, EV_WRITE);
+    events->read.data = events->write.data = events;
+    context->ev.data = events;
+    context->ev.addRead = [](void* data) { ev_io_start(Of(data)->loop, &Of(data)->read); };
+    context->ev.delRead = [](void* data) { ev_io_stop(Of(data)->loop, &Of(data)->read); };
+    context->ev.addWrite = [](void* data) { ev_io_start(Of(data)->loop, &Of(data)->write); };
+    context->ev.delWrite = [](void* data) { ev_io_stop(Of(data)->loop, &Of(data)->write); };
+    context->ev.cleanup = [](void* data) {
+      ev_io_stop(Of(data)->loop, &Of(data)->read);
+      ev_io_stop(Of(data)->loop, &Of(data)->write);
+      delete Of(data);
+    };
+  }
+};
+
+void RedisConnection::GuardReader() {
+  redisReader* const reader = context_->c.reader;
+  if (g_create_array == nullptr) {
+    g_functions = *reader->fn;
+    g_create_array = g_functions.createArray;
+    g_functions.createArray = &CreateBoundedArray;
+  }
+  reader->fn = &g_functions;
+}
+
+void RedisConnection::Dial(const std::string& url) {
+  Drop();
+  constexpr std::string_view kUnix = "unix://";
+  constexpr std::string_view kTcp = "redis://";
+  if (url.starts_with(kUnix)) {
+    context_ = redisAsyncConnectUnix(url.substr(kUnix.size()).c_str());
+  } else {
+    const std::string rest = url.substr(kTcp.size());
+    const std::size_t colon = rest.rfind(':');
+    int port = 0;
+    std::from_chars(rest.data() + colon + 1, rest.data() + rest.size(), port);
+    context_ = redisAsyncConnect(rest.substr(0, colon).c_str(), port);
+  }
+  if (context_ == nullptr || context_->err != 0) {
+    std::string why = context_ == nullptr ? "out of memory" : context_->errstr;
+    return Lose(std::move(why));
+  }
+  context_->data = this;
+  GuardReader();
+  Events::Attach(loop_, context_);
+  redisAsyncSetConnectCallback(context_, [](const redisAsyncContext* context, int status) {
+    auto* const self = static_cast<RedisConnection*>(context->data);
+    if (self == nullptr || self->context_ != context) return;
+    if (status != REDIS_OK) {
+      self->context_ = nullptr;  // hiredis frees it after this call
+      return self->owner_.OnConnectionLost(context->errstr);
+    }
+    self->up_ = true;
+    self->owner_.OnConnected();
+  });
+  redisAsyncSetDisconnectCallback(context_, [](const redisAsyncContext* context, int /*status*/) {
+    auto* const self = static_cast<RedisConnection*>(context->data);
+    if (self == nullptr || self->context_ != context) return;
+    self->context_ = nullptr;  // hiredis frees it after this call
+    self->up_ = false;
+    self->owner_.OnConnectionLost(context->errstr[0] != '\0' ? context->errstr : "closed by Redis");
+  });
+}
+
+void RedisConnection::Drop() {
+  up_ = false;
+  if (context_ == nullptr) return;
+  redisAsyncContext* const old = std::exchange(context_, nullptr);
+  old->data = nullptr;  // what hiredis still calls is for nobody
+  redisAsyncFree(old);
+}
+
+void RedisConnection::Lose(std::string why) {
+  Drop();
+  owner_.OnConnectionLost(std::move(why));
+}
+
+void RedisConnection::Send(int kind, std::size_t tag, const std::vector<std::string_view>& words) {
+  if (!up_) return;
+  std::vector<const char*> starts;
+  std::vector<std::size_t> sizes;
+  starts.reserve(words.size());
+  sizes.reserve(words.size());
+  for (const std::string_view word : words) {
+    starts.push_back(word.data());
+    sizes.push_back(word.size());
+  }
+  auto pending = std::make_unique<Pending>(Pending{this, kind, tag});
+  const int queued =
+      redisAsyncCommandArgv(context_, &RedisConnection::OnHiredisReply, pending.get(),
+                            static_cast<int>(words.size()), starts.data(), sizes.data());
+  // Taken back in OnHiredisReply, which hiredis calls for each queued command, also on its way down.
+  if (queued == REDIS_OK) static_cast<void>(pending.release());
+}
+
+void RedisConnection::OnHiredisReply(redisAsyncContext* context, void* reply, void* pending) {
+  const std::unique_ptr<Pending> mine(static_cast<Pending*>(pending));
+  if (context->data == nullptr) return;  // dropped
+  RedisConnection& self = *mine->connection;
+  self.owner_.OnReply(mine->kind, mine->tag, static_cast<const redisReply*>(reply));
+}
+
+}  // namespace holdfast::backend

@@ -1,0 +1,218 @@
+#include "backend/adapters/hiredis/redis_streams.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace holdfast::backend {
+namespace {
+
+// hiredis moves its whole buffer after each partial write: a small one keeps that cheap.
+constexpr std::size_t kMaxInFlightBytes = std::size_t{2} * 1024 * 1024;
+constexpr int kFirstBackoffMs = 50;
+constexpr int kMaxBackoffMs = 1000;
+constexpr double kRefusedSeconds = 0.1;
+constexpr int kReadAgainMs = 200;  // after a refused read
+constexpr int kReadBlockMs = 1000;
+
+std::string_view Text(const redisReply& reply) {
+  return reply.str == nullptr ? std::string_view() : std::string_view(reply.str, reply.len);
+}
+
+bool IsText(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_STRING || reply.type == REDIS_REPLY_STATUS;
+}
+
+// The element, if the reply is an array of at least that many.
+const redisReply* At(const redisReply* reply, std::size_t index) {
+  if (reply == nullptr || reply->type != REDIS_REPLY_ARRAY || reply->elements <= index) {
+    return nullptr;
+  }
+  return reply->element[index];
+}
+
+// XTRIM MINID keeps the id it names: the next one is "<ms>-<seq + 1>".
+std::string NextId(std::string_view id) {
+  const std::size_t dash = id.find('-');
+  std::uint64_t seq = 0;
+  if (dash != std::string_view::npos) {
+    const auto [stop, error] = std::from_chars(id.data() + dash + 1, id.data() + id.size(), seq);
+    if (error != std::errc() || stop != id.data() + id.size()) return std::string(id);
+  }
+  return std::string(id.substr(0, dash)) + "-" + std::to_string(seq + 1);
+}
+
+}  // namespace
+
+RedisStreams::RedisStreams(struct ev_loop* loop, Options options, StreamTransportDelegate& delegate)
+    : loop_(loop),
+      options_(std::move(options)),
+      delegate_(delegate),
+      writer_(loop, *this),
+      reader_(loop, *this),
+      backoff_ms_(kFirstBackoffMs) {
+  ev_timer_init(
+      &timer_,
+      [](struct ev_loop*, ev_timer* timer, int) {
+        auto* const self = static_cast<RedisStreams*>(timer->data);
+        if (self->ready_) {
+          self->ReadMore();
+        } else {
+          self->Dial();
+        }
+      },
+      0.0, 0.0);
+  timer_.data = this;
+  Start(0);  // the delegate is told from the loop, never from inside this constructor
+}
+
+RedisStreams::~RedisStreams() { ev_timer_stop(loop_, &timer_); }
+
+void RedisStreams::Start(int watcher_wait_ms) {
+  ev_timer_stop(loop_, &timer_);
+  ev_timer_set(&timer_, watcher_wait_ms / 1000.0, 0.0);
+  ev_timer_start(loop_, &timer_);
+}
+
+void RedisStreams::CountError() {
+  if (options_.counters != nullptr) options_.counters->Add(Counter::kRedisErrors);
+}
+
+void RedisStreams::Dial() {
+  writer_.Dial(options_.url);
+  // The first may have failed at once, and the next try be planned.
+  if (!ev_is_active(&timer_)) reader_.Dial(options_.url);
+}
+
+void RedisStreams::OnConnected() {
+  if (!writer_.up() || !reader_.up()) return;
+  // A server that still loads its data set answers, but takes nothing.
+  writer_.Send(kProbe, 0, {"PING"});
+}
+
+void RedisStreams::OnConnectionLost(std::string why) {
+  writer_.Drop();
+  reader_.Drop();
+  waiting_.clear();
+  waiting_bytes_ = in_flight_bytes_ = 0;
+  read_in_flight_ = false;
+  cursor_ = "0";
+  ready_ = false;
+  Start(backoff_ms_);
+  backoff_ms_ = std::min(backoff_ms_ * 2, kMaxBackoffMs);
+  if (std::exchange(told_lost_, true)) return;
+  CountError();
+  delegate_.OnLost(Error{Code::kUnavailable, "Redis at " + options_.url + ": " + std::move(why)});
+}
+
+void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
+  if (reply == nullptr) return;  // the connection is going; OnConnectionLost follows
+  switch (static_cast<Kind>(kind)) {
+    case kProbe:
+      if (reply->type == REDIS_REPLY_ERROR) return OnConnectionLost(std::string(Text(*reply)));
+      ready_ = true;
+      told_lost_ = false;
+      backoff_ms_ = kFirstBackoffMs;
+      delegate_.OnRestored();
+      return ReadMore();
+    case kAdd:
+      in_flight_bytes_ -= tag;
+      OnWriteReply(reply);
+      return Pump();
+    case kOther: return OnWriteReply(reply);
+    case kRead: return OnReadReply(reply);
+  }
+}
+
+void RedisStreams::OnWriteReply(const redisReply* reply) {
+  if (reply->type != REDIS_REPLY_ERROR) return;
+  CountError();
+  // WRONGTYPE is the business of the stream's owner alone; the others concern every stream.
+  if (!Text(*reply).starts_with("WRONGTYPE")) refused_until_ = now() + kRefusedSeconds;
+}
+
+void RedisStreams::ReadMore() {
+  if (!ready_ || !reading_ || read_in_flight_) return;
+  read_in_flight_ = true;
+  reader_.Send(kRead, 0,
+               {"XREAD", "COUNT", std::to_string(kEntriesPerRead), "BLOCK",
+                std::to_string(kReadBlockMs), "STREAMS", options_.own_stream, cursor_});
+}
+
+void RedisStreams::OnReadReply(const redisReply* reply) {
+  read_in_flight_ = false;
+  if (reply->type == REDIS_REPLY_NIL) return ReadMore();  // nothing came in time
+  if (reply->type == REDIS_REPLY_ERROR) {
+    CountError();
+    if (Text(*reply).starts_with("WRONGTYPE")) {
+      Remove(options_.own_stream);  // the key is ours: whoever made it something else was wrong
+      cursor_ = "0";
+    }
+    return Start(kReadAgainMs);
+  }
+  if (!Deliver(*reply)) return OnConnectionLost("a reply that is not one of XREAD's");
+  ReadMore();
+}
+
+// [[stream, [[id, [field, value]], ...]]]. False if it is anything else.
+bool RedisStreams::Deliver(const redisReply& reply) {
+  const redisReply* const entries = At(At(&reply, 0), 1);
+  if (entries == nullptr || entries->type != REDIS_REPLY_ARRAY) return false;
+  for (std::size_t i = 0; i < entries->elements; ++i) {
+    const redisReply* const id = At(entries->element[i], 0);
+    const redisReply* const value = At(At(entries->element[i], 1), 1);
+    if (id == nullptr || value == nullptr || !IsText(*id) || !IsText(*value)) return false;
+    cursor_ = Text(*id);
+    delegate_.OnEntry(Text(*id), Text(*value));
+    if (!ready_) return true;  // lost meanwhile
+  }
+  delegate_.OnBatchEnd();
+  return true;
+}
+
+void RedisStreams::SetReading(bool on) {
+  reading_ = on;
+  ReadMore();
+}
+
+Status RedisStreams::Add(std::string_view stream, std::string_view message) {
+  if (!ready_) return Error{Code::kUnavailable, "no connection to Redis"};
+  if (message.size() > kMaxEntryBytes) return Error{Code::kInvalid, "entry above 512 KiB"};
+  if (now() < refused_until_) return Error{Code::kUnavailable, "Redis refuses writes"};
+  if (in_flight_bytes_ + waiting_bytes_ + message.size() > kMaxPendingBytes) {
+    CountError();
+    return Error{Code::kExhausted, "Redis does not answer"};
+  }
+  if (waiting_.empty() && in_flight_bytes_ < kMaxInFlightBytes) {
+    SendAdd(stream, message);
+  } else {
+    waiting_bytes_ += message.size();
+    waiting_.push_back({std::string(stream), std::string(message)});
+  }
+  return Ok();
+}
+
+void RedisStreams::SendAdd(std::string_view stream, std::string_view message) {
+  in_flight_bytes_ += message.size();
+  writer_.Send(kAdd, message.size(), {"XADD", stream, "*", "m", message});
+}
+
+void RedisStreams::Pump() {
+  while (!waiting_.empty() && in_flight_bytes_ < kMaxInFlightBytes) {
+    const Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    waiting_bytes_ -= next.message.size();
+    SendAdd(next.stream, next.message);
+  }
+}
+
+void RedisStreams::Trim(std::string_view stream, std::string_view up_to_and_including_id) {
+  if (!ready_) return;
+  writer_.Send(kOther, 0, {"XTRIM", stream, "MINID", NextId(up_to_and_including_id)});
+}
+
+void RedisStreams::Remove(std::string_view stream) {
+  if (ready_) writer_.Send(kOther, 0, {"UNLINK", stream});
+}
+
+}  // namespace holdfast::backend

@@ -1,0 +1,87 @@
+// RedisStreams: StreamTransport on a real Redis, over two connections that come back by themselves.
+//
+// One connection writes, pipelined; the other waits in XREAD for our own stream. When either is lost
+// both are dropped, OnLost() is said once, and both are dialled again until OnRestored().
+//
+//   Add Trim Remove --> writer --> [Redis] --> reader --> delegate
+//
+// Ordering:  entries in the order of their stream; after OnRestored() the stream is read from its start.
+// Limits:    kMaxInFlightBytes are handed to hiredis at a time, the rest waits here, kMaxPendingBytes in
+//            all. Redial after 50 ms, doubling to 1 s. Replies: see redis_connection.h.
+// Ownership: borrows loop and delegate until destroyed.
+// Threading: loop thread only. The delegate may call every method from inside its own.
+// Errors:    Add(): see stream_transport.h. When Redis refuses a write (OOM, LOADING, MISCONF, READONLY)
+//            Add() says kUnavailable for the next 100 ms: whoever repeats need not fill a pipe in vain.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include <ev.h>
+
+#include "backend/adapters/hiredis/redis_connection.h"
+#include "backend/core/counters.h"
+#include "backend/core/stream_transport.h"
+
+namespace holdfast::backend {
+
+class RedisStreams final : public StreamTransport, private RedisConnectionOwner {
+ public:
+  struct Options {
+    std::string url;                   // unix:///path or redis://host:port
+    std::string own_stream;            // read by us, written by others
+    CounterBlock* counters = nullptr;  // kRedisErrors is counted there
+  };
+  RedisStreams(struct ev_loop* loop, Options options, StreamTransportDelegate& delegate);
+  ~RedisStreams() override;
+  RedisStreams(const RedisStreams&) = delete;
+  RedisStreams& operator=(const RedisStreams&) = delete;
+
+  void SetReading(bool on) override;
+  Status Add(std::string_view stream, std::string_view message) override;
+  void Trim(std::string_view stream, std::string_view up_to_and_including_id) override;
+  void Remove(std::string_view stream) override;
+  bool connected() const override { return ready_; }
+
+ private:
+  enum Kind : int { kProbe, kAdd, kOther, kRead };
+  struct Waiting {
+    std::string stream;
+    std::string message;
+  };
+  void OnConnected() override;
+  void OnConnectionLost(std::string why) override;
+  void OnReply(int kind, std::size_t tag, const redisReply* reply) override;
+  void OnReadReply(const redisReply* reply);
+  void OnWriteReply(const redisReply* reply);
+  bool Deliver(const redisReply& reply);
+  void Dial();
+  void DialLater();
+  void Start(int watcher_wait_ms);
+  void Pump();
+  void SendAdd(std::string_view stream, std::string_view message);
+  void ReadMore();
+  void CountError();
+  double now() const { return ev_now(loop_); }
+
+  struct ev_loop* const loop_;
+  const Options options_;
+  StreamTransportDelegate& delegate_;
+  RedisConnection writer_;
+  RedisConnection reader_;
+  ev_timer timer_{};  // redial, or read again after a refusal
+  std::deque<Waiting> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  std::size_t in_flight_bytes_ = 0;
+  std::string cursor_ = "0";
+  double refused_until_ = 0;  // loop time
+  int backoff_ms_;
+  bool ready_ = false;      // between OnRestored and OnLost
+  bool told_lost_ = false;  // OnLost is said once per loss
+  bool reading_ = true;
+  bool read_in_flight_ = false;
+};
+
+}  // namespace holdfast::backend
