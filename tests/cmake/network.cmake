@@ -1,0 +1,16 @@
+# The network half of the agent, and the WebSocket client that it shares with the SDK.
+holdfast_test(unit_agent_core_network LABEL unit DEPS holdfast_agent_core
+  SRCS unit/agent/core/dialer_test.cc unit/agent/core/server_frames_test.cc)
+holdfast_fuzz(fuzz_server_frames SRCS fuzz/agent/server_frames_fuzz.cc DEPS holdfast_agent_core
+  CORPUS fuzz/corpus/server_frames)
+
+# The WebSocket client against a server that misbehaves on request, on both libwebsockets.
+holdfast_library(holdfast_tests_ws_server SRCS support/ws_server.cc DEPS holdfast_common_base)
+target_compile_definitions(holdfast_tests_ws_server PRIVATE
+  HOLDFAST_WS_SERVER="${CMAKE_CURRENT_SOURCE_DIR}/support/ws_server.py")
+if(HOLDFAST_BACKEND)
+  holdfast_test(conformance_lws_client LABEL conformance SRCS conformance/lws_client_test.cc
+    DEPS holdfast_common_adapters_lws holdfast_tests_ws_server)
+endif()
+holdfast_test(conformance_lws_client_agent LABEL conformance SRCS conformance/lws_client_test.cc
+  DEPS holdfast_common_adapters_lws_agent holdfast_tests_ws_server)

@@ -1,0 +1,250 @@
+#include "agent/core/dialer.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace holdfast::agent {
+namespace {
+
+namespace pb = ::holdfast::link::v1;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+class DialerTest : public testing::Test {
+ protected:
+  static constexpr TimePoint kStart{hours(100)};
+
+  Dialer Make(std::size_t servers = 1, std::uint32_t seed = 1) {
+    Dialer::Options options;
+    options.servers = servers;
+    return Dialer(options, seed, now_);
+  }
+  // Ticks at the dialer's own deadlines until it wants to dial; what that waited, or -1 s for never.
+  Duration WaitForDial(Dialer& dialer) {
+    const TimePoint from = now_;
+    for (int i = 0; i < 10; ++i) {
+      dialer.OnTick(now_);
+      if (const auto server = dialer.TakeDial()) {
+        server_ = *server;
+        return now_ - from;
+      }
+      const auto next = dialer.NextDeadline();
+      if (!next) break;
+      now_ = std::max(now_, *next);
+    }
+    return seconds(-1);
+  }
+  void Up(Dialer& dialer) {
+    ASSERT_GE(WaitForDial(dialer), seconds(0));
+    dialer.OnOpened(now_);
+    dialer.OnWelcomed(seconds(60), seconds(25), now_);
+  }
+
+  TimePoint now_ = kStart;
+  std::size_t server_ = 99;
+};
+
+TEST_F(DialerTest, DialsTheFirstServerAtOnce) {
+  Dialer dialer = Make(3);
+  EXPECT_EQ(WaitForDial(dialer), seconds(0));
+  EXPECT_EQ(server_, 0U);
+  EXPECT_FALSE(dialer.TakeDial().has_value());
+  EXPECT_FALSE(dialer.NextDeadline().has_value());  // the transport has its own deadline
+}
+
+TEST_F(DialerTest, GoesThroughTheListWhileServersFailAndStaysWithOneThatWelcomed) {
+  Dialer dialer = Make(3);
+  for (const std::size_t expected : {0U, 1U, 2U, 0U, 1U}) {
+    ASSERT_GE(WaitForDial(dialer), seconds(0));
+    EXPECT_EQ(server_, expected);
+    dialer.OnClosed(pb::CLOSE_REASON_CONNECT_FAILED, {}, now_);
+  }
+  Up(dialer);
+  EXPECT_EQ(server_, 2U);
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+  ASSERT_GE(WaitForDial(dialer), seconds(0));
+  EXPECT_EQ(server_, 2U);
+}
+
+TEST_F(DialerTest, WaitsRandomlyUpToADoublingBoundAndNeverAboveTheCap) {
+  double sum = 0;
+  constexpr int kRuns = 200;
+  for (std::uint32_t seed = 1; seed <= kRuns; ++seed) {
+    Dialer dialer = Make(1, seed * 7919);
+    WaitForDial(dialer);
+    for (int failure = 0; failure < 12; ++failure) {
+      dialer.OnClosed(pb::CLOSE_REASON_CONNECT_FAILED, {}, now_);
+      const Duration waited = WaitForDial(dialer);
+      EXPECT_LE(waited, std::min<Duration>(seconds(60), seconds(1) * (1 << std::min(failure, 10))));
+      if (failure == 11) sum += static_cast<double>(waited.count());
+    }
+  }
+  // Full jitter: the mean of [0, 60 s] is 30 s. A herd that waited the same time would show here.
+  EXPECT_NEAR(sum / kRuns / 1000, 30, 5);
+}
+
+TEST_F(DialerTest, TriesAtOnceAgainAfterALinkThatStood) {
+  Dialer dialer = Make();
+  for (int i = 0; i < 8; ++i) {
+    WaitForDial(dialer);
+    dialer.OnClosed(pb::CLOSE_REASON_CONNECT_FAILED, {}, now_);
+  }
+  Up(dialer);
+  now_ += seconds(61);
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+  EXPECT_LE(WaitForDial(dialer), seconds(1));
+}
+
+TEST_F(DialerTest, DoesNotTakeAShortLinkForAStableOne) {
+  Duration longest{};
+  Dialer dialer = Make();
+  for (int i = 0; i < 30; ++i) {
+    Up(dialer);
+    now_ += seconds(5);
+    dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+    const auto due = dialer.NextDeadline();
+    ASSERT_TRUE(due.has_value());
+    longest = std::max(longest, *due - now_);
+  }
+  EXPECT_GT(longest, seconds(20));
+}
+
+TEST_F(DialerTest, GivesUpOnAServerThatDoesNotGreet) {
+  Dialer dialer = Make();
+  WaitForDial(dialer);
+  dialer.OnOpened(now_);
+  now_ = *dialer.NextDeadline();
+  EXPECT_EQ(now_ - kStart, seconds(20));
+  dialer.OnTick(now_);
+  EXPECT_EQ(dialer.TakeHangUp(), pb::CLOSE_REASON_HANDSHAKE_TIMEOUT);
+  EXPECT_FALSE(dialer.TakeHangUp().has_value());
+  EXPECT_EQ(dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_),
+            pb::CLOSE_REASON_HANDSHAKE_TIMEOUT);
+}
+
+TEST_F(DialerTest, BeatsWhenSilentAndHangsUpOnAPeerThatDoesNotAnswer) {
+  Dialer dialer = Make();
+  Up(dialer);
+  now_ = *dialer.NextDeadline();
+  EXPECT_NEAR(static_cast<double>((now_ - kStart).count()), 60000, 6000);
+  dialer.OnTick(now_);
+  EXPECT_TRUE(dialer.TakeBeat());
+  EXPECT_FALSE(dialer.TakeBeat());
+  dialer.OnSpoke(now_);
+  dialer.OnHeard(now_ + milliseconds(5));
+  now_ = *dialer.NextDeadline();
+  dialer.OnTick(now_);
+  EXPECT_TRUE(dialer.TakeBeat());
+  EXPECT_FALSE(dialer.TakeHangUp().has_value());
+  now_ += seconds(10);
+  dialer.OnTick(now_);
+  EXPECT_EQ(dialer.TakeHangUp(), pb::CLOSE_REASON_PEER_SILENT);
+}
+
+TEST_F(DialerTest, BeatsOnlyOncePerIntervalWhileIdle) {
+  Dialer dialer = Make();
+  Up(dialer);
+  int beats = 0;
+  const TimePoint end = now_ + hours(1);
+  while (now_ < end) {
+    dialer.OnTick(now_);
+    if (dialer.TakeBeat()) {
+      ++beats;
+      dialer.OnSpoke(now_);
+      dialer.OnHeard(now_);
+    }
+    now_ = *dialer.NextDeadline();
+  }
+  EXPECT_NEAR(beats, 60, 4);
+}
+
+TEST_F(DialerTest, RemembersThatItIsBusyAcrossLinks) {
+  Dialer dialer = Make();
+  dialer.OnBusy(true, now_);
+  Up(dialer);
+  EXPECT_NEAR(static_cast<double>((*dialer.NextDeadline() - now_).count()), 25000, 5000);
+}
+
+TEST_F(DialerTest, KeepsTheServersBeatIntervalsWithinItsOwnBounds) {
+  for (const Duration asked : {Duration(0), Duration(hours(1000))}) {
+    Dialer dialer = Make();
+    WaitForDial(dialer);
+    dialer.OnOpened(now_);
+    dialer.OnWelcomed(asked, asked, now_);
+    const Duration wait = *dialer.NextDeadline() - now_;
+    EXPECT_GE(wait, milliseconds(900));
+    EXPECT_LE(wait, seconds(264));
+  }
+}
+
+TEST_F(DialerTest, LeavesAtARandomMomentOfAGoawaysWindowAndRedialsAtOnce) {
+  double sum = 0;
+  constexpr int kRuns = 100;
+  for (std::uint32_t seed = 1; seed <= kRuns; ++seed) {
+    now_ = kStart;
+    Dialer dialer = Make(1, seed * 104729);
+    Up(dialer);
+    const TimePoint told = now_;
+    dialer.OnGoaway(seconds(30), now_);
+    dialer.OnGoaway(seconds(30), now_);  // said twice: no second draw
+    now_ = *dialer.NextDeadline();
+    EXPECT_LE(now_ - told, seconds(30));
+    sum += static_cast<double>((now_ - told).count());
+    dialer.OnTick(now_);
+    ASSERT_EQ(dialer.TakeHangUp(), pb::CLOSE_REASON_GOING_AWAY);
+    EXPECT_EQ(dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_), pb::CLOSE_REASON_GOING_AWAY);
+    EXPECT_EQ(WaitForDial(dialer), seconds(0));
+  }
+  EXPECT_NEAR(sum / kRuns / 1000, 15, 3);
+}
+
+TEST_F(DialerTest, ComesBackNotBeforeTheDelayItWasGiven) {
+  Dialer dialer = Make();
+  WaitForDial(dialer);
+  dialer.OnOpened(now_);
+  dialer.OnServerClose(pb::CLOSE_REASON_TRY_LATER, seconds(120));
+  EXPECT_EQ(dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_), pb::CLOSE_REASON_TRY_LATER);
+  const Duration waited = WaitForDial(dialer);
+  EXPECT_GE(waited, seconds(120));
+  EXPECT_LE(waited, seconds(121));
+}
+
+TEST_F(DialerTest, IsNotKeptAwayForEverByAHostileServer) {
+  Dialer dialer = Make();
+  Up(dialer);
+  dialer.OnGoaway(hours(100000), now_);
+  dialer.OnServerClose(pb::CLOSE_REASON_TRY_LATER, hours(100000));
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+  EXPECT_LE(WaitForDial(dialer), hours(1) + minutes(1));
+}
+
+TEST_F(DialerTest, LeavesTwinsAndRefusalsMoreRoomThanFailures) {
+  for (const auto& [reason, least] :
+       std::vector<std::pair<CloseReason, Duration>>{{pb::CLOSE_REASON_SUPERSEDED, seconds(10)},
+                                                     {pb::CLOSE_REASON_CLONE, seconds(30)},
+                                                     {pb::CLOSE_REASON_NOT_ENROLLED, seconds(30)},
+                                                     {pb::CLOSE_REASON_REVOKED, seconds(30)}}) {
+    Dialer dialer = Make();
+    Up(dialer);
+    dialer.OnServerClose(reason, {});
+    dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+    EXPECT_GE(WaitForDial(dialer), least);
+  }
+}
+
+TEST_F(DialerTest, HangsUpWhenToldAndKeepsTheFirstReason) {
+  Dialer dialer = Make();
+  Up(dialer);
+  dialer.OnHangUp(pb::CLOSE_REASON_UNEXPECTED_FRAME);
+  dialer.OnHangUp(pb::CLOSE_REASON_BAD_FRAME);
+  EXPECT_EQ(dialer.TakeHangUp(), pb::CLOSE_REASON_UNEXPECTED_FRAME);
+  EXPECT_FALSE(dialer.NextDeadline().has_value());
+  EXPECT_EQ(dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_),
+            pb::CLOSE_REASON_UNEXPECTED_FRAME);
+}
+
+}  // namespace
+}  // namespace holdfast::agent
