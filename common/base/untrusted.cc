@@ -2,45 +2,12 @@
 
 #include <cstdint>
 
+#include "common/base/utf8.h"
+
 namespace holdfast {
 namespace {
 
 constexpr std::string_view kEllipsis = "...";
-
-// One character of UTF-8, or one byte that is none.
-struct Character {
-  char32_t code = 0;
-  std::size_t bytes = 1;
-  bool valid = false;
-};
-
-// Unicode 15, table 3-7: no over-long forms, no surrogates, nothing above U+10FFFF.
-Character Decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) -> std::uint32_t {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const std::uint32_t first = byte(0);
-  if (first < 0x80) return {first, 1, true};
-  std::size_t length = 0;
-  char32_t code = 0;
-  char32_t least = 0;
-  if (first >= 0xC2 && first < 0xE0) {
-    length = 2, code = first & 0x1F, least = 0x80;
-  } else if (first >= 0xE0 && first < 0xF0) {
-    length = 3, code = first & 0x0F, least = 0x800;
-  } else if (first >= 0xF0 && first < 0xF5) {
-    length = 4, code = first & 0x07, least = 0x10000;
-  } else {
-    return {};
-  }
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {};
-    code = code << 6 | (byte(i) & 0x3F);
-  }
-  const bool is_surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (code < least || code > 0x10FFFF || is_surrogate) return {};
-  return {code, length, true};
-}
 
 // Characters that move, hide or reorder what a reader sees (Unicode TR 9 and TR 36).
 bool IsHarmful(char32_t code) {
@@ -76,7 +43,7 @@ std::string Escape(std::string_view text, std::size_t max_bytes, Quotes quotes) 
   std::string out;
   std::size_t cut = 0;  // where `out` still leaves room for the ellipsis
   while (!text.empty()) {
-    const Character next = Decode(text);
+    const Utf8Character next = DecodeUtf8(text);
     const std::string_view bytes = text.substr(0, next.bytes);
     if (!next.valid || IsHarmful(next.code)) {
       AppendEscaped(out, bytes);
@@ -97,8 +64,9 @@ std::string Escape(std::string_view text, std::size_t max_bytes, Quotes quotes) 
 
 // What spreadsheets take for the start of a formula, also in full width as East Asian versions do.
 bool LooksLikeFormula(std::string_view text) {
-  const Character first = Decode(text);
-  if (!first.valid || text.empty()) return false;
+  if (text.empty()) return false;
+  const Utf8Character first = DecodeUtf8(text);
+  if (!first.valid) return false;
   switch (first.code) {
     case '=':
     case '+':

@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include <google/protobuf/stubs/common.h>
+
 #include "common/base/crc32c.h"
 #include "common/base/ids.h"
 #include "common/link/limits.h"
@@ -170,6 +172,7 @@ Result<Message> Parse(std::string_view bytes) {
   if (bytes.size() > kMaxMessageBytes) {
     return Error{Code::kExhausted, "message: " + std::to_string(bytes.size()) + " bytes"};
   }
+  SilenceProtobuf();
   Message message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return BadFrame("message: does not parse");
@@ -192,6 +195,12 @@ Result<Frame> DecodeFrame(std::string_view bytes, Direction direction) {
   HF_ASSIGN_OR_RETURN(Frame frame, Parse<Frame>(bytes));
   HF_TRY(CheckFrame(frame, direction));
   return frame;
+}
+
+void SilenceProtobuf() {
+#if GOOGLE_PROTOBUF_VERSION < 4022000  // later versions log through Abseil
+  [[maybe_unused]] static const bool silent = (google::protobuf::SetLogHandler(nullptr), true);
+#endif
 }
 
 std::string EncodeMessage(const LinkMessage& message) { return message.SerializeAsString(); }

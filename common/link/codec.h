@@ -27,6 +27,9 @@ enum class Direction { kUp, kDown };  // kUp: from an agent
 Result<LinkMessage> DecodeMessage(std::string_view bytes, Direction direction);
 Result<Frame> DecodeFrame(std::string_view bytes, Direction direction);
 std::string EncodeMessage(const LinkMessage& message);
+// Without it libprotobuf writes a line of its own on stderr for text that is not UTF-8, as often as a
+// stranger likes. The codec calls it; so does whoever parses other messages from outside.
+void SilenceProtobuf();
 CloseReason CloseReasonFor(const Error& decode_error);
 
 // "peer_gone", ... : the catalogue's name without its prefix, in lower case.

@@ -37,9 +37,9 @@ template <typename Message>
 Result<Message> WalkAndParse(std::string_view payload, const MessageRule& rule) {
   HF_TRY(StrictWalk(payload, rule));
   Message message;
-  // Fails only for text that is not UTF-8: the rest was walked.
+  // What was walked parses; if the tables are wrong, refuse rather than trust.
   if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
-    return Error{Code::kInvalid, std::string(rule.name) + ": a string is not UTF-8"};
+    return Error{Code::kInvalid, std::string(rule.name) + ": does not parse"};
   }
   return message;
 }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "common/base/utf8.h"
+
 namespace holdfast::sign {
 namespace {
 
@@ -143,6 +145,9 @@ class Walker {
     const std::string_view body = in.substr(0, *value);
     in.remove_prefix(*value);
     if (field.rule == nullptr) open_field_seen_ = true;
+    if (kind == FieldKind::kString && !IsUtf8(body)) {
+      return Invalid(rule, field.number, "not UTF-8");
+    }
     if (IsPacked(kind)) return WalkPacked(body, rule, field);
     if (kind == FieldKind::kMessage) return Walk(body, *field.rule->message, depth + 1);
     return Ok();

@@ -2,7 +2,7 @@
 //
 // Refuses: an unknown field, a singular field or a oneof set twice, a wrong wire type, a number
 // that does not fit its field, a varint longer than it need be, a repeated scalar that is not one
-// packed run, depth above kMaxDepth, a length beyond the bytes there are. Says nothing of what
+// packed run, text that is not UTF-8, depth above kMaxDepth, a length beyond the bytes there are. Says nothing of what
 // values mean.
 //
 // Threading: pure function.

@@ -1,0 +1,22 @@
+// UTF-8, one character at a time, by Unicode 15 table 3-7: no over-long forms, no surrogates.
+//
+// Threading: pure functions.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace holdfast {
+
+// One character, or one byte that is none.
+struct Utf8Character {
+  char32_t code = 0;
+  std::size_t bytes = 1;
+  bool valid = false;
+};
+
+// The first character of `text`, which is not empty.
+Utf8Character DecodeUtf8(std::string_view text);
+bool IsUtf8(std::string_view text);
+
+}  // namespace holdfast

@@ -1,0 +1,97 @@
+#include "common/link/liveness.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast::link {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr TimePoint kStart{seconds(1000)};
+
+// Lets time pass to the next deadline.
+TimePoint Next(Liveness& liveness) {
+  const TimePoint at = *liveness.NextDeadline();
+  liveness.OnTick(at);
+  return at;
+}
+
+TEST(LivenessTest, BeatsWithinTenPercentOfTheIdleInterval) {
+  Duration least = seconds(1000);
+  Duration most{};
+  for (std::uint32_t seed = 1; seed < 500; ++seed) {
+    Liveness liveness({}, seed, kStart);
+    const Duration after = Next(liveness) - kStart;
+    EXPECT_TRUE(liveness.TakeBeat());
+    EXPECT_FALSE(liveness.TakeBeat());
+    least = std::min(least, after);
+    most = std::max(most, after);
+  }
+  EXPECT_GE(least, seconds(54));
+  EXPECT_LE(most, seconds(66));
+  EXPECT_GT(most - least, seconds(9));  // agents that start together do not beat together
+}
+
+TEST(LivenessTest, BeatsWithinTwentyPercentOfTheBusyInterval) {
+  for (std::uint32_t seed = 1; seed < 200; ++seed) {
+    Liveness liveness({}, seed, kStart);
+    liveness.SetBusy(true, kStart);
+    const Duration after = Next(liveness) - kStart;
+    EXPECT_GE(after, seconds(20));
+    EXPECT_LE(after, seconds(30));
+  }
+}
+
+TEST(LivenessTest, SpeakingPutsTheBeatOff) {
+  Liveness liveness({}, 1, kStart);
+  liveness.OnSpoke(kStart + seconds(50));
+  liveness.OnTick(kStart + seconds(100));
+  EXPECT_FALSE(liveness.TakeBeat());
+  EXPECT_GE(*liveness.NextDeadline(), kStart + seconds(104));
+}
+
+TEST(LivenessTest, AnUnansweredBeatIsDeathAfterTheAnswerTime) {
+  Liveness liveness({}, 1, kStart);
+  const TimePoint beat = Next(liveness);
+  EXPECT_TRUE(liveness.TakeBeat());
+  liveness.OnSpoke(beat);
+  EXPECT_EQ(liveness.NextDeadline(), beat + kBeatAnswer);
+  liveness.OnTick(beat + kBeatAnswer - milliseconds(1));
+  EXPECT_FALSE(liveness.dead());
+  liveness.OnTick(beat + kBeatAnswer);
+  EXPECT_TRUE(liveness.dead());
+  EXPECT_FALSE(liveness.NextDeadline());
+  EXPECT_FALSE(liveness.TakeBeat());
+}
+
+TEST(LivenessTest, AnythingHeardIsAnAnswer) {
+  Liveness liveness({}, 1, kStart);
+  const TimePoint beat = Next(liveness);
+  liveness.OnHeard(beat + seconds(9));
+  liveness.OnTick(beat + seconds(11));
+  EXPECT_FALSE(liveness.dead());
+  EXPECT_GT(*liveness.NextDeadline(), beat + seconds(50));
+}
+
+TEST(LivenessTest, ADeadlineNeverLiesInThePast) {
+  Liveness liveness({}, 1, kStart);
+  for (TimePoint now = kStart; now < kStart + std::chrono::hours(1); now += seconds(7)) {
+    liveness.OnTick(now);
+    if (liveness.TakeBeat()) liveness.OnHeard(now);  // sent, and answered at once
+    ASSERT_FALSE(liveness.dead());
+    EXPECT_GT(*liveness.NextDeadline(), now);
+  }
+}
+
+TEST(LivenessTest, BecomingBusyBringsTheBeatForward) {
+  Liveness liveness({}, 1, kStart);
+  liveness.SetBusy(true, kStart + seconds(10));
+  EXPECT_LE(*liveness.NextDeadline(), kStart + seconds(40));
+  const auto before = liveness.NextDeadline();
+  liveness.SetBusy(true, kStart + seconds(20));  // no news
+  EXPECT_EQ(liveness.NextDeadline(), before);
+}
+
+}  // namespace
+}  // namespace holdfast::link
