@@ -1,5 +1,7 @@
 #include "agent/tables/table.h"
 
+#include <cmath>
+
 namespace holdfast::agent {
 
 std::string_view ToString(ColumnType type) {
@@ -25,7 +27,12 @@ std::optional<std::string> Request::EqualText(std::size_t column) const {
   if (value == nullptr) return std::nullopt;
   if (const auto* text = std::get_if<std::string>(value)) return *text;
   if (const auto* number = std::get_if<std::int64_t>(value)) return std::to_string(*number);
-  return std::string();
+  if (const auto* real = std::get_if<double>(value); real != nullptr && std::abs(*real) < 1e15) {
+    if (const auto whole = static_cast<std::int64_t>(*real); static_cast<double>(whole) == *real) {
+      return std::to_string(whole);  // 5.0 equals 5
+    }
+  }
+  return std::string();  // equals nothing
 }
 
 }  // namespace holdfast::agent

@@ -66,9 +66,9 @@ void SetLimit(__rlimit_resource what, std::uint64_t soft, std::uint64_t hard) {
 // The one place where a verb's authority is cut down. What exec starts inherits what is set here,
 // so for exec it stays at limits that every program is used to.
 void Confine(const pb::Command& command, const WorkerLimits& limits) {
-  const std::uint64_t cpu_s = limits.cpu_ms / 1000 + 1;
-  SetLimit(RLIMIT_CORE, 0, 0);                            // a core file would hold evidence
-  if (command.verb_case() == pb::Command::kExec) return;  // the child gets its own limits
+  const std::uint64_t cpu_s = (limits.cpu_ms + 999) / 1000;  // the kernel counts whole seconds
+  SetLimit(RLIMIT_CORE, 0, 0);                               // a core file would hold evidence
+  if (command.verb_case() == pb::Command::kExec) return;     // the child gets its own limits
   SetLimit(RLIMIT_CPU, cpu_s, cpu_s + 1);
   SetLimit(RLIMIT_DATA, limits.mem_bytes, limits.mem_bytes);
   (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -77,8 +77,16 @@ void Confine(const pb::Command& command, const WorkerLimits& limits) {
 pb::Result Dispatch(VerbRun& run) {
   const pb::Command& command = run.command;
   switch (command.verb_case()) {
+    case pb::Command::kQuery: return RunQuery(command.query(), run);
+    case pb::Command::kLs: return RunLs(command.ls(), run);
+    case pb::Command::kStat: return RunStat(command.stat(), run);
     case pb::Command::kCat: return RunCat(command.cat(), run);
+    case pb::Command::kHash: return RunHash(command.hash(), run);
     case pb::Command::kGet: return RunGet(command.get(), run);
+    case pb::Command::kPut: return RunPut(command.put(), run);
+    case pb::Command::kExec: return RunExec(command.exec(), run);
+    case pb::Command::kPs: return RunPs(command.ps(), run);
+    case pb::Command::kKill: return RunKill(command.kill(), run);
     case pb::Command::kCancel:  // warden's own
     default: break;
   }

@@ -1,0 +1,29 @@
+// ProcfsMachine: the Machine that is this one, or a tree of files that stands for one in tests.
+//
+// Limits:    see Machine; a symbolic link's target is at most PATH_MAX bytes.
+// Threading: thread-compatible.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/tables/machine.h"
+
+namespace holdfast::agent {
+
+class ProcfsMachine : public Machine {
+ public:
+  // `root` goes before every path: "" for the real machine. No "/" at its end.
+  explicit ProcfsMachine(std::string root = "") : root_(std::move(root)) {}
+  Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) override;
+  Result<std::string> ReadLink(const std::string& path) override;
+  Result<std::vector<std::string>> List(const std::string& path) override;
+  Result<FileStat> Stat(const std::string& path, Links links) override;
+  Result<FileHashes> Hash(const std::string& path) override;
+  SystemFacts Facts() override;
+
+ private:
+  std::string root_;
+};
+
+}  // namespace holdfast::agent

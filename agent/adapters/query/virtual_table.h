@@ -1,0 +1,14 @@
+// RegisterTable: makes a declared Table a virtual table of an SQLite connection.
+#pragma once
+
+#include <sqlite3.h>
+
+#include "agent/tables/machine.h"
+#include "agent/tables/table.h"
+
+namespace holdfast::agent {
+
+// `table` and `machine` must outlive the connection. Returns SQLite's code.
+int RegisterTable(sqlite3* db, const Table& table, Machine& machine);
+
+}  // namespace holdfast::agent

@@ -1,0 +1,126 @@
+#include "agent/tables/registry.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace holdfast::agent {
+namespace {
+
+constexpr std::array kTables = {
+    &kFileTable,
+    &kHashTable,
+    &kListeningPortsTable,
+    &kOsVersionTable,
+    &kProcessOpenSocketsTable,
+    &kProcessesTable,
+    &kSystemInfoTable,
+    &kUptimeTable,
+    &kUsersTable,
+};
+
+// Levenshtein distance; names are short (<= 64 compared).
+std::size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+template <typename Range, typename NameOf>
+std::string_view Nearest(const Range& range, std::string_view name, NameOf name_of) {
+  constexpr std::size_t kLongestName = 64;  // nobody mistypes more
+  if (name.size() > kLongestName) return {};
+  const std::size_t most = std::max<std::size_t>(1, name.size() / 3);  // further is another word
+  std::string_view best;
+  std::size_t best_distance = most + 1;
+  for (const auto& item : range) {
+    const std::size_t distance = Distance(name, name_of(item));
+    if (distance < best_distance) {
+      best = name_of(item);
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+std::string MarksText(Marks marks) {
+  std::string text;
+  const auto add = [&](Marks mark, std::string_view word) {
+    if ((marks & mark) != 0) text.append(text.empty() ? "" : ", ").append(word);
+  };
+  add(kRequired, "required");
+  add(kIndex, "index");
+  add(kAdditional, "narrows");
+  add(kHidden, "hidden");
+  return text;
+}
+
+std::string_view CostText(Cost cost) {
+  switch (cost) {
+    case Cost::kFixed: return "a few files";
+    case Cost::kAccounts: return "one file";
+    case Cost::kProcesses: return "some files of /proc per process";
+    case Cost::kSockets: return "every descriptor of every process";
+    case Cost::kFiles: return "a stat per file that the path matches";
+    case Cost::kFileBytes: return "reads every file that the path matches";
+  }
+  HF_UNREACHABLE("a Cost outside its enum");
+}
+
+}  // namespace
+
+std::span<const Table* const> AllTables() { return kTables; }
+
+const Table* FindTable(std::string_view name) {
+  const auto at = std::find_if(kTables.begin(), kTables.end(),
+                               [&](const Table* table) { return table->name == name; });
+  return at == kTables.end() ? nullptr : *at;
+}
+
+std::string_view NearestTable(std::string_view name) {
+  return Nearest(kTables, name, [](const Table* table) { return table->name; });
+}
+
+std::string_view NearestColumn(const Table& table, std::string_view name) {
+  return Nearest(table.columns, name, [](const Column& column) { return column.name; });
+}
+
+std::string TablesPage() {
+  std::string page =
+      "# Tables\n\n"
+      "What `holdfast query` can ask. Made from the declarations in `agent/tables/`; a test holds "
+      "them\n"
+      "together. Names, order and types are osquery's. *required*: one of these columns must be "
+      "given\n"
+      "(`=`, `IN` or `LIKE`); *index*: an equality looks one row up; *narrows*: an equality reads "
+      "less;\n"
+      "*hidden*: not part of `SELECT *`. What cannot be read without root is NULL.\n\n"
+      "In `file` and `hash`, `path LIKE '/etc/%'` matches one level and `'/etc/%%'` all below "
+      "it.\n";
+  for (const Table* table : kTables) {
+    page.append("\n## ").append(table->name).append("\n").append(table->description);
+    page.append(" Costs: ").append(CostText(table->cost)).append(".\n\n```sql\n");
+    page.append(table->example)
+        .append("\n```\n\n| column | type | marks | meaning |\n|---|---|---|---|\n");
+    for (const Column& column : table->columns) {
+      page.append("| ")
+          .append(column.name)
+          .append(" | ")
+          .append(ToString(column.type))
+          .append(" | ");
+      page.append(MarksText(column.marks)).append(" | ").append(column.description).append(" |\n");
+    }
+  }
+  return page;
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,34 @@
+// The list of all tables, and the words for a name that is none of them.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "agent/tables/table.h"
+
+namespace holdfast::agent {
+
+std::span<const Table* const> AllTables();  // sorted by name
+const Table* FindTable(std::string_view name);
+
+// The table that `name` was probably meant to be; empty if none is near.
+std::string_view NearestTable(std::string_view name);
+// The same among a table's columns.
+std::string_view NearestColumn(const Table& table, std::string_view name);
+
+// docs/tables.md.
+std::string TablesPage();
+
+// Declared in a file each.
+extern const Table kFileTable;
+extern const Table kHashTable;
+extern const Table kListeningPortsTable;
+extern const Table kOsVersionTable;
+extern const Table kProcessOpenSocketsTable;
+extern const Table kProcessesTable;
+extern const Table kSystemInfoTable;
+extern const Table kUptimeTable;
+extern const Table kUsersTable;
+
+}  // namespace holdfast::agent
