@@ -1,0 +1,46 @@
+// SqliteConnection: the one connection to the ledger's file, and its transaction.
+//
+// The first Write() of a turn begins a transaction. After a failed write the turn is broken: Commit()
+// says so until Rollback().
+//
+// Ownership: owns the sqlite3 handle; statements must be gone before it.
+// Threading: loop thread only.
+// Errors:    as Store says.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include <sqlite3.h>
+
+#include "backend/adapters/sqlite/sqlite_statement.h"
+#include "common/base/result.h"
+
+namespace holdfast::backend {
+
+class SqliteConnection {
+ public:
+  static Result<SqliteConnection> Open(const std::string& path);
+  SqliteConnection(SqliteConnection&& other) noexcept;
+  SqliteConnection& operator=(SqliteConnection&&) = delete;
+  ~SqliteConnection();
+
+  Status Migrate(std::span<const char* const> steps);
+  sqlite3* get() { return db_; }
+
+  Status Write(SqliteStatement& bound);
+  Status Commit();
+  void Rollback();
+
+ private:
+  explicit SqliteConnection(sqlite3* db) : db_(db) {}
+  Status Exec(const char* sql);
+  Status Begin();
+
+  sqlite3* db_;
+  bool in_turn_ = false;
+  std::optional<Error> broken_;  // the first write of this turn that failed
+};
+
+}  // namespace holdfast::backend

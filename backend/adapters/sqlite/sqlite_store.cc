@@ -1,0 +1,251 @@
+#include "backend/adapters/sqlite/sqlite_store.h"
+
+#include <cstdint>
+#include <utility>
+
+#include <sqlite3.h>
+
+#include "backend/adapters/sqlite/sqlite_connection.h"
+#include "backend/adapters/sqlite/sqlite_rows.h"
+#include "backend/adapters/sqlite/sqlite_schema.h"
+
+namespace holdfast::backend {
+namespace {
+
+// Runs a bound query and makes a row of each line.
+template <typename Row>
+Result<std::vector<Row>> All(SqliteStatement& query, Row (*read)(const SqliteStatement&)) {
+  std::vector<Row> out;
+  for (;;) {
+    HF_ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row) break;
+    out.push_back(read(query));
+  }
+  query.Reset();
+  return out;
+}
+
+template <typename Row>
+Result<std::optional<Row>> One(SqliteStatement& query, Row (*read)(const SqliteStatement&)) {
+  HF_ASSIGN_OR_RETURN(const bool row, query.Step());
+  std::optional<Row> out;
+  if (row) out = read(query);
+  query.Reset();
+  return out;
+}
+
+class SqliteStore final : public Store {
+ public:
+  explicit SqliteStore(SqliteConnection connection) : db_(std::move(connection)) {}
+  Status Prepare();
+
+  Result<std::vector<AgentRow>> LoadAgents() override {
+    return All(load_agents_.Bind(), ReadAgent);
+  }
+  Result<std::vector<CommandRow>> LoadOpenCommands() override {
+    return All(load_commands_.Bind(), ReadCommand);
+  }
+  Result<std::vector<DeliveryRow>> LoadOpenDeliveries() override {
+    return All(load_deliveries_.Bind(), ReadDelivery);
+  }
+  Result<std::optional<AuditRow>> LastAudit() override {
+    return One(last_audit_.Bind(), ReadAudit);
+  }
+  Result<std::vector<Nonce16>> IncomingFiles() override {
+    return All<Nonce16>(incoming_.Bind(),
+                        [](const SqliteStatement& row) { return row.FixedAt<Nonce16>(0); });
+  }
+  Result<std::optional<CommandRow>> FindCommand(const Digest& digest) override {
+    return One(find_command_.Bind(digest), ReadCommand);
+  }
+  Result<std::optional<CommandRow>> FindCommandById(const CommandId& id) override {
+    return One(find_by_id_.Bind(id), ReadCommand);
+  }
+  Result<std::vector<CommandRow>> FindCommandsByPrefix(std::string_view prefix) override;
+  Result<std::vector<CommandRow>> ListCommands(std::uint64_t before_ms, std::size_t limit,
+                                               bool open_only) override;
+  Result<std::optional<DeliveryRow>> FindDelivery(const Digest& digest,
+                                                  const AgentId& agent) override {
+    return One(find_delivery_.Bind(digest, agent), ReadDelivery);
+  }
+  Result<std::vector<DeliveryRow>> DeliveriesOf(const Digest& digest) override {
+    return All(deliveries_of_.Bind(digest), ReadDelivery);
+  }
+  Result<std::optional<TokenRow>> FindToken(const Digest& hash) override {
+    return One(find_token_.Bind(hash), ReadToken);
+  }
+  Result<std::vector<AuditRow>> ListAudit(std::uint64_t after_seq, std::size_t limit,
+                                          std::string_view digest) override {
+    const std::uint64_t count = limit;
+    if (digest.empty()) return All(list_audit_.Bind(after_seq, count), ReadAudit);
+    return All(list_audit_of_.Bind(digest, after_seq, count), ReadAudit);
+  }
+  Result<std::string> ReadInline(const Digest& digest, const AgentId& agent, std::uint64_t offset,
+                                 std::size_t max_bytes) override;
+
+  Status PutAgent(const AgentRow& row) override;
+  Status InsertCommand(const CommandRow& row) override;
+  Status PutCommandCounts(const Digest& digest, std::uint32_t ended,
+                          std::uint32_t succeeded) override {
+    return db_.Write(put_counts_.Bind(ended, succeeded, digest));
+  }
+  Status PutDelivery(const DeliveryRow& row) override;
+  Status PutToken(const TokenRow& row) override;
+  Status AppendAudit(const AuditRow& row) override {
+    return db_.Write(append_audit_.Bind(row.seq, row.at_ms, row.actor, row.action, row.digest,
+                                        row.agent_id, row.detail, row.prev_hash, row.hash));
+  }
+  Status AppendInline(const Digest& digest, const AgentId& agent, std::uint64_t offset,
+                      std::string_view bytes) override {
+    return db_.Write(append_inline_.Bind(digest, agent, offset, bytes));
+  }
+  Status DropInline(const Digest& digest, const AgentId& agent) override {
+    return db_.Write(drop_inline_.Bind(digest, agent));
+  }
+  Status Commit() override { return db_.Commit(); }
+  void Rollback() override { db_.Rollback(); }
+
+ private:
+  SqliteConnection db_;  // outlives the statements below
+  SqliteStatement load_agents_, load_commands_, load_deliveries_, last_audit_, incoming_;
+  SqliteStatement find_command_, find_by_id_, find_prefix_, list_commands_, list_open_commands_;
+  SqliteStatement find_delivery_, deliveries_of_, find_token_, list_audit_, list_audit_of_;
+  SqliteStatement read_inline_, put_agent_, insert_command_, put_counts_, put_delivery_;
+  SqliteStatement put_token_, drop_token_, append_audit_, append_inline_, drop_inline_;
+};
+
+#define HF_COMMAND_COLUMNS                                                                \
+  "digest, command_id, envelope, cert_envelope, verb, operator_id, detail, accepted_ms, " \
+  "not_after_ms, targets, ended, succeeded"
+#define HF_DELIVERY_COLUMNS                                                                   \
+  "digest, agent_id, state, accepted_ms, sent_ms, received_ms, started_ms, ended_ms, sends, " \
+  "attempt, next_seq, output_attempt, stored_bytes, chunk_count, stream_complete, place, "    \
+  "output_name, output_sha256, outcome, failure, message, result_envelope"
+#define HF_AUDIT_COLUMNS "seq, at_ms, actor, action, digest, agent_id, detail, prev_hash, hash"
+
+Status SqliteStore::Prepare() {
+  const std::pair<SqliteStatement*, const char*> statements[] = {
+      {&load_agents_, "SELECT * FROM agents"},
+      {&load_commands_, "SELECT " HF_COMMAND_COLUMNS
+                        " FROM commands WHERE ended < targets ORDER BY accepted_ms, rowid"},
+      {&load_deliveries_,
+       "SELECT " HF_DELIVERY_COLUMNS " FROM deliveries WHERE state != 5 ORDER BY accepted_ms"},
+      {&last_audit_, "SELECT " HF_AUDIT_COLUMNS " FROM audit ORDER BY seq DESC LIMIT 1"},
+      {&incoming_, "SELECT output_name FROM deliveries WHERE place = 2"},
+      {&find_command_, "SELECT " HF_COMMAND_COLUMNS " FROM commands WHERE digest = ?"},
+      {&find_by_id_, "SELECT " HF_COMMAND_COLUMNS " FROM commands WHERE command_id = ?"},
+      {&find_prefix_,
+       "SELECT " HF_COMMAND_COLUMNS " FROM commands WHERE digest BETWEEN ? AND ? LIMIT 2"},
+      {&list_commands_, "SELECT " HF_COMMAND_COLUMNS
+                        " FROM commands WHERE accepted_ms < ? ORDER BY accepted_ms DESC, rowid DESC"
+                        " LIMIT ?"},
+      {&list_open_commands_,
+       "SELECT " HF_COMMAND_COLUMNS " FROM commands WHERE ended < targets AND accepted_ms < ?"
+       " ORDER BY accepted_ms DESC, rowid DESC LIMIT ?"},
+      {&find_delivery_,
+       "SELECT " HF_DELIVERY_COLUMNS " FROM deliveries WHERE digest = ? AND agent_id = ?"},
+      {&deliveries_of_,
+       "SELECT " HF_DELIVERY_COLUMNS " FROM deliveries WHERE digest = ? ORDER BY agent_id"},
+      {&find_token_,
+       "SELECT hash, uses_left, expires_ms, labels, operator_id FROM tokens"
+       " WHERE hash = ?"},
+      {&list_audit_, "SELECT " HF_AUDIT_COLUMNS " FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"},
+      {&list_audit_of_,
+       "SELECT " HF_AUDIT_COLUMNS " FROM audit WHERE digest = ? AND digest != x'' AND seq > ?"
+       " ORDER BY seq LIMIT ?"},
+      {&read_inline_,
+       "SELECT offset, bytes FROM outputs WHERE digest = ?1 AND agent_id = ?2"
+       " AND offset >= coalesce((SELECT max(offset) FROM outputs"
+       " WHERE digest = ?1 AND agent_id = ?2 AND offset <= ?3), 0) ORDER BY offset"},
+      {&put_agent_, "INSERT OR REPLACE INTO agents VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+      {&insert_command_,
+       "INSERT INTO commands (" HF_COMMAND_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"},
+      {&put_counts_, "UPDATE commands SET ended = ?, succeeded = ? WHERE digest = ?"},
+      {&put_delivery_, "INSERT OR REPLACE INTO deliveries (" HF_DELIVERY_COLUMNS
+                       ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+      {&put_token_, "INSERT OR REPLACE INTO tokens VALUES (?,?,?,?,?)"},
+      {&drop_token_, "DELETE FROM tokens WHERE hash = ?"},
+      {&append_audit_, "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?,?)"},
+      {&append_inline_, "INSERT OR REPLACE INTO outputs VALUES (?,?,?,?)"},
+      {&drop_inline_, "DELETE FROM outputs WHERE digest = ? AND agent_id = ?"},
+  };
+  for (const auto& [statement, sql] : statements) {
+    HF_ASSIGN_OR_RETURN(*statement, SqliteStatement::Prepare(db_.get(), sql));
+  }
+  return Ok();
+}
+
+Result<std::vector<CommandRow>> SqliteStore::FindCommandsByPrefix(std::string_view prefix) {
+  // Every digest that begins with the prefix lies between it and it filled up with 0xff.
+  const std::string low(prefix.substr(0, Digest::kSize));
+  std::string high = low;
+  high.resize(Digest::kSize, '\xff');
+  return All(find_prefix_.Bind(low, high), ReadCommand);
+}
+
+Result<std::vector<CommandRow>> SqliteStore::ListCommands(std::uint64_t before_ms,
+                                                          std::size_t limit, bool open_only) {
+  constexpr std::uint64_t kEndOfTime = INT64_MAX;  // what SQLite's integers reach
+  const std::uint64_t before = before_ms == 0 || before_ms > kEndOfTime ? kEndOfTime : before_ms;
+  SqliteStatement& query = open_only ? list_open_commands_ : list_commands_;
+  return All(query.Bind(before, std::uint64_t{limit}), ReadCommand);
+}
+
+Result<std::string> SqliteStore::ReadInline(const Digest& digest, const AgentId& agent,
+                                            std::uint64_t offset, std::size_t max_bytes) {
+  std::string out;
+  read_inline_.Bind(digest, agent, offset);
+  std::uint64_t next = offset;
+  while (out.size() < max_bytes) {
+    HF_ASSIGN_OR_RETURN(const bool row, read_inline_.Step());
+    if (!row) break;
+    const std::uint64_t at = read_inline_.Number(0);
+    const std::string bytes = read_inline_.Bytes(1);
+    if (at > next || at + bytes.size() <= next) break;  // a hole, or the end lies before `offset`
+    out.append(bytes, static_cast<std::size_t>(next - at), max_bytes - out.size());
+    next = at + bytes.size();
+  }
+  read_inline_.Reset();
+  return out;
+}
+
+Status SqliteStore::PutAgent(const AgentRow& row) {
+  return db_.Write(put_agent_.Bind(
+      row.id, row.pubkey, row.facts, PackLabels(row.labels), row.address, row.enrolled_ms,
+      row.last_seen_ms, row.epoch, row.instance_nonce, row.fingerprint, row.incarnation,
+      row.contact, row.prev_contact, row.clone_suspected, row.removed));
+}
+
+Status SqliteStore::InsertCommand(const CommandRow& row) {
+  return db_.Write(insert_command_.Bind(row.digest, row.command_id, row.envelope, row.cert_envelope,
+                                        row.verb, row.operator_id, row.detail, row.accepted_ms,
+                                        row.not_after_ms, row.targets, row.ended, row.succeeded));
+}
+
+Status SqliteStore::PutDelivery(const DeliveryRow& row) {
+  return db_.Write(put_delivery_.Bind(
+      row.digest, row.agent_id, std::uint32_t{static_cast<std::uint8_t>(row.state)},
+      row.accepted_ms, row.sent_ms, row.received_ms, row.started_ms, row.ended_ms, row.sends,
+      row.attempt, row.next_seq, row.output_attempt, row.stored_bytes, row.chunk_count,
+      row.stream_complete, std::uint32_t{static_cast<std::uint8_t>(row.place)}, row.output_name,
+      row.output_sha256, static_cast<std::uint32_t>(row.outcome),
+      static_cast<std::uint32_t>(row.failure), row.message, row.result_envelope));
+}
+
+Status SqliteStore::PutToken(const TokenRow& row) {
+  if (row.uses_left == 0) return db_.Write(drop_token_.Bind(row.hash));
+  return db_.Write(put_token_.Bind(row.hash, row.uses_left, row.expires_ms, PackLabels(row.labels),
+                                   row.operator_id));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path) {
+  HF_ASSIGN_OR_RETURN(SqliteConnection connection, SqliteConnection::Open(path));
+  HF_TRY(connection.Migrate(kSchemaSteps));
+  auto store = std::make_unique<SqliteStore>(std::move(connection));
+  HF_TRY(store->Prepare());
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace holdfast::backend

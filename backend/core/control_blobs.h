@@ -1,0 +1,87 @@
+// Blobs: content that commands name by hash: uploaded by analysts, pulled by agents.
+//
+// An upload is a file that grows part by part and is sealed under its SHA-256 when whole; what is
+// there already decides where an interrupted one goes on. An agent gets ranges of exactly those
+// blobs that a command open for this very agent names.
+//
+//   Begin Part OnFileDone --> [Blobs] --> TakeReplies          Serve(agent, request) -> BlobData
+//
+// Limits:    Options; a blob is at most 16 GiB, a part 256 KiB.
+// Ownership: borrows its ports for its life.
+// Threading: thread-compatible; loop thread only.
+// Errors:    a Reply with kInvalid (wrong offset, wrong content: upload again) or kUnavailable
+//            (too many at once, disk full: retry later); what is on disk is still there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "backend/core/control_ledger.h"
+#include "backend/core/output_files.h"
+#include "holdfast/link/v1/link.pb.h"
+
+namespace holdfast::backend {
+
+// An answer is due to this request of this API connection.
+struct ApiRequestRef {
+  std::uint64_t connection = 0;
+  std::uint64_t id = 0;
+};
+
+class Blobs {
+ public:
+  struct Options {
+    std::uint64_t max_blob_bytes = std::uint64_t{16} * 1024 * 1024 * 1024;  // api.proto
+    std::size_t max_part_bytes = std::size_t{256} * 1024;
+    std::size_t max_uploads = 256;  // at once: an open file and a hash state each
+    std::size_t max_waiting_bytes = std::size_t{64} * 1024 * 1024;  // all uploads together
+  };
+  Blobs(Options options, OutputFiles& files, const Ledger& ledger)
+      : options_(options), files_(files), ledger_(ledger) {}
+
+  struct Progress {
+    std::uint64_t have_bytes = 0;
+    bool complete = false;
+  };
+  struct Reply {
+    ApiRequestRef to;
+    Result<Progress> progress;
+  };
+  void Begin(ApiRequestRef from, const Digest& sha256, std::uint64_t size);
+  void Part(ApiRequestRef from, const Digest& sha256, std::uint64_t offset, std::string data);
+  void OnFileDone(FileDone done);
+  std::vector<Reply> TakeReplies();
+
+  bool Has(const Digest& sha256, std::uint64_t size) const;
+  // nullopt: the request deserves no answer (not this agent's command).
+  std::optional<link::v1::BlobData> Serve(const AgentId& agent,
+                                          const link::v1::BlobRequest& request) const;
+
+ private:
+  struct Upload {
+    std::uint64_t size = 0;
+    std::uint64_t have = 0;  // written
+    std::uint64_t end = 0;   // have, and what waits
+    bool running = false;
+    std::vector<ApiRequestRef> running_for;
+    struct Waiting {
+      ApiRequestRef from;
+      std::string data;
+    };
+    std::vector<Waiting> waiting;
+  };
+  void StartJob(const Digest& sha256, Upload& upload);
+  void Fail(ApiRequestRef to, Error error) { replies_.push_back({to, std::move(error)}); }
+
+  const Options options_;
+  OutputFiles& files_;
+  const Ledger& ledger_;
+  std::map<Digest, Upload> uploads_;
+  std::map<FileName, Digest> jobs_;
+  std::size_t waiting_bytes_ = 0;
+  std::vector<Reply> replies_;
+};
+
+}  // namespace holdfast::backend

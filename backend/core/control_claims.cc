@@ -1,0 +1,138 @@
+// Sessions, second part: who may have a session. docs/protocol.md 3.
+#include <utility>
+
+#include "backend/core/control_hello.h"
+#include "backend/core/control_sessions.h"
+
+namespace holdfast::backend {
+
+using ::holdfast::link::v1::CloseReason;
+
+namespace {
+
+// What an agent whose claim cannot be decided now is asked to wait: a full disk, a twin.
+constexpr std::uint32_t kRetryAfterSeconds = 10;
+// Two processes with one identity would take the session from each other without end.
+constexpr Duration kTakeoverPause = std::chrono::seconds(10);
+
+}  // namespace
+
+void Sessions::OnClaim(const std::string& name, const route::v1::Claim& claim, Moment now) {
+  Gateway* gateway = Heard(name, now);
+  if (gateway == nullptr) return;
+  InOrder(name, *gateway, claim.event_no(), now);
+  auto hello = VerifyHello(crypto_, options_.fleet_id, claim.hello_envelope());
+  if (!hello.ok()) {
+    ProvedHello unknown;
+    Deny(name, claim.link_ref(), unknown, {CloseReason::CLOSE_REASON_BAD_IDENTITY});
+    return;
+  }
+  const std::optional<Denial> denial = Decide(name, claim, hello.value(), now);
+  if (denial) Deny(name, claim.link_ref(), hello.value(), *denial);
+}
+
+void Sessions::Deny(const std::string& gateway, std::uint64_t link_ref, const ProvedHello& hello,
+                    Denial denial) {
+  Answer answer{gateway, {}};
+  auto& denied = *answer.message.mutable_claim_answer();
+  denied.set_link_ref(link_ref);
+  denied.set_agent_id(hello.agent.str());
+  denied.set_epoch(hello.epoch);
+  denied.set_reason(denial.reason);
+  denied.set_retry_after_s(denial.retry_after_s);
+  answers_.push_back(std::move(answer));
+}
+
+std::optional<Sessions::Denial> Sessions::Decide(const std::string& gateway,
+                                                 const route::v1::Claim& claim,
+                                                 const ProvedHello& hello, Moment now) {
+  const AgentRow* row = agents_.Find(hello.agent);
+  if (row == nullptr) {
+    if (const auto denial = DecideUnknown(hello, now)) return denial;
+    Grants(gateway, claim, hello, now);
+    return std::nullopt;
+  }
+  if (row->removed) return Denial{CloseReason::CLOSE_REASON_REVOKED};
+  if (hello.epoch <= row->epoch) return DecideOld(gateway, claim, hello, now);
+
+  const LinkAt* link = FindLink(hello.agent);
+  if (link != nullptr && hello.instance_nonce != row->instance_nonce &&
+      now.at - link->since < kTakeoverPause) {
+    return Denial{CloseReason::CLOSE_REASON_TRY_LATER, kRetryAfterSeconds};
+  }
+  const bool journal_lost = hello.incarnation != row->incarnation;
+  if (!journal_lost && hello.contact != row->contact && hello.contact != row->prev_contact) {
+    // It does not know what we last told it: its journal went back in time, or it is a copy.
+    SuspectClone(hello.agent, "contact does not match", now);
+  }
+  Grants(gateway, claim, hello, now);
+  return std::nullopt;
+}
+
+std::optional<Sessions::Denial> Sessions::DecideUnknown(const ProvedHello& hello, Moment now) {
+  if (hello.token.empty()) return Denial{CloseReason::CLOSE_REASON_NOT_ENROLLED};
+  Result<Labels> labels = tokens_.Spend(hello.token, now);
+  if (!labels.ok()) {
+    if (labels.error().code == Code::kDenied) return Denial{CloseReason::CLOSE_REASON_BAD_TOKEN};
+    return Denial{CloseReason::CLOSE_REASON_TRY_LATER, kRetryAfterSeconds};
+  }
+  AgentRow row;
+  row.id = hello.agent;
+  row.pubkey = hello.pubkey;
+  row.labels = std::move(labels).value();
+  row.enrolled_ms = now.wall_ms();
+  row.incarnation = hello.incarnation;
+  agents_.Insert(std::move(row));
+  audit_.Append({hello.agent.hex(), "agent.enrolled", {}, hello.agent.str(), {}}, now);
+  return std::nullopt;
+}
+
+// An epoch that was granted before, or is below one that was.
+std::optional<Sessions::Denial> Sessions::DecideOld(const std::string& gateway,
+                                                    const route::v1::Claim& claim,
+                                                    const ProvedHello& hello, Moment now) {
+  const AgentRow& row = *agents_.Find(hello.agent);
+  if (hello.instance_nonce != row.instance_nonce || hello.fingerprint != row.fingerprint) {
+    SuspectClone(hello.agent, "epoch of another instance", now);
+    return Denial{CloseReason::CLOSE_REASON_CLONE};
+  }
+  const LinkAt* link = FindLink(hello.agent);
+  const bool same_link =
+      link == nullptr ||
+      (link->gateway == gateway && (link->link_ref == 0 || link->link_ref == claim.link_ref()));
+  if (hello.epoch < row.epoch || !same_link) return Denial{CloseReason::CLOSE_REASON_SUPERSEDED};
+  // The claim came twice: the answer got lost, or the control before us died over it.
+  grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, false});
+  return std::nullopt;
+}
+
+void Sessions::Grants(const std::string& gateway, const route::v1::Claim& claim,
+                      const ProvedHello& hello, Moment now) {
+  AgentRow& row = agents_.Change(hello.agent);
+  const bool journal_lost = row.epoch > 0 && hello.incarnation != row.incarnation;
+  if (journal_lost) {
+    lost_journals_.push_back(hello.agent);
+    audit_.Append({hello.agent.hex(), "agent.journal_lost", {}, hello.agent.str(), {}}, now);
+  }
+  // Not confirmed ones in between do not push out the contact that the agent really has.
+  if (hello.contact == row.contact || journal_lost) row.prev_contact = hello.contact;
+  row.contact = crypto_.RandomBytes<Nonce16>();
+  row.epoch = hello.epoch;
+  row.instance_nonce = hello.instance_nonce;
+  row.fingerprint = hello.fingerprint;
+  row.incarnation = hello.incarnation;
+  row.facts = hello.facts;
+  constexpr std::size_t kMaxAddressBytes = 64;  // "[IPv6%scope]:port"
+  row.address = claim.peer_address().substr(0, kMaxAddressBytes);
+  row.last_seen_ms = now.wall_ms();
+  grants_.push_back(
+      {gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, journal_lost});
+}
+
+void Sessions::SuspectClone(const AgentId& agent, std::string detail, Moment now) {
+  if (agents_.Find(agent)->clone_suspected) return;
+  agents_.Change(agent).clone_suspected = true;
+  audit_.Append({"control", "agent.clone", {}, agent.str(), std::move(detail)}, now);
+}
+
+}  // namespace holdfast::backend

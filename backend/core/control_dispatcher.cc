@@ -1,0 +1,99 @@
+#include "backend/core/control_dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::backend {
+namespace {
+
+bool HasReceipt(DeliveryState state) {
+  return state == DeliveryState::kReceived || state == DeliveryState::kStarted;
+}
+
+}  // namespace
+
+void Dispatcher::OnAlive(const DeliveryKey& key) {
+  const LinkAt* link = sessions_.FindLink(key.agent);
+  if (link != nullptr) sendings_[key].epoch = link->epoch;
+}
+
+void Dispatcher::OnSweep() {
+  for (const AgentId& agent : ledger_.AgentsWithWork()) {
+    if (sessions_.online(agent)) due_.insert(agent);
+  }
+}
+
+bool Dispatcher::Due(const DeliveryRow& row, const Sending* sending, const LinkAt& link,
+                     Moment now) const {
+  const bool sent_here = sending != nullptr && sending->epoch == link.epoch;
+  if (HasReceipt(row.state)) {
+    // A live stream shows itself by a Sync when the link opens. If it does not, ask once a session.
+    return !sent_here && now.at - link.since >= options_.first_repeat;
+  }
+  if (!sent_here) return true;
+  const Duration age = now.at - sending->at;
+  return age >= (sending->times <= 1 ? options_.first_repeat : options_.repeat);
+}
+
+void Dispatcher::PlanAgent(const AgentId& agent, const LinkAt& link, Moment now) {
+  const std::deque<Digest> open = ledger_.OpenOf(agent);  // a copy: MarkSent() changes rows
+  std::size_t in_flight = 0;
+  for (const Digest& digest : open) {
+    if (in_flight >= options_.max_in_flight) break;
+    const DeliveryKey key{digest, agent};
+    const DeliveryRow* row = ledger_.Find(key);
+    if (row == nullptr || row->ended()) continue;
+    const bool receipted = HasReceipt(row->state);
+    if (!receipted) ++in_flight;
+    const auto found = sendings_.find(key);
+    const Sending* sending = found == sendings_.end() ? nullptr : &found->second;
+    if (!Due(*row, sending, link, now)) continue;
+    if (row->sends == 0) first_.insert({link.gateway, digest});
+    ledger_.MarkSent(key, now);
+    Sending& mark = sendings_[key];
+    mark.times = mark.epoch == link.epoch ? mark.times + 1 : 1;
+    mark.epoch = link.epoch;
+    mark.at = now.at;
+    auto& agents = plan_[{link.gateway, digest}];
+    if (agents.empty()) plan_order_.emplace_back(link.gateway, digest);
+    agents.push_back(agent);
+  }
+}
+
+void Dispatcher::Plan(Moment now) {
+  for (const AgentId& agent : std::exchange(due_, {})) {
+    const LinkAt* link = sessions_.FindLink(agent);
+    if (link != nullptr) PlanAgent(agent, *link, now);
+  }
+}
+
+std::vector<Dispatcher::Send> Dispatcher::TakeSends() {
+  std::vector<Send> out;
+  for (const auto& target : std::exchange(plan_order_, {})) {
+    const std::vector<AgentId>& agents = plan_.at(target);
+    for (std::size_t from = 0; from < agents.size(); from += options_.max_agents_per_send) {
+      const std::size_t to = std::min(agents.size(), from + options_.max_agents_per_send);
+      Send send{target.first, target.second, {}, !first_.contains(target)};
+      send.agents.assign(agents.begin() + static_cast<std::ptrdiff_t>(from),
+                         agents.begin() + static_cast<std::ptrdiff_t>(to));
+      out.push_back(std::move(send));
+    }
+  }
+  plan_.clear();
+  first_.clear();
+  return out;
+}
+
+void Dispatcher::Undo() {
+  for (const auto& [target, agents] : plan_) {
+    for (const AgentId& agent : agents) {
+      sendings_.erase({target.second, agent});
+      due_.insert(agent);
+    }
+  }
+  plan_.clear();
+  plan_order_.clear();
+  first_.clear();
+}
+
+}  // namespace holdfast::backend

@@ -1,0 +1,79 @@
+// Dispatcher: hands open deliveries to the gateways that hold their agents' links, and repeats.
+//
+// The ledger is the outbox: this only decides what is due. A plan is made before the commit, because
+// SENT must be on disk before anything leaves; it leaves after the commit. A repeat is harmless: the
+// agent's journal answers it.
+//
+//   OnDue OnOnline OnAlive OnSweep --> [Dispatcher] --> Plan (marks SENT), commit, TakeSends
+//
+// Ordering:  per agent in the order of acceptance.
+// Limits:    Options::max_in_flight unreceipted deliveries per agent; one entry names <= 1,000 agents.
+// Ownership: borrows ledger and sessions for its life.
+// Threading: thread-compatible; loop thread only.
+// Errors:    none: what could not be sent stays due.
+// Design:    docs/protocol.md 5
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/core/control_ledger.h"
+#include "backend/core/control_moment.h"
+#include "backend/core/control_sessions.h"
+
+namespace holdfast::backend {
+
+class Dispatcher {
+ public:
+  struct Options {
+    std::size_t max_in_flight = 16;
+    Duration first_repeat = std::chrono::seconds(5);
+    Duration repeat = std::chrono::seconds(10);
+    std::size_t max_agents_per_send = 1000;  // route.proto
+  };
+  Dispatcher(Options options, Ledger& ledger, const Sessions& sessions)
+      : options_(options), ledger_(ledger), sessions_(sessions) {}
+
+  // Something of this agent may be sendable: a new command, a receipt that freed room.
+  void OnDue(const AgentId& agent) { due_.insert(agent); }
+  // Its agent shows by a record or a Sync that it has this delivery.
+  void OnAlive(const DeliveryKey& key);
+  void OnEnded(const DeliveryKey& key) { sendings_.erase(key); }
+  void OnSweep();  // everything that is open is looked at again
+
+  // Decides and marks SENT. Nothing is planned while the transport is away.
+  void Plan(Moment now);
+  struct Send {
+    std::string gateway;
+    Digest digest;
+    std::vector<AgentId> agents;
+    bool repeat = false;
+  };
+  std::vector<Send> TakeSends();
+  void Undo();  // the turn failed: what was planned is due again
+
+ private:
+  struct Sending {
+    std::uint64_t epoch = 0;  // of the session it was last sent in
+    TimePoint at{};
+    std::uint32_t times = 0;  // in that session
+  };
+  void PlanAgent(const AgentId& agent, const LinkAt& link, Moment now);
+  bool Due(const DeliveryRow& row, const Sending* sending, const LinkAt& link, Moment now) const;
+
+  const Options options_;
+  Ledger& ledger_;
+  const Sessions& sessions_;
+  std::set<AgentId> due_;
+  std::map<DeliveryKey, Sending> sendings_;
+  // (gateway, command) -> agents; true: none of them gets it for the first time
+  std::map<std::pair<std::string, Digest>, std::vector<AgentId>> plan_;
+  std::vector<std::pair<std::string, Digest>> plan_order_;
+  std::set<std::pair<std::string, Digest>> first_;
+};
+
+}  // namespace holdfast::backend

@@ -1,0 +1,367 @@
+#include "backend/core/control_results.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "backend/core/control_result_check.h"
+
+namespace holdfast::backend {
+
+using Verdict = link::StreamReceiver::Verdict;
+
+namespace {
+
+std::size_t BytesOf(const link::v1::Up& up) {
+  return up.has_chunk() ? up.chunk().data().size() : 0;
+}
+
+}  // namespace
+
+// --- what comes in --------------------------------------------------------------------------------
+
+// The stream of a delivery that targets this agent; nullptr if there is none, or it is over.
+Results::Stream* Results::Open(const DeliveryKey& key, std::uint32_t attempt) {
+  const auto found = streams_.find(key);
+  if (found != streams_.end()) return &found->second;
+  const DeliveryRow* row = ports_.ledger.Find(key);
+  std::optional<DeliveryRow> stored;
+  if (row == nullptr) {
+    Result<std::optional<DeliveryRow>> read = ports_.store.FindDelivery(key.digest, key.agent);
+    if (!read.ok() || !read.value()) return nullptr;  // not a target of it, or no such command
+    stored = std::move(read).value();
+    row = &*stored;
+  }
+  if (row->stream_complete) {
+    AckOut out{key.agent, {}};
+    out.ack.set_digest(key.digest.str());
+    out.ack.set_attempt(attempt);
+    out.ack.set_next_seq(attempt == row->attempt ? row->next_seq : 0);
+    out.ack.set_window_bytes(static_cast<std::uint32_t>(window_bytes()));
+    out.ack.set_complete(true);
+    direct_.push_back(std::move(out));
+    return nullptr;
+  }
+  const link::StreamReceiver::Position at{row->attempt, row->next_seq};
+  return &streams_.emplace(key, Stream(at)).first->second;
+}
+
+void Results::OnUp(const AgentId& agent, link::v1::Up up, Moment now) {
+  const auto digest = Digest::From(up.digest());
+  if (!digest || up.attempt() == 0) return;
+  const DeliveryKey key{*digest, agent};
+  Stream* stream = Open(key, up.attempt());
+  if (stream == nullptr || now.at < stream->held_until) return;
+  const std::size_t bytes = BytesOf(up);
+  if (stream->waiting_bytes + bytes > options_.max_waiting_bytes ||
+      stream->waiting.size() >= options_.max_waiting_records) {
+    return;
+  }
+  stream->waiting_bytes += bytes;
+  pending_bytes_ += bytes;
+  stream->waiting.push_back(std::move(up));
+  if (!stream->job) ready_.insert(key);
+}
+
+void Results::OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment now) {
+  for (const auto& ref : sync.streams()) {
+    const auto digest = Digest::From(ref.digest());
+    if (!digest || ref.attempt() == 0) continue;
+    const DeliveryKey key{*digest, agent};
+    Stream* stream = Open(key, ref.attempt());
+    if (stream == nullptr) continue;
+    ports_.dispatcher.OnAlive(key);
+    stream->receiver.OnSync(ref.attempt());
+    if (now.at < stream->held_until) continue;  // answered when the hold is over
+    ackable_.insert(key);
+  }
+}
+
+void Results::OnOffline(const AgentId& agent) {
+  for (auto& [key, stream] : streams_) {
+    if (key.agent == agent) flowing_.erase(key);
+  }
+}
+
+void Results::OnEnded(const DeliveryKey& key) {
+  flowing_.erase(key);
+  const auto found = streams_.find(key);
+  if (found == streams_.end() || found->second.job || found->second.complete) return;
+  DropWaiting(found->second);
+  ready_.erase(key);
+  ackable_.erase(key);
+  held_.erase(key);
+  streams_.erase(found);
+}
+
+// --- the turn -------------------------------------------------------------------------------------
+
+void Results::Advance(Moment now) {
+  for (auto it = held_.begin(); it != held_.end();) {
+    const auto found = streams_.find(*it);
+    if (found != streams_.end() && now.at < found->second.held_until) {
+      ++it;
+      continue;
+    }
+    if (found != streams_.end()) ackable_.insert(*it);
+    it = held_.erase(it);
+  }
+  for (const DeliveryKey& key : std::exchange(ready_, {})) {
+    const auto found = streams_.find(key);
+    if (found == streams_.end() || found->second.job) continue;
+    if (Ensure(key)) {
+      Process(key, found->second, now);
+    } else {
+      DropWaiting(found->second);
+    }
+  }
+}
+
+// The row is in memory: an ended delivery's is not, but its late stream still counts.
+bool Results::Ensure(const DeliveryKey& key) {
+  if (ports_.ledger.Find(key) != nullptr) return true;
+  Result<std::optional<DeliveryRow>> read = ports_.store.FindDelivery(key.digest, key.agent);
+  if (!read.ok() || !read.value()) return false;
+  ports_.ledger.LoadLate(*std::move(read).value());
+  return true;
+}
+
+void Results::Process(const DeliveryKey& key, Stream& stream, Moment now) {
+  ackable_.insert(key);
+  while (!stream.waiting.empty() && !stream.complete) {
+    const link::v1::Up& next = stream.waiting.front();
+    const bool into_job = next.has_chunk() || next.has_final();
+    if (stream.job && (!into_job || stream.job->ending || stream.job->bytes >= options_.job_bytes ||
+                       next.attempt() != stream.job->attempt)) {
+      break;  // after the job
+    }
+    link::v1::Up up = std::move(stream.waiting.front());
+    stream.waiting.pop_front();
+    stream.waiting_bytes -= BytesOf(up);
+    pending_bytes_ -= BytesOf(up);
+    const Verdict verdict = stream.receiver.OnRecord(up.attempt(), up.seq());
+    if (verdict == Verdict::kStore || verdict == Verdict::kNewAttempt) {
+      Take(key, stream, std::move(up), now);
+    }
+  }
+  if (stream.complete) DropWaiting(stream);
+  if (stream.job) StartJob(stream);
+}
+
+void Results::Take(const DeliveryKey& key, Stream& stream, link::v1::Up up, Moment now) {
+  ports_.dispatcher.OnAlive(key);
+  if (up.has_chunk()) return TakeChunk(key, stream, std::move(up), now);
+  if (up.has_final()) return TakeFinal(key, stream, up, now);
+  stream.touched = true;
+  DeliveryRow& row = ports_.ledger.ChangeRow(key);
+  row.attempt = up.attempt();
+  row.next_seq = up.seq() + 1;
+  if (up.has_started()) {
+    DropOlderOutput(key, up.attempt());
+    ports_.ledger.MarkStarted(key, up.attempt(), now);
+  } else {
+    ports_.ledger.MarkReceived(key, now);
+  }
+  ports_.dispatcher.OnDue(key.agent);  // a receipt makes room for the next
+}
+
+void Results::DropOlderOutput(const DeliveryKey& key, std::uint32_t attempt) {
+  DeliveryRow& row = ports_.ledger.ChangeRow(key);
+  if (row.output_attempt == attempt) return;
+  if (row.place == OutputPlace::kInline) {
+    (void)ports_.store.DropInline(key.digest, key.agent);  // a failure shows at the commit
+  } else if (row.place == OutputPlace::kIncoming) {
+    forget_.push_back({FileArea::kResults, row.output_name});
+  }
+  row.output_attempt = attempt;
+  row.stored_bytes = 0;
+  row.chunk_count = 0;
+  row.place = OutputPlace::kNone;
+}
+
+void Results::TakeChunk(const DeliveryKey& key, Stream& stream, link::v1::Up up, Moment now) {
+  if (!stream.job) {
+    stream.touched = true;
+    DropOlderOutput(key, up.attempt());
+  }
+  flowing_.insert(key);
+  const DeliveryRow& now_row = *ports_.ledger.Find(key);
+  const std::uint64_t end = stream.job ? stream.job->stored_bytes : now_row.stored_bytes;
+  if (up.chunk().offset() != end) {
+    // A record never changes, so this stream can never become whole.
+    if (stream.job) stream.job->doomed = true;
+    return Finish(
+        key, stream,
+        BadResult("chunk " + std::to_string(up.seq()) + " starts at " +
+                  std::to_string(up.chunk().offset()) + " instead of " + std::to_string(end)),
+        now);
+  }
+  std::string data = std::move(*up.mutable_chunk()->mutable_data());
+  const std::size_t size = data.size();
+  const bool fits = !stream.job && now_row.place != OutputPlace::kIncoming &&
+                    end + size <= options_.inline_bytes &&
+                    now_row.chunk_count < options_.inline_chunks;
+  if (fits) {
+    DeliveryRow& row = ports_.ledger.ChangeRow(key);
+    (void)ports_.store.AppendInline(key.digest, key.agent, end, data);
+    row.place = OutputPlace::kInline;
+    row.attempt = up.attempt();
+    row.next_seq = up.seq() + 1;
+    row.stored_bytes += size;
+    ++row.chunk_count;
+    stored_bytes_ += size;
+    return;
+  }
+  Job& job = BuildJob(key, stream);
+  job.attempt = up.attempt();
+  job.next_seq = up.seq() + 1;
+  job.stored_bytes += size;
+  ++job.chunk_count;
+  job.bytes += size;
+  pending_bytes_ += size;
+  job.work.pieces.push_back(std::move(data));
+}
+
+void Results::TakeFinal(const DeliveryKey& key, Stream& stream, const link::v1::Up& up,
+                        Moment now) {
+  if (!stream.job) {
+    stream.touched = true;
+    DeliveryRow& row = ports_.ledger.ChangeRow(key);
+    row.attempt = up.attempt();
+    row.next_seq = up.seq() + 1;
+  }
+  const AgentRow* agent = ports_.agents.Find(key.agent);
+  const std::string& envelope = up.final().envelope();
+  auto result = agent == nullptr
+                    ? Error{Code::kDenied, "unknown agent"}
+                    : VerifyResult(ports_.crypto, agent->pubkey, key, up.attempt(), envelope);
+  if (!result.ok()) {
+    if (stream.job) stream.job->doomed = true;
+    return Finish(key, stream, BadResult(result.error().message), now);
+  }
+  const DeliveryRow& row = *ports_.ledger.Find(key);
+  const bool own_output = stream.job || row.output_attempt == up.attempt();
+  const Status same = CompareLengths(result.value(),
+                                     stream.job   ? stream.job->stored_bytes
+                                     : own_output ? row.stored_bytes
+                                                  : 0,
+                                     stream.job   ? stream.job->chunk_count
+                                     : own_output ? row.chunk_count
+                                                  : 0);
+  if (!same.ok()) {
+    if (stream.job) stream.job->doomed = true;
+    return Finish(key, stream, BadResult(same.error().message), now);
+  }
+  const auto claimed = Digest::From(result.value().output_sha256());
+  Ending ending = EndingOf(result.value(), envelope);
+  if (stream.job || (own_output && row.place == OutputPlace::kIncoming)) {
+    Job& job = BuildJob(key, stream);
+    job.attempt = up.attempt();
+    job.next_seq = up.seq() + 1;
+    job.ending = std::move(ending);
+    job.sha256 = claimed.value_or(Digest{});
+    job.work.seal = job.sha256;
+    return;
+  }
+  std::string output;
+  if (own_output && row.place == OutputPlace::kInline) {
+    auto read = ports_.store.ReadInline(key.digest, key.agent, 0, options_.inline_bytes);
+    if (read.ok()) output = std::move(read).value();
+  }
+  if (!claimed || ports_.crypto.Sha256(output) != *claimed) {
+    ending = BadResult("the stored output does not have the SHA-256 that the agent signed");
+  }
+  Finish(key, stream, std::move(ending), now);
+}
+
+void Results::Finish(const DeliveryKey& key, Stream& stream, Ending ending, Moment now) {
+  stream.touched = true;
+  stream.complete = true;
+  flowing_.erase(key);
+  DeliveryRow& row = ports_.ledger.ChangeRow(key);
+  row.stream_complete = true;
+  if (!row.ended()) {
+    ports_.ledger.End(key, std::move(ending), now);
+    ports_.dispatcher.OnEnded(key);
+  } else if (row.result_envelope.empty()) {
+    // Control had given up on it: the state stays, what the agent signed is kept.
+    row.result_envelope = std::move(ending.result_envelope);
+    ports_.audit.Append(
+        {key.agent.hex(), "command.late_result", key.digest.str(), key.agent.str(), {}}, now);
+  }
+  ports_.dispatcher.OnDue(key.agent);
+}
+
+void Results::Keep() {
+  for (const FileName& file : std::exchange(forget_, {})) ports_.files.Forget(file);
+  for (const DeliveryKey& key : ackable_) {
+    const auto found = streams_.find(key);
+    if (found == streams_.end()) continue;
+    Stream& stream = found->second;
+    stream.touched = false;
+    if (stream.job) continue;
+    stream.receiver.OnDurable();
+    if (!stream.waiting.empty()) ready_.insert(key);
+  }
+}
+
+void Results::Undo(Moment now) {
+  forget_.clear();
+  for (const DeliveryKey& key : ackable_) {
+    const auto found = streams_.find(key);
+    if (found == streams_.end() || !found->second.touched) continue;
+    Stream& stream = found->second;
+    stream.touched = false;
+    stream.complete = false;
+    if (stream.job) {
+      stream.job->doomed = true;  // it counts on top of what was undone
+    } else {
+      stream.receiver.OnLost();
+      Hold(stream, now);
+      held_.insert(key);
+    }
+  }
+}
+
+void Results::Hold(Stream& stream, Moment now) {
+  DropWaiting(stream);
+  stream.held_until = now.at + options_.retry;
+}
+
+void Results::DropWaiting(Stream& stream) {
+  pending_bytes_ -= stream.waiting_bytes;
+  stream.waiting_bytes = 0;
+  stream.waiting.clear();
+}
+
+std::vector<Results::AckOut> Results::TakeAcks(Moment now) {
+  std::vector<AckOut> out = std::exchange(direct_, {});
+  for (const DeliveryKey& key : std::exchange(ackable_, {})) {
+    const auto found = streams_.find(key);
+    if (found == streams_.end()) continue;
+    Stream& stream = found->second;
+    if (stream.job || now.at < stream.held_until) continue;
+    const auto owed = stream.receiver.TakeAck();
+    if (owed) {
+      AckOut ack{key.agent, {}};
+      ack.ack.set_digest(key.digest.str());
+      ack.ack.set_attempt(owed->attempt);
+      ack.ack.set_next_seq(owed->next_seq);
+      ack.ack.set_rewind(owed->rewind);
+      ack.ack.set_window_bytes(static_cast<std::uint32_t>(window_bytes()));
+      ack.ack.set_complete(stream.complete);
+      out.push_back(std::move(ack));
+    }
+    if (stream.complete) {
+      ready_.erase(key);
+      streams_.erase(found);
+    }
+  }
+  return out;
+}
+
+std::size_t Results::window_bytes() const {
+  const std::size_t share = options_.credit_bytes / std::max<std::size_t>(1, flowing_.size());
+  return std::clamp(share, options_.min_window_bytes, options_.max_window_bytes);
+}
+
+}  // namespace holdfast::backend

@@ -1,0 +1,152 @@
+// Sessions: which agent is online, at which gateway, under which epoch; who may take a session over.
+//
+// The agent issues epochs; this commits the highest and grants only a greater one. Everything here
+// but the agents' rows is knowledge that can be lost: gateways number their events, a gap or an
+// unknown gateway makes control ask for the list of links.
+//
+//   OnGatewayUp OnClaim OnLinkClosed OnLinks OnTick --> [Sessions] --> TakeAnswers TakeNews FindLink
+//
+// Ordering:  a granted claim counts as a session only after Keep(), that is, after the commit of its
+//            epoch; its answer comes out of TakeAnswers() then, too.
+// Limits:    Options::max_gateways instances are remembered, more are ignored; an agent has one link.
+// Ownership: borrows agents, tokens, audit for its life.
+// Threading: thread-compatible; loop thread only.
+// Errors:    none: what is wrong with a claim is the answer to it.
+// Design:    docs/protocol.md 3 and 5
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "backend/core/control_agents.h"
+#include "backend/core/control_audit.h"
+#include "backend/core/control_moment.h"
+#include "backend/core/control_tokens.h"
+#include "common/sign/crypto.h"
+#include "holdfast/route/v1/route.pb.h"
+
+namespace holdfast::backend {
+
+struct ProvedHello;
+
+struct LinkAt {
+  std::string gateway;  // instance
+  std::uint64_t epoch = 0;
+  std::uint64_t link_ref = 0;  // 0: learnt from a list
+  TimePoint since{};
+};
+
+class Sessions {
+ public:
+  struct Options {
+    FleetId fleet_id;
+    std::size_t max_gateways = 4096;
+    Duration gateway_silence = std::chrono::seconds(15);  // docs/protocol.md 5
+    // A list of links was written before answers that were still on their way to its gateway.
+    Duration fresh_grant = std::chrono::seconds(15);
+    Duration announce_repeat = std::chrono::seconds(5);  // the list got lost: ask again
+  };
+  Sessions(Options options, const sign::Crypto& crypto, AgentTable& agents, Tokens& tokens,
+           AuditLog& audit)
+      : options_(options), crypto_(crypto), agents_(agents), tokens_(tokens), audit_(audit) {}
+
+  void OnGatewayUp(const std::string& gateway, const route::v1::GatewayUp& up, Moment now);
+  void OnClaim(const std::string& gateway, const route::v1::Claim& claim, Moment now);
+  void OnLinkClosed(const std::string& gateway, const route::v1::LinkClosed& closed, Moment now);
+  void OnLinks(const std::string& gateway, const route::v1::Links& links, Moment now);
+  // Frames of a session arrived: true if they count. Learns the session if it was not known.
+  bool OnFrames(const std::string& gateway, const AgentId& agent, std::uint64_t epoch, Moment now);
+  void OnTransport(bool connected, Moment now);
+  void OnTick(Moment now);
+  // The operator removed it: its link closes with REVOKED.
+  void Revoke(const AgentId& agent, Moment now);
+
+  const LinkAt* FindLink(const AgentId& agent) const;
+  bool online(const AgentId& agent) const { return FindLink(agent) != nullptr; }
+  std::size_t links() const { return links_.size(); }
+
+  // What to say to whom; complete messages but for ToGateway.control.
+  struct Answer {
+    std::string gateway;
+    route::v1::ToGateway message;
+  };
+  std::vector<Answer> TakeAnswers();
+  struct News {
+    AgentId agent;
+    bool online = false;
+    bool journal_lost = false;  // came back with another incarnation
+  };
+  std::vector<News> TakeNews();
+  struct Housekeeping {
+    std::string gateway;
+    std::string trim_to;  // entry id; empty: the gateway is gone, remove its stream
+  };
+  std::vector<Housekeeping> TakeHousekeeping();
+
+  // After the commit, or instead of it.
+  void Keep(Moment now);
+  void Undo();
+  // A journal was lost in this turn: known before the commit, so that the ledger can tell.
+  const std::vector<AgentId>& lost_journals() const { return lost_journals_; }
+
+ private:
+  struct Gateway {
+    TimePoint heard{};
+    std::uint64_t event_no = 0;
+    bool listed = false;  // its links are known
+    TimePoint announced{};
+    std::map<AgentId, std::uint64_t> list;  // parts of Links that have come so far
+  };
+  struct Grant {
+    std::string gateway;
+    std::uint64_t link_ref = 0;
+    AgentId agent;
+    std::uint64_t epoch = 0;
+    Nonce16 contact;
+    bool journal_lost = false;
+  };
+  struct Denial {
+    ::holdfast::link::v1::CloseReason reason;
+    std::uint32_t retry_after_s = 0;
+  };
+
+  Gateway* Heard(const std::string& gateway, Moment now);
+  bool InOrder(const std::string& name, Gateway& gateway, std::uint64_t event_no, Moment now);
+  void Announce(const std::string& name, Gateway& gateway, Moment now);
+  std::optional<Denial> Decide(const std::string& gateway, const route::v1::Claim& claim,
+                               const ProvedHello& hello, Moment now);
+  std::optional<Denial> DecideUnknown(const ProvedHello& hello, Moment now);
+  std::optional<Denial> DecideOld(const std::string& gateway, const route::v1::Claim& claim,
+                                  const ProvedHello& hello, Moment now);
+  void Grants(const std::string& gateway, const route::v1::Claim& claim, const ProvedHello& hello,
+              Moment now);
+  void SuspectClone(const AgentId& agent, std::string detail, Moment now);
+  void Deny(const std::string& gateway, std::uint64_t link_ref, const ProvedHello& hello,
+            Denial denial);
+  void CloseLink(const std::string& gateway, const AgentId& agent, std::uint64_t epoch,
+                 ::holdfast::link::v1::CloseReason reason);
+  void SetLink(const AgentId& agent, LinkAt link);
+  void DropLink(const AgentId& agent, Moment now);
+  void FinishList(const std::string& name, Gateway& gateway, Moment now);
+
+  const Options options_;
+  const sign::Crypto& crypto_;
+  AgentTable& agents_;
+  Tokens& tokens_;
+  AuditLog& audit_;
+  bool connected_ = false;
+  std::map<std::string, Gateway> gateways_;
+  std::map<AgentId, LinkAt> links_;
+  std::vector<Grant> grants_;  // of this turn, not yet committed
+  std::vector<AgentId> lost_journals_;
+  std::vector<Answer> answers_;
+  std::vector<News> news_;
+  std::vector<Housekeeping> housekeeping_;
+};
+
+}  // namespace holdfast::backend
