@@ -208,6 +208,14 @@ Status CheckWhole(const Config& config) {
   for (const std::string* path : {&config.policy_file, &config.state_dir}) {
     if (path->ends_with('/')) return Invalid("fleet.policy and state.dir must not be empty");
   }
+  // sockaddr_un has 108 bytes, one of them the closing zero (unix(7)).
+  constexpr std::size_t kMaxSocketPathBytes = 107;
+  const std::size_t socket_path_bytes = (config.run_dir() + "/redis.sock").size();
+  if (config.redis_url.empty() && socket_path_bytes > kMaxSocketPathBytes) {
+    return Invalid("state.dir: its path is " +
+                   std::to_string(socket_path_bytes - kMaxSocketPathBytes) +
+                   " bytes too long for a Unix socket in it; choose a shorter one");
+  }
   return Ok();
 }
 

@@ -79,6 +79,10 @@ struct Config {
   // state/run: sockets, pid, ready file. state/redis: the embedded server's directory.
   std::string run_dir() const { return state_dir + "/run"; }
   std::string redis_dir() const { return state_dir + "/redis"; }
+  // Where Redis is, also when it is the embedded one.
+  std::string redis_address() const {
+    return redis_url.empty() ? "unix://" + run_dir() + "/redis.sock" : redis_url;
+  }
   // The host names under which agents may have dialled us, in the order of `servers`.
   std::vector<std::string> server_names() const;
 };

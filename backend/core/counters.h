@@ -46,6 +46,9 @@ struct alignas(64) CounterBlock {
   void Add(Counter counter, std::uint64_t by = 1) {
     values[static_cast<std::size_t>(counter)].fetch_add(by, std::memory_order_relaxed);
   }
+  void Sub(Counter gauge) {
+    values[static_cast<std::size_t>(gauge)].fetch_sub(1, std::memory_order_relaxed);
+  }
   void Set(Counter counter, std::uint64_t to) {
     values[static_cast<std::size_t>(counter)].store(to, std::memory_order_relaxed);
   }

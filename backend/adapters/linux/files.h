@@ -1,0 +1,24 @@
+// Small files, read and written whole.
+//
+// Errors:    the message names the file and the system's reason.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "backend/adapters/linux/unique_fd.h"
+#include "common/base/result.h"
+
+namespace holdfast::backend {
+
+// kNotFound, kDenied or kInternal; kExhausted above max_bytes.
+Result<std::string> ReadWholeFile(const std::string& path, std::size_t max_bytes);
+// Readers see the old content or the new one, never a part. Mode 0600.
+Status ReplaceFile(const std::string& path, std::string_view content);
+// The directory, and those above it, with mode 0700 where they are new.
+Status MakeDirectories(const std::string& path);
+// Held until the descriptor is closed; the file says who holds it. kExists: somebody else does.
+Result<UniqueFd> LockFile(const std::string& path);
+
+}  // namespace holdfast::backend

@@ -1,0 +1,64 @@
+// GatewayLink: what a gateway knows of one WebSocket past its upgrade.
+//
+// Small on purpose: a process holds 20,000 of them (scale.md rule 6). What only a handshake needs lives
+// in `greeting`, what only waits to be sent in `outbox`, and both are gone in an idle link.
+//
+//   kGreeting (Challenge sent) -> kClaiming (Hello verified) -> kOpen (Welcome) -> kClosing
+//
+// Limits:    outbox: link::kMaxLinkQueueBytes; at it frames are dropped, and whoever sent them repeats.
+// Ownership: owned by GatewayRouter. `transport` is whatever the driver wants to be called back with.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "holdfast/link/v1/close_reason.pb.h"
+
+namespace holdfast::backend {
+
+struct GatewayLink {
+  enum class State : std::uint8_t { kGreeting, kClaiming, kOpen, kClosing };
+
+  // Frames of a group are one string, shared by all links that it goes to.
+  using SharedFrame = std::shared_ptr<const std::string>;
+  struct Outbox {
+    std::vector<SharedFrame> frames;  // [next..) waits
+    std::size_t next = 0;
+    std::size_t bytes = 0;
+  };
+  struct Greeting {
+    Nonce32 challenge;
+    std::string server_name;
+    std::string peer_address;
+    std::string hello_envelope;  // from kClaiming on
+  };
+
+  void* transport = nullptr;
+  std::uint64_t ref = 0;    // names this socket within the gateway instance
+  std::uint64_t epoch = 0;  // from kClaiming on
+  AgentId agent_id;         // from kClaiming on
+  std::unique_ptr<Greeting> greeting;
+  std::unique_ptr<Outbox> outbox;
+  std::uint32_t heard_s = 0;  // tick of the last message
+  std::uint32_t slot = 0;     // place in the router's table
+  State state = State::kGreeting;
+  ::holdfast::link::v1::CloseReason reason = ::holdfast::link::v1::CLOSE_REASON_UNSPECIFIED;
+  bool welcomed = false;  // was open once: counts as a link, its messages carry the epoch
+};
+
+// Sockets as the router uses them; `transport` is GatewayLink::transport.
+class LinkPort {
+ public:
+  virtual ~LinkPort() = default;
+  // Asks for NextMessage() when the socket has room.
+  virtual void WantWrite(void* transport) = 0;
+  // What NextMessage() still has, then a WebSocket close.
+  virtual void Close(void* transport, std::uint16_t code, std::string_view text) = 0;
+  virtual void SetMaxMessageBytes(void* transport, std::size_t bytes) = 0;
+};
+
+}  // namespace holdfast::backend

@@ -1,0 +1,270 @@
+#include "backend/core/gateway_router.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "backend/core/gateway_hello.h"
+
+namespace holdfast::backend {
+namespace {
+
+namespace pb = ::holdfast::link::v1;
+
+// WebSocket close codes (docs/protocol.md section 3).
+constexpr std::uint16_t kNormalClosure = 1000;
+
+// The whole table is looked at once in this many seconds: a silent link goes that much later at most.
+constexpr std::size_t kSweepSeconds = 4;
+
+// One Claim in a redial storm must not meet the next: spread over this many seconds.
+constexpr std::uint32_t kRetryLeastSeconds = 2;
+constexpr std::uint32_t kRetrySpreadSeconds = 9;
+
+}  // namespace
+
+GatewayRouter::GatewayRouter(Options options, Ports ports)
+    : options_(std::move(options)),
+      crypto_(ports.crypto),
+      port_(ports.links),
+      counters_(ports.counters),
+      batch_(options_.instance) {
+  HF_CHECK(!options_.server_names.empty());
+}
+
+void GatewayRouter::OnTime(TimePoint now, WallTime wall) {
+  if (start_ == TimePoint{}) start_ = now;
+  now_ = now;
+  wall_ = wall;
+  now_s_ = seconds(now - start_);
+}
+
+std::uint32_t GatewayRouter::seconds(Duration duration) const {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(duration).count());
+}
+
+void GatewayRouter::OnTurnEnd() { FlushBatch(); }
+
+void GatewayRouter::OnSecond() {
+  CheckGreetings();
+  CheckSilence();
+  if (now_ >= up_at_) SendUp();
+}
+
+void GatewayRouter::OnAccepted() { counters_.Add(Counter::kHandshakes); }
+
+void GatewayRouter::OnSocketClosed(link::CloseReason reason) {
+  counters_.Sub(Counter::kHandshakes);
+  CountClosed(reason);
+}
+
+void GatewayRouter::CountClosed(link::CloseReason reason) {
+  const auto base = static_cast<std::size_t>(Counter::kClosedBase);
+  const auto slot = std::min<std::size_t>(static_cast<std::size_t>(reason), kCloseReasonSlots - 1);
+  counters_.Add(static_cast<Counter>(base + slot));
+}
+
+GatewayLink& GatewayRouter::OnOpened(void* transport, std::string peer_address,
+                                     std::string_view host) {
+  auto owned = std::make_unique<GatewayLink>();
+  GatewayLink& link = *owned;
+  link.transport = transport;
+  link.ref = next_ref_++;
+  link.heard_s = now_s_;
+  link.slot = static_cast<std::uint32_t>(table_.size());
+  table_.push_back(std::move(owned));
+  greetings_.emplace(link.ref, &link);
+
+  // The name that the agent dialled, if it is one of ours; it compares what we say with that.
+  const auto& names = options_.server_names;
+  const auto dialled = std::find(names.begin(), names.end(), host);
+  link.greeting = std::make_unique<GatewayLink::Greeting>();
+  link.greeting->challenge = crypto_.RandomBytes<Nonce32>();
+  link.greeting->server_name = dialled == names.end() ? names.front() : *dialled;
+  link.greeting->peer_address = std::move(peer_address);
+  port_.SetMaxMessageBytes(transport, link::kMaxGreetingBytes);
+  if (draining_) {
+    Close(link, pb::CLOSE_REASON_GOING_AWAY);
+    return link;
+  }
+  link::Frame frame;
+  pb::Challenge& challenge = *frame.mutable_challenge();
+  challenge.set_protocol_version(link::kProtocolVersion);
+  challenge.set_nonce(link.greeting->challenge.str());
+  challenge.set_server_name(link.greeting->server_name);
+  challenge.set_server_time_ms(wall_.get());
+  QueueFrame(link, frame);
+  return link;
+}
+
+void GatewayRouter::OnMessage(GatewayLink& link, std::string_view message) {
+  counters_.Add(Counter::kMessagesUp);
+  counters_.Add(Counter::kBytesUp, message.size());
+  link.heard_s = now_s_;
+  if (link.state == GatewayLink::State::kClosing) return;
+  const auto decoded = link::DecodeMessage(message, link::Direction::kUp);
+  if (!decoded.ok()) return Close(link, link::CloseReasonFor(decoded.error()));
+  if (link.state == GatewayLink::State::kOpen) {
+    OnOpenMessage(link, decoded.value(), message);
+  } else {
+    OnHello(link, decoded.value());
+  }
+}
+
+void GatewayRouter::OnHello(GatewayLink& link, const link::LinkMessage& message) {
+  if (message.frames_size() == 1 && message.frames(0).has_close()) {
+    return Close(link, pb::CLOSE_REASON_AGENT_STOPPING);
+  }
+  if (link.state != GatewayLink::State::kGreeting || message.frames_size() != 1 ||
+      !message.frames(0).has_hello()) {
+    return Close(link, pb::CLOSE_REASON_UNEXPECTED_FRAME);
+  }
+  const std::string& envelope = message.frames(0).hello().envelope();
+  GatewayLink::Greeting& greeting = *link.greeting;
+  const auto proved =
+      CheckHello(crypto_, envelope, {options_.fleet_id, greeting.challenge, greeting.server_name});
+  if (!proved.ok()) {
+    counters_.Add(Counter::kSignaturesRefused);
+    return Close(link, pb::CLOSE_REASON_BAD_IDENTITY);
+  }
+  link.agent_id = proved.value().agent_id;
+  link.epoch = proved.value().epoch;
+  link.state = GatewayLink::State::kClaiming;
+  greeting.hello_envelope = envelope;
+  if (!SendClaim(link)) Close(link, pb::CLOSE_REASON_TRY_LATER, RetryAfterSeconds());
+}
+
+void GatewayRouter::OnOpenMessage(GatewayLink& link, const link::LinkMessage& message,
+                                  std::string_view bytes) {
+  const auto slices = SliceFrames(bytes);
+  // The codec took these bytes for as many frames; if the slices differ, somebody plays with encodings.
+  if (!slices.ok() || slices.value().size() != static_cast<std::size_t>(message.frames_size())) {
+    return Close(link, pb::CLOSE_REASON_BAD_FRAME);
+  }
+  for (int i = 0; i < message.frames_size(); ++i) {
+    const link::Frame& frame = message.frames(i);
+    switch (frame.body_case()) {
+      case link::Frame::kBeat: {
+        link::Frame answer;
+        answer.mutable_beat()->set_server_time_ms(wall_.get());
+        QueueFrame(link, answer);
+        break;
+      }
+      case link::Frame::kUp:
+      case link::Frame::kSync:
+      case link::Frame::kBlobRequest:
+        Forward(link, slices.value()[static_cast<std::size_t>(i)]);
+        break;
+      case link::Frame::kClose: return Close(link, pb::CLOSE_REASON_AGENT_STOPPING);
+      default: return Close(link, pb::CLOSE_REASON_UNEXPECTED_FRAME);
+    }
+  }
+}
+
+void GatewayRouter::Forward(GatewayLink& link, std::string_view frame) {
+  if (batch_link_ != &link || !batch_.Fits(frame.size())) FlushBatch();
+  batch_link_ = &link;
+  batch_.Append(frame);
+}
+
+std::optional<std::string> GatewayRouter::NextMessage(GatewayLink& link) {
+  if (link.outbox == nullptr) return std::nullopt;
+  GatewayLink::Outbox& outbox = *link.outbox;
+  std::string message;
+  StartLinkMessage(message, link.welcomed ? link.epoch : 0);  // 0 before Welcome
+  int count = 0;
+  while (outbox.next < outbox.frames.size() && count < link::kMaxFramesPerMessage) {
+    const std::string& frame = *outbox.frames[outbox.next];
+    if (count > 0 && message.size() + frame.size() + kFrameOverheadBytes > link::kMaxMessageBytes) {
+      break;
+    }
+    AppendLinkFrame(message, frame);
+    outbox.bytes -= frame.size();
+    outbox.frames[outbox.next].reset();
+    ++outbox.next;
+    ++count;
+  }
+  if (outbox.next == outbox.frames.size()) link.outbox.reset();
+  counters_.Add(Counter::kMessagesDown);
+  counters_.Add(Counter::kBytesDown, message.size());
+  return message;
+}
+
+void GatewayRouter::Close(GatewayLink& link, link::CloseReason reason,
+                          std::uint32_t retry_after_s) {
+  if (link.state == GatewayLink::State::kClosing) return;
+  if (batch_link_ == &link) FlushBatch();  // with the epoch and id that it still has
+  link.outbox.reset();  // what waits is repeated by its sender; the reason must not wait behind it
+  link::Frame frame;
+  frame.mutable_close()->set_reason(reason);
+  frame.mutable_close()->set_retry_after_s(retry_after_s);
+  QueueFrame(link, frame);
+  link.reason = reason;
+  link.state = GatewayLink::State::kClosing;
+  greetings_.erase(link.ref);
+  if (const auto found = open_.find(link.agent_id);
+      found != open_.end() && found->second == &link) {
+    open_.erase(found);
+  }
+  port_.Close(link.transport, kNormalClosure, link::ToString(reason));
+}
+
+void GatewayRouter::OnClosed(GatewayLink& link, link::CloseReason reason) {
+  if (batch_link_ == &link) FlushBatch();
+  if (link.reason == pb::CLOSE_REASON_UNSPECIFIED) link.reason = reason;
+  CountClosed(link.reason);
+  counters_.Sub(link.welcomed ? Counter::kLinks : Counter::kHandshakes);
+  if (link.welcomed) SendClosed(link);
+  greetings_.erase(link.ref);
+  if (const auto found = open_.find(link.agent_id);
+      found != open_.end() && found->second == &link) {
+    open_.erase(found);
+  }
+  const std::uint32_t slot = link.slot;
+  table_[slot].swap(table_.back());
+  table_[slot]->slot = slot;
+  table_.pop_back();
+}
+
+void GatewayRouter::CheckGreetings() {
+  std::vector<std::pair<GatewayLink*, link::CloseReason>> late;
+  for (const auto& [ref, link] : greetings_) {
+    const std::uint32_t waited = now_s_ - link->heard_s;  // since the upgrade, or since Hello
+    if (link->state == GatewayLink::State::kGreeting && waited >= seconds(options_.first_message)) {
+      late.emplace_back(link, pb::CLOSE_REASON_HANDSHAKE_TIMEOUT);
+    } else if (link->state == GatewayLink::State::kClaiming && waited >= seconds(options_.claim)) {
+      late.emplace_back(link, pb::CLOSE_REASON_TRY_LATER);
+    }
+  }
+  for (const auto& [link, reason] : late) {
+    Close(*link, reason, reason == pb::CLOSE_REASON_TRY_LATER ? RetryAfterSeconds() : 0);
+  }
+}
+
+void GatewayRouter::CheckSilence() {
+  const std::size_t slice = table_.size() / kSweepSeconds + 1;
+  for (std::size_t i = 0; i < slice && !table_.empty(); ++i) {
+    if (sweep_at_ >= table_.size()) sweep_at_ = 0;
+    GatewayLink& link = *table_[sweep_at_++];
+    if (link.state == GatewayLink::State::kOpen &&
+        now_s_ - link.heard_s >= seconds(options_.silence)) {
+      Close(link, pb::CLOSE_REASON_PEER_SILENT);
+    }
+  }
+}
+
+std::uint32_t GatewayRouter::RetryAfterSeconds() const {
+  const auto draw = crypto_.RandomBytes<Nonce16>();
+  return kRetryLeastSeconds + draw.data()[0] % kRetrySpreadSeconds;
+}
+
+void GatewayRouter::OnDrain() {
+  draining_ = true;
+  counters_.Set(Counter::kState, 2);
+  std::vector<GatewayLink*> all;
+  all.reserve(table_.size());
+  for (const auto& link : table_) all.push_back(link.get());
+  for (GatewayLink* const link : all) Close(*link, pb::CLOSE_REASON_GOING_AWAY);
+}
+
+}  // namespace holdfast::backend

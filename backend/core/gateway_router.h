@@ -1,0 +1,149 @@
+// GatewayRouter: authenticates agents, and moves their frames between sockets and Redis.
+//
+// Has no opinion about what a command means and no state of record: whatever is lost here is repeated by
+// the ends. Who may have a session is control's to say; until it does, a link carries one Hello.
+//
+//   sockets: OnOpened OnMessage OnClosed --> [GatewayRouter] --> LinkPort, NextMessage
+//   Redis:   OnEntry OnLost OnRestored   --> [GatewayRouter] --> StreamTransport::Add
+//
+// Ordering:  frames of one agent keep their order, both ways. Nothing of an agent goes up before Welcome,
+//            and nothing goes up without the proved id and the granted epoch on it.
+//            Each link gets exactly one close reason.
+// Limits:    see Options; greetings are bounded by the admission of the supervisor.
+//            Without Redis links stay and beats are answered; new links are told TRY_LATER; frames that
+//            go up are dropped, and agents send them again (docs/decisions/0012-gateway-without-redis.md).
+// Ownership: owns its links; borrows crypto, ports and counters.
+// Threading: thread-compatible; loop thread only.
+// Errors:    none: what a peer does wrong closes its link with a reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "backend/core/counters.h"
+#include "backend/core/gateway_frames.h"
+#include "backend/core/gateway_link.h"
+#include "backend/core/stream_transport.h"
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/link/codec.h"
+#include "common/link/limits.h"
+#include "common/sign/crypto.h"
+#include "holdfast/route/v1/route.pb.h"
+
+namespace holdfast::backend {
+
+class GatewayRouter final : public StreamTransportDelegate {
+ public:
+  struct Options {
+    std::string instance;  // "<host>.<slot>.<nonce>"
+    FleetId fleet_id;
+    std::vector<std::string> server_names;  // names we serve under; the first by default
+    Duration first_message = link::kFirstMessageTimeout;
+    Duration claim = link::kClaimTimeout;
+    // Idle agents beat every 66 s at the latest and are given 10 s for an answer.
+    Duration silence = std::chrono::seconds(90);
+    Duration up_interval = std::chrono::seconds(5);  // GatewayUp; control gives up after 15 s
+  };
+  struct Ports {
+    const sign::Crypto& crypto;
+    LinkPort& links;
+    CounterBlock& counters;
+  };
+  GatewayRouter(Options options, Ports ports);
+
+  // Before anything else. The transport needs us as its delegate first, hence not in the constructor.
+  void SetStreams(StreamTransport& streams) { streams_ = &streams; }
+
+  // Every turn of the loop: first the time, then what happened, then the end of the turn.
+  void OnTime(TimePoint now, WallTime wall);
+  void OnTurnEnd();
+  void OnSecond();
+
+  // A socket was accepted; every one of these is followed by one OnClosed or OnSocketClosed.
+  void OnAccepted();
+  void OnSocketClosed(link::CloseReason reason);  // one that never became a link
+  GatewayLink& OnOpened(void* transport, std::string peer_address, std::string_view host);
+  void OnMessage(GatewayLink& link, std::string_view message);
+  std::optional<std::string> NextMessage(GatewayLink& link);
+  // `reason` is the transport's view; one that was given before wins. The link is gone afterwards.
+  void OnClosed(GatewayLink& link, link::CloseReason reason);
+
+  // The supervisor says which control instance is current.
+  void OnControl(std::string_view instance);
+  // Says goodbye to all links and takes no new ones.
+  void OnDrain();
+
+  void OnEntry(std::string_view id, std::string_view message) override;
+  void OnBatchEnd() override {}
+  void OnLost(const Error& why) override;
+  void OnRestored() override;
+
+  std::size_t links() const { return table_.size(); }
+  bool draining() const { return draining_; }
+
+ private:
+  using ToControl = ::holdfast::route::v1::ToControl;
+  using ToGateway = ::holdfast::route::v1::ToGateway;
+
+  // gateway_router.cc: sockets and time
+  void OnHello(GatewayLink& link, const link::LinkMessage& message);
+  void OnOpenMessage(GatewayLink& link, const link::LinkMessage& message, std::string_view bytes);
+  void Forward(GatewayLink& link, std::string_view frame);
+  void CheckGreetings();
+  void CheckSilence();
+  void Close(GatewayLink& link, link::CloseReason reason, std::uint32_t retry_after_s = 0);
+  void CountClosed(link::CloseReason reason);
+  std::uint32_t RetryAfterSeconds() const;
+
+  // gateway_router_routes.cc: control and Redis
+  void OnSend(const ::holdfast::route::v1::Send& send);
+  void OnClaimAnswer(const ::holdfast::route::v1::ClaimAnswer& answer);
+  void OnCloseLink(const ::holdfast::route::v1::CloseLink& close);
+  void OnAnnounce();
+  void Admit(GatewayLink& link, std::string_view contact);
+  void Queue(GatewayLink& link, const GatewayLink::SharedFrame& frame);
+  void QueueFrame(GatewayLink& link, const link::Frame& frame);
+  bool SendClaim(GatewayLink& link);
+  void SendClosed(const GatewayLink& link);
+  void SendUp();
+  bool SendToControl(ToControl& message);
+  bool AddToControl(std::string_view entry);
+  void FlushBatch();
+  std::uint32_t seconds(Duration duration) const;
+
+  const Options options_;
+  const sign::Crypto& crypto_;
+  LinkPort& port_;
+  CounterBlock& counters_;
+  StreamTransport* streams_ = nullptr;
+
+  TimePoint now_{};
+  TimePoint start_{};
+  WallTime wall_{0};
+  std::uint32_t now_s_ = 0;  // whole seconds since start_
+
+  std::vector<std::unique_ptr<GatewayLink>> table_;
+  std::map<std::uint64_t, GatewayLink*>
+      greetings_;  // by ref: kGreeting and kClaiming, oldest first
+  std::unordered_map<AgentId, GatewayLink*, FixedBytesHash> open_;
+  std::uint64_t next_ref_ = 1;
+  std::size_t sweep_at_ = 0;
+
+  FromAgentBatch batch_;
+  GatewayLink* batch_link_ = nullptr;  // whose frames are in batch_
+  std::string control_stream_;         // empty: no control yet
+  std::string cursor_;
+  std::uint64_t event_no_ = 0;
+  TimePoint up_at_{};
+  bool draining_ = false;
+};
+
+}  // namespace holdfast::backend

@@ -1,0 +1,203 @@
+// GatewayRouter's other half: what comes from control, and what goes to it.
+#include <utility>
+
+#include "backend/core/gateway_router.h"
+
+namespace holdfast::backend {
+namespace {
+
+namespace pb = ::holdfast::link::v1;
+namespace route = ::holdfast::route::v1;
+
+// As declared in route.proto.
+constexpr int kMaxSendAgents = 1000;
+constexpr int kMaxSendFrames = 64;
+constexpr int kMaxLinksPerEntry = 1000;
+
+}  // namespace
+
+void GatewayRouter::OnLost(const Error& /*why*/) {
+  // Links stay: most outages are shorter than a redial of everybody.
+}
+
+void GatewayRouter::OnRestored() {
+  cursor_.clear();  // the stream is read again from its start
+  SendUp();
+}
+
+void GatewayRouter::OnControl(std::string_view instance) {
+  control_stream_ = ControlStream(instance);
+  SendUp();
+  // The one before may have died with these claims unanswered.
+  for (const auto& [ref, link] : greetings_) {
+    if (link->state == GatewayLink::State::kClaiming) static_cast<void>(SendClaim(*link));
+  }
+}
+
+void GatewayRouter::OnEntry(std::string_view id, std::string_view message) {
+  cursor_ = id;
+  ToGateway entry;
+  if (message.size() > kMaxEntryBytes ||
+      !entry.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+    return;  // not of our making; it is handled by being skipped
+  }
+  switch (entry.body_case()) {
+    case ToGateway::kSend: return OnSend(entry.send());
+    case ToGateway::kClaimAnswer: return OnClaimAnswer(entry.claim_answer());
+    case ToGateway::kCloseLink: return OnCloseLink(entry.close_link());
+    case ToGateway::kAnnounce: return OnAnnounce();
+    case ToGateway::BODY_NOT_SET: return;
+  }
+}
+
+void GatewayRouter::OnSend(const route::Send& send) {
+  if (send.agent_ids_size() > kMaxSendAgents || send.frames_size() > kMaxSendFrames) return;
+  std::vector<GatewayLink::SharedFrame> frames;
+  frames.reserve(static_cast<std::size_t>(send.frames_size()));
+  for (const std::string& frame : send.frames()) {
+    // An agent would close its link over a frame that may not come down: better not to send it.
+    if (!link::DecodeFrame(frame, link::Direction::kDown).ok()) continue;
+    frames.push_back(std::make_shared<const std::string>(frame));
+  }
+  for (const std::string& id : send.agent_ids()) {
+    const auto agent_id = AgentId::From(id);
+    const auto found = agent_id ? open_.find(*agent_id) : open_.end();
+    if (found == open_.end()) continue;
+    for (const GatewayLink::SharedFrame& frame : frames) Queue(*found->second, frame);
+  }
+}
+
+void GatewayRouter::OnClaimAnswer(const route::ClaimAnswer& answer) {
+  const auto found = greetings_.find(answer.link_ref());
+  if (found == greetings_.end()) return;  // closed meanwhile, or answered before
+  GatewayLink& link = *found->second;
+  if (link.state != GatewayLink::State::kClaiming || answer.epoch() != link.epoch ||
+      answer.agent_id() != link.agent_id.view()) {
+    return;
+  }
+  if (!answer.granted()) {
+    const bool known =
+        pb::CloseReason_IsValid(answer.reason()) && answer.reason() != pb::CLOSE_REASON_UNSPECIFIED;
+    return Close(link, known ? answer.reason() : pb::CLOSE_REASON_TRY_LATER,
+                 answer.retry_after_s());
+  }
+  if (answer.contact().size() != Nonce16::kSize) {
+    return Close(link, pb::CLOSE_REASON_TRY_LATER, RetryAfterSeconds());
+  }
+  Admit(link, answer.contact());
+}
+
+void GatewayRouter::Admit(GatewayLink& link, std::string_view contact) {
+  if (const auto found = open_.find(link.agent_id); found != open_.end()) {
+    if (found->second->epoch >= link.epoch) return Close(link, pb::CLOSE_REASON_SUPERSEDED);
+    Close(*found->second, pb::CLOSE_REASON_SUPERSEDED);
+  }
+  greetings_.erase(link.ref);
+  link.greeting.reset();
+  link.state = GatewayLink::State::kOpen;
+  link.welcomed = true;
+  link.heard_s = now_s_;
+  open_[link.agent_id] = &link;
+  counters_.Sub(Counter::kHandshakes);
+  counters_.Add(Counter::kLinks);
+  counters_.Add(Counter::kLinksOpened);
+  port_.SetMaxMessageBytes(link.transport, link::kMaxMessageBytes);
+
+  link::Frame frame;
+  pb::Welcome& welcome = *frame.mutable_welcome();
+  welcome.set_epoch(link.epoch);
+  welcome.set_contact(std::string(contact));
+  welcome.set_server_time_ms(wall_.get());
+  welcome.set_beat_idle_s(seconds(link::kBeatIdle));
+  welcome.set_beat_busy_s(seconds(link::kBeatBusy));
+  QueueFrame(link, frame);
+}
+
+void GatewayRouter::OnCloseLink(const route::CloseLink& close) {
+  const auto agent_id = AgentId::From(close.agent_id());
+  const auto found = agent_id ? open_.find(*agent_id) : open_.end();
+  if (found == open_.end() || found->second->epoch > close.epoch()) return;
+  const bool known =
+      pb::CloseReason_IsValid(close.reason()) && close.reason() != pb::CLOSE_REASON_UNSPECIFIED;
+  Close(*found->second, known ? close.reason() : pb::CLOSE_REASON_GOING_AWAY);
+}
+
+void GatewayRouter::OnAnnounce() {
+  ToControl message;
+  for (const auto& [id, link] : open_) {
+    route::LinkRef& ref = *message.mutable_links()->add_links();
+    ref.set_agent_id(id.str());
+    ref.set_epoch(link->epoch);
+    if (message.links().links_size() < kMaxLinksPerEntry) continue;
+    message.mutable_links()->set_event_no(event_no_);
+    if (!SendToControl(message)) return;  // control asks again
+    message.Clear();
+  }
+  message.mutable_links()->set_event_no(event_no_);
+  message.mutable_links()->set_last(true);
+  static_cast<void>(SendToControl(message));
+}
+
+void GatewayRouter::QueueFrame(GatewayLink& link, const link::Frame& frame) {
+  Queue(link, std::make_shared<const std::string>(frame.SerializeAsString()));
+}
+
+void GatewayRouter::Queue(GatewayLink& link, const GatewayLink::SharedFrame& frame) {
+  if (link.outbox == nullptr) link.outbox = std::make_unique<GatewayLink::Outbox>();
+  GatewayLink::Outbox& outbox = *link.outbox;
+  // A full queue belongs to a reader that is stalled: it is repeated to, or closed after 15 s.
+  if (outbox.bytes + frame->size() > link::kMaxLinkQueueBytes) return;
+  outbox.bytes += frame->size();
+  outbox.frames.push_back(frame);
+  if (outbox.frames.size() - outbox.next == 1) port_.WantWrite(link.transport);
+}
+
+bool GatewayRouter::SendClaim(GatewayLink& link) {
+  ToControl message;
+  route::Claim& claim = *message.mutable_claim();
+  claim.set_link_ref(link.ref);
+  claim.set_hello_envelope(link.greeting->hello_envelope);
+  claim.set_peer_address(link.greeting->peer_address);
+  claim.set_event_no(++event_no_);
+  return SendToControl(message);
+}
+
+void GatewayRouter::SendClosed(const GatewayLink& link) {
+  ToControl message;
+  route::LinkClosed& closed = *message.mutable_link_closed();
+  closed.set_agent_id(link.agent_id.str());
+  closed.set_epoch(link.epoch);
+  closed.set_reason(link.reason);
+  closed.set_event_no(++event_no_);
+  static_cast<void>(SendToControl(message));  // a lost one shows as a gap in the numbers
+}
+
+void GatewayRouter::SendUp() {
+  up_at_ = now_ + options_.up_interval;
+  ToControl message;
+  route::GatewayUp& up = *message.mutable_gateway_up();
+  up.set_cursor(cursor_);
+  up.set_event_no(event_no_);
+  up.set_links(open_.size());
+  up.set_draining(draining_);
+  static_cast<void>(SendToControl(message));  // the next one is due in 5 s
+}
+
+bool GatewayRouter::SendToControl(ToControl& message) {
+  message.set_gateway(options_.instance);
+  return AddToControl(message.SerializeAsString());
+}
+
+bool GatewayRouter::AddToControl(std::string_view entry) {
+  if (control_stream_.empty()) return false;
+  return streams_->Add(control_stream_, entry).ok();
+}
+
+void GatewayRouter::FlushBatch() {
+  if (batch_.empty()) return;
+  const GatewayLink& from = *std::exchange(batch_link_, nullptr);
+  // Without Redis these frames are gone; their agent sends them again after 10 s without an Ack.
+  static_cast<void>(AddToControl(batch_.Finish(from.agent_id, from.epoch)));
+}
+
+}  // namespace holdfast::backend

@@ -1,0 +1,163 @@
+#include "backend/gateway/gateway_process.h"
+
+#include <utility>
+
+#include <ev.h>
+
+#include "backend/adapters/linux/clocks.h"
+#include "backend/gateway/fleet_identity.h"
+#include "common/link/limits.h"
+
+namespace holdfast::backend {
+namespace {
+
+namespace pb = ::holdfast::link::v1;
+
+// A drain is over when all links are closed, or after this many seconds: those left do not read.
+constexpr int kDrainSeconds = 3;
+
+link::CloseReason ReasonFor(ServerClose why) {
+  switch (why) {
+    case ServerClose::kByPeer:
+    case ServerClose::kByUs: return pb::CLOSE_REASON_PEER_GONE;
+    case ServerClose::kHandshakeTimeout: return pb::CLOSE_REASON_HANDSHAKE_TIMEOUT;
+    case ServerClose::kTlsFailed: return pb::CLOSE_REASON_CONNECT_FAILED;
+    case ServerClose::kNotALink: return pb::CLOSE_REASON_NOT_A_LINK;
+    case ServerClose::kTooLarge: return pb::CLOSE_REASON_FRAME_TOO_LARGE;
+    case ServerClose::kProtocol: return pb::CLOSE_REASON_BAD_FRAME;
+    case ServerClose::kStalled: return pb::CLOSE_REASON_SLOW_CONSUMER;
+  }
+  return pb::CLOSE_REASON_PEER_GONE;
+}
+
+GatewayLink& RouterLink(LwsLink& link) { return *static_cast<GatewayLink*>(link.user); }
+LwsLink& Transport(void* transport) { return *static_cast<LwsLink*>(transport); }
+
+}  // namespace
+
+GatewayProcess::GatewayProcess(struct ev_loop* loop, const Config& config,
+                               const WorkerIdentity& identity, const sign::Crypto& crypto)
+    : loop_(loop),
+      config_(config),
+      identity_(identity),
+      crypto_(crypto),
+      log_(identity.slot, config.log_level) {}
+
+Status GatewayProcess::Start() {
+  HF_ASSIGN_OR_RETURN(worker_, WorkerProcess::Start(loop_, *this));
+  GatewayRouter::Options options;
+  options.instance = identity_.instance;
+  HF_ASSIGN_OR_RETURN(options.fleet_id, ReadFleetId(crypto_, config_.policy_file));
+  options.server_names = config_.server_names();
+  LinkPort& links = *this;
+  router_.emplace(std::move(options), GatewayRouter::Ports{crypto_, links, worker_->counters()});
+  router_->OnTime(MonotonicNow(), WallNow());
+
+  StreamTransportDelegate& entries = *this;
+  streams_.emplace(loop_,
+                   RedisStreams::Options{config_.redis_address(), GatewayStream(identity_.instance),
+                                         &worker_->counters()},
+                   entries);
+  router_->SetStreams(*streams_);
+
+  LwsServer::Options server;
+  server.path = link::kPath;
+  server.subprotocol = link::kSubprotocol;
+  if (!config_.tls_plain) {
+    server.cert_file = config_.tls_cert_file;
+    server.key_file = config_.tls_key_file;
+  }
+  server.max_message_bytes = link::kMaxMessageBytes;
+  server.rx_buffer_bytes = config_.gateway_rx_buffer_bytes;
+  HF_ASSIGN_OR_RETURN(server_, LwsServer::Create(loop_, std::move(server), *this));
+  worker_->SendReady();
+  log_.Write(LogLine(LogLevel::kInfo, "gateway_started").Id("instance", identity_.instance));
+  return Ok();
+}
+
+void GatewayProcess::OnWorkerMessage(WorkerMessageType type, std::string_view payload,
+                                     UniqueFd fd) {
+  switch (type) {
+    case WorkerMessageType::kAgentSocket: return OnAgentSocket(payload, std::move(fd));
+    case WorkerMessageType::kControl: return router_->OnControl(payload);
+    case WorkerMessageType::kDrain:
+      log_.Write(LogLine(LogLevel::kInfo, "gateway_drains")
+                     .Num("links", static_cast<std::int64_t>(router_->links())));
+      router_->OnDrain();
+      if (router_->links() == 0) ev_break(loop_, EVBREAK_ALL);
+      return;
+    default: return;  // not for a gateway
+  }
+}
+
+void GatewayProcess::OnAgentSocket(std::string_view peer_address, UniqueFd fd) {
+  if (!fd.valid()) return;
+  router_->OnAccepted();
+  // A refusal has said OnClosed(nullptr) already, which counts it.
+  static_cast<void>(server_->Adopt(fd.Release(), std::string(peer_address)));
+}
+
+void GatewayProcess::OnTurnStart() { router_->OnTime(MonotonicNow(), WallNow()); }
+
+void GatewayProcess::OnTurnEnd() { router_->OnTurnEnd(); }
+
+void GatewayProcess::OnSecond() {
+  router_->OnSecond();
+  if (!router_->draining()) return;
+  if (router_->links() == 0 || ++drain_seconds_ > kDrainSeconds) ev_break(loop_, EVBREAK_ALL);
+}
+
+void GatewayProcess::OnOpened(LwsLink& link) {
+  link.user = &router_->OnOpened(&link, std::string(link.peer_address()), link.host());
+}
+
+void GatewayProcess::OnMessage(LwsLink& link, std::string_view message) {
+  router_->OnMessage(RouterLink(link), message);
+}
+
+void GatewayProcess::OnClosed(LwsLink* link, ServerClose why) {
+  if (link == nullptr) return router_->OnSocketClosed(ReasonFor(why));
+  GatewayLink& gone = RouterLink(*link);
+  if (log_.wants(LogLevel::kDebug) && gone.welcomed) {
+    log_.Write(LogLine(LogLevel::kDebug, "link_closed")
+                   .Id("agent", gone.agent_id.hex())
+                   .Num("epoch", static_cast<std::int64_t>(gone.epoch))
+                   .Id("transport", link::ToString(ReasonFor(why)))
+                   .Id("reason", link::ToString(gone.reason)));
+  }
+  router_->OnClosed(gone, ReasonFor(why));
+}
+
+std::optional<std::string> GatewayProcess::NextMessage(LwsLink& link) {
+  // libwebsockets may ask while OnOpened() is still at work.
+  if (link.user == nullptr) return std::nullopt;
+  return router_->NextMessage(RouterLink(link));
+}
+
+void GatewayProcess::WantWrite(void* transport) { Transport(transport).WantWrite(); }
+
+void GatewayProcess::Close(void* transport, std::uint16_t code, std::string_view text) {
+  Transport(transport).Close(code, text);
+}
+
+void GatewayProcess::SetMaxMessageBytes(void* transport, std::size_t bytes) {
+  Transport(transport).SetMaxMessageBytes(bytes);
+}
+
+void GatewayProcess::OnEntry(std::string_view id, std::string_view message) {
+  router_->OnEntry(id, message);
+}
+
+void GatewayProcess::OnBatchEnd() { router_->OnBatchEnd(); }
+
+void GatewayProcess::OnLost(const Error& why) {
+  log_.Write(LogLine(LogLevel::kWarn, "redis_lost").Err(why));
+  router_->OnLost(why);
+}
+
+void GatewayProcess::OnRestored() {
+  log_.Write(LogLine(LogLevel::kInfo, "redis_restored"));
+  router_->OnRestored();
+}
+
+}  // namespace holdfast::backend
