@@ -14,3 +14,11 @@ if(HOLDFAST_BACKEND)
 endif()
 holdfast_test(conformance_lws_client_agent LABEL conformance SRCS conformance/lws_client_test.cc
   DEPS holdfast_common_adapters_lws_agent holdfast_tests_ws_server)
+
+# The link process between a warden and servers that do what the test says.
+add_executable(link_driver support/link_driver.cc)
+target_link_libraries(link_driver PRIVATE holdfast_agent_app_link holdfast_flags)
+add_test(NAME faults.link_process
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/faults/link_process_test.py)
+set_tests_properties(faults.link_process PROPERTIES LABELS faults TIMEOUT 120
+  ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;HOLDFAST_LINK_DRIVER=$<TARGET_FILE:link_driver>")

@@ -9,7 +9,6 @@ chosen by the request's path: see SCENARIOS.
 import base64, hashlib, json, os, socket, ssl, struct, subprocess, sys, tempfile, threading, time
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-PROTOCOL = "holdfast.test.v1"
 
 
 def frame(payload, opcode=2, fin=True):
@@ -124,26 +123,45 @@ REFUSALS = {
 }
 
 
-def serve(sock):
-    peer = Peer(sock)
+def read_request(peer):
+    """(path, headers) of the upgrade."""
     request = b""
     while b"\r\n\r\n" not in request:
         request += peer.exactly(1)
     lines = request.decode("latin-1").split("\r\n")
-    path = lines[0].split(" ")[1]
     headers = {k.strip().lower(): v.strip() for k, _, v in (l.partition(":") for l in lines[1:])}
+    return lines[0].split(" ")[1], headers
+
+
+def accept_key(headers, wrong=False):
+    key = hashlib.sha1(headers["sec-websocket-key"].encode() + GUID).digest()
+    return base64.b64encode(b"0" * 20 if wrong else key).decode()
+
+
+def upgrade(sock):
+    """The server's half of a good upgrade: a Peer, past it."""
+    peer = Peer(sock)
+    _, headers = read_request(peer)
+    sock.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n"
+                  % (accept_key(headers), headers.get("sec-websocket-protocol", ""))).encode())
+    return peer
+
+
+def serve(sock):
+    peer = Peer(sock)
+    path, headers = read_request(peer)
     if path == "/silent":
         time.sleep(30)
         return
     if path in REFUSALS:
         sock.sendall(REFUSALS[path])
         return
-    key = hashlib.sha1(headers["sec-websocket-key"].encode() + GUID).digest()
-    accept = base64.b64encode(b"0" * 20 if path == "/bad-accept" else key).decode()
+    accept = accept_key(headers, wrong=path == "/bad-accept")
     answer = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
               "Sec-WebSocket-Accept: " + accept]
     if path != "/no-protocol":
-        answer.append("Sec-WebSocket-Protocol: " + PROTOCOL)
+        answer.append("Sec-WebSocket-Protocol: " + headers.get("sec-websocket-protocol", ""))
     if path == "/extension":
         answer.append("Sec-WebSocket-Extensions: permessage-deflate")
     offered = headers.get("sec-websocket-extensions", "")

@@ -1,0 +1,99 @@
+#include "agent/app/link_main.h"
+
+#include <csignal>
+#include <random>
+#include <utility>
+
+#include <grp.h>
+#include <malloc.h>
+#include <nss.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "agent/app/link_log.h"
+#include "agent/app/link_process.h"
+#include "holdfast/command/v1/trust.pb.h"
+
+namespace holdfast::agent {
+namespace {
+
+constexpr int kMaxServers = 8;           // trust.proto
+constexpr unsigned kMaxDescriptors = 8;  // one connection, one watch, lws's own
+constexpr uid_t kNobody = 65534;         // no file of any package belongs to it
+
+// One arena, and large buffers straight from mmap: what an upload took goes back when it is over.
+void TuneMemory() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 32 * 1024);
+  mallopt(M_TOP_PAD, 4 * 1024);
+}
+
+// The process that meets the network keeps no right that it does not need.
+Status DropPrivileges() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // also while a name is being looked up
+  prctl(PR_SET_DUMPABLE, 0);
+  if (geteuid() == 0 && (setgroups(0, nullptr) != 0 || setresgid(kNobody, kNobody, kNobody) != 0 ||
+                         setresuid(kNobody, kNobody, kNobody) != 0)) {
+    return Error{Code::kInternal, "cannot give up root"};
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);  // setresuid clears it
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return Error{Code::kInternal, "prctl(PR_SET_NO_NEW_PRIVS) failed"};
+  }
+  return Ok();
+}
+
+// Signals to the whole process group (Ctrl-C, a service manager) are warden's to act on: it lets link
+// say goodbye, and link ends when warden does.
+void LeaveSignalsToWarden() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
+}
+
+Result<::holdfast::command::v1::Bundle> ReadConfig(WardenPipe& pipe) {
+  HF_ASSIGN_OR_RETURN(const LinkMessageView message, pipe.ReadFirst());
+  ::holdfast::command::v1::Bundle bundle;
+  if (message.type != LinkMessageType::kConfig ||
+      !bundle.ParseFromArray(message.payload.data(), static_cast<int>(message.payload.size()))) {
+    return Error{Code::kInvalid, "warden: the first message is not a kConfig"};
+  }
+  if (bundle.servers().empty() || bundle.servers().size() > kMaxServers) {
+    return Error{Code::kInvalid, "the bundle must name 1 to 8 servers"};
+  }
+  return bundle;
+}
+
+Result<int> Run(int warden_fd) {
+  TuneMemory();
+  LeaveSignalsToWarden();
+  HF_TRY(DropPrivileges());
+#if defined(__GLIBC__)
+  // A static program must not load resolver plugins (mdns, sss, ...), which may not fit its libc.
+  __nss_configure_lookup("hosts", "files dns");
+#endif
+  WardenPipe pipe(warden_fd);
+  HF_ASSIGN_OR_RETURN(const auto bundle, ReadConfig(pipe));
+  LwsClient::Options options;
+  options.ca_pem = bundle.ca_pem();
+  options.max_message_bytes = link::kMaxMessageBytes;
+  options.tcp_user_timeout = link::kTcpUserTimeout;
+  options.max_descriptors = kMaxDescriptors;
+  HF_ASSIGN_OR_RETURN(const std::unique_ptr<LwsClient> client, LwsClient::Create(options));
+  LinkProcess::Options own;
+  own.servers.assign(bundle.servers().begin(), bundle.servers().end());
+  own.seed = std::random_device()();
+  LinkProcess process(std::move(own), warden_fd, *client, pipe);
+  while (!process.exit_status()) process.OnTurn();
+  return *process.exit_status();
+}
+
+}  // namespace
+
+int RunLink(int warden_fd) {
+  const Result<int> status = Run(warden_fd);
+  if (status.ok()) return status.value();
+  Log(LogLine(LogLevel::kError, "link_exit").Err(status.error()));
+  return 1;
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,13 @@
+// The link process: one of holdfast-agent's two lasting processes, the one that meets the network.
+//
+// It has no secret and no authority: it reads where to dial from warden, keeps a WebSocket to one of
+// the servers and passes whole messages both ways, unread but for Close, Goaway and Beat. Beats are
+// its own, so that warden sleeps while nothing happens.
+#pragma once
+
+namespace holdfast::agent {
+
+// Runs until warden goes away or asks for AGENT_STOPPING; the exit status of the process.
+int RunLink(int warden_fd);
+
+}  // namespace holdfast::agent

@@ -1,0 +1,251 @@
+#include "agent/app/link_process.h"
+
+#include <utility>
+
+#include "agent/app/link_log.h"
+#include "agent/core/server_frames.h"
+#include "common/link/codec.h"
+#include "common/link/limits.h"
+
+namespace holdfast::agent {
+namespace {
+
+namespace pb = ::holdfast::link::v1;
+
+constexpr std::uint16_t kNormalClosure = 1000;  // RFC 6455, 7.4.1
+// docs/protocol.md 3: 4400 + CloseReason where a Close frame cannot be sent.
+constexpr int kFirstOwnCode = 4400;
+constexpr std::uint16_t kGoingAwayCode = 1001;
+constexpr std::uint16_t kTooLargeCode = 1009;
+constexpr int kServiceUnavailable = 503;  // admission is full: comes with Retry-After
+// With nothing due the loop still comes round once in a while; an hour costs nothing.
+constexpr Duration kLongestWait = std::chrono::hours(1);
+
+TimePoint Now() { return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()); }
+
+std::uint32_t U32(std::string_view bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    value |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(bytes[at + i])) << (8 * i);
+  }
+  return value;
+}
+
+std::string ReasonAndDetail(CloseReason reason, std::string_view detail) {
+  const auto value = static_cast<unsigned>(reason);
+  std::string out;
+  out.push_back(static_cast<char>(value & 0xFF));
+  out.push_back(static_cast<char>(value >> 8));
+  out.append(detail.substr(0, link::kMaxDetailBytes));
+  return out;
+}
+
+CloseReason ReasonOf(const ClientEnd& end) {
+  switch (end.why) {
+    case ClientClose::kConnectFailed: return pb::CLOSE_REASON_CONNECT_FAILED;
+    case ClientClose::kUntrusted: return pb::CLOSE_REASON_SERVER_UNTRUSTED;
+    case ClientClose::kTooLarge: return pb::CLOSE_REASON_FRAME_TOO_LARGE;
+    case ClientClose::kProtocol: return pb::CLOSE_REASON_BAD_FRAME;
+    case ClientClose::kRefused:
+      return end.http_status == kServiceUnavailable ? pb::CLOSE_REASON_TRY_LATER
+                                                    : pb::CLOSE_REASON_NOT_A_LINK;
+    case ClientClose::kByPeer:
+    case ClientClose::kByUs: break;
+  }
+  const int own = end.close_code - kFirstOwnCode;
+  if (own > 0 && pb::CloseReason_IsValid(own)) return static_cast<CloseReason>(own);
+  if (end.close_code == kGoingAwayCode) return pb::CLOSE_REASON_GOING_AWAY;
+  if (end.close_code == kTooLargeCode) return pb::CLOSE_REASON_FRAME_TOO_LARGE;
+  return pb::CLOSE_REASON_PEER_GONE;
+}
+
+Dialer::Options WithServers(Dialer::Options options, std::size_t servers) {
+  options.servers = servers;
+  return options;
+}
+
+}  // namespace
+
+LinkProcess::LinkProcess(Options options, int warden_fd, LwsClient& client, WardenPipe& pipe)
+    : servers_(std::move(options.servers)),
+      warden_fd_(warden_fd),
+      client_(client),
+      pipe_(pipe),
+      dialer_(WithServers(options.dialer, servers_.size()), options.seed, Now()) {
+  const auto on_readable = [](void* user) { static_cast<LinkProcess*>(user)->OnWardenReadable(); };
+  const Status watched = client_.WatchReadable(warden_fd_, on_readable, this);
+  if (!watched.ok()) Exit(1, watched.error());
+}
+
+LinkProcess::~LinkProcess() { client_.UnwatchReadable(warden_fd_); }
+
+void LinkProcess::OnTurn() {
+  const TimePoint now = Now();
+  dialer_.OnTick(now);
+  if (const auto server = dialer_.TakeDial()) Dial(*server);
+  if (dialer_.TakeBeat()) {
+    beat_due_ = true;
+    connection_->WantWrite();
+  }
+  if (const auto reason = dialer_.TakeHangUp()) {
+    closing_ = reason;
+    connection_->Close(kNormalClosure);
+  }
+  if (exit_status_) return;
+  const auto due = dialer_.NextDeadline();
+  client_.Service(due ? std::clamp(*due - Now(), Duration::zero(), kLongestWait) : kLongestWait);
+}
+
+void LinkProcess::Dial(std::size_t server) {
+  const std::string& url = servers_[server];
+  const auto parsed = ParseServerUrl(url);
+  auto connection = parsed.ok() ? client_.Connect({url, link::kPath, link::kSubprotocol, ""}, *this)
+                                : Result<LwsClientConnection*>(Error{parsed.error()});
+  if (!connection.ok()) {
+    ClientEnd end;
+    end.detail = connection.error().message;
+    Report(end);
+    return;
+  }
+  connection_ = connection.value();
+  host_ = parsed.value().host;
+}
+
+void LinkProcess::OnOpened() {
+  dialer_.OnOpened(Now());
+  is_open_ = true;
+  ToWarden(LinkMessageType::kOpened, host_);
+}
+
+void LinkProcess::OnMessage(std::string_view message) {
+  if (!dialer_.is_connected()) return;  // we are hanging up
+  const TimePoint now = Now();
+  dialer_.OnHeard(now);
+  if (!welcomed_ && message.size() > link::kMaxGreetingBytes) {
+    dialer_.OnHangUp(pb::CLOSE_REASON_FRAME_TOO_LARGE);
+    return;
+  }
+  const auto scan = ScanServerMessage(message);
+  if (!scan.ok()) {
+    server_detail_ = scan.error().message;
+    dialer_.OnHangUp(pb::CLOSE_REASON_BAD_FRAME);
+    return;
+  }
+  if (scan.value().close) {
+    server_detail_ = scan.value().close->detail;
+    dialer_.OnServerClose(scan.value().close->reason, scan.value().close->retry_after);
+  }
+  if (scan.value().goaway) dialer_.OnGoaway(scan.value().goaway->window, now);
+  if (scan.value().is_only_beats) return;
+  heard_server_ = true;
+  ToWarden(LinkMessageType::kFromServer, message);
+}
+
+void LinkProcess::OnClosed(const ClientEnd& end) { Report(end); }
+
+void LinkProcess::Report(const ClientEnd& end) {
+  const CloseReason reason =
+      dialer_.OnClosed(ReasonOf(end), std::chrono::seconds(end.retry_after_s), Now());
+  const std::string detail = server_detail_.empty() ? end.detail : server_detail_;
+  Log(LogLine(reason == pb::CLOSE_REASON_GOING_AWAY ? LogLevel::kInfo : LogLevel::kWarn,
+              is_open_ ? "link_closed" : "dial_failed")
+          .Id("reason", link::ToString(reason))
+          .Text("host", host_)
+          .Text("detail", Untrusted(detail)));
+  ToWarden(LinkMessageType::kClosed, ReasonAndDetail(reason, detail));
+  connection_ = nullptr;
+  to_server_.reset();
+  closing_.reset();
+  server_detail_.clear();
+  is_open_ = heard_server_ = said_hello_ = welcomed_ = beat_due_ = false;
+  pipe_.Shrink();
+  if (stopping_) exit_status_ = 0;
+  OnWardenReadable();
+}
+
+std::optional<std::string> LinkProcess::NextMessage() {
+  if (closing_) {
+    link::LinkMessage last;
+    last.add_frames()->mutable_close()->set_reason(*closing_);
+    return link::EncodeMessage(last);
+  }
+  if (beat_due_) {
+    beat_due_ = false;
+    dialer_.OnSpoke(Now());
+    link::LinkMessage beat;
+    beat.add_frames()->mutable_beat();
+    return link::EncodeMessage(beat);
+  }
+  if (!to_server_) return std::nullopt;
+  dialer_.OnSpoke(Now());
+  std::optional<std::string> out = std::exchange(to_server_, std::nullopt);
+  OnWardenReadable();  // the place is free again
+  return out;
+}
+
+void LinkProcess::OnWardenReadable() {
+  while (!to_server_ && !exit_status_) {
+    auto message = pipe_.Read();
+    if (!message.ok()) {
+      Exit(message.error().code == Code::kUnavailable ? 0 : 1, message.error());
+      return;
+    }
+    if (!message.value()) break;
+    OnWardenMessage(*message.value());
+  }
+  client_.PauseReadable(warden_fd_, to_server_.has_value());
+}
+
+void LinkProcess::OnWardenMessage(const LinkMessageView& message) {
+  const TimePoint now = Now();
+  switch (message.type) {
+    case LinkMessageType::kToServer: OnToServer(message.payload); return;
+    case LinkMessageType::kBusy:
+      if (message.payload.size() == 1) dialer_.OnBusy(message.payload[0] != 0, now);
+      return;
+    case LinkMessageType::kHangUp: OnHangUpAsked(message.payload); return;
+    case LinkMessageType::kWelcomed:
+      if (message.payload.size() != 8 || !said_hello_) return;
+      welcomed_ = true;
+      dialer_.OnWelcomed(std::chrono::seconds(U32(message.payload, 0)),
+                         std::chrono::seconds(U32(message.payload, 4)), now);
+      Log(LogLine(LogLevel::kInfo, "link_up").Text("host", host_));
+      return;
+    default: Exit(1, Error{Code::kInvalid, "warden: a message of unknown type"}); return;
+  }
+}
+
+void LinkProcess::OnToServer(std::string_view message) {
+  if (!dialer_.is_connected()) return;
+  if (!said_hello_) {
+    if (!heard_server_ || !BeginsWithHello(message)) return;  // for the connection before
+    said_hello_ = true;
+  }
+  to_server_.emplace(message);
+  connection_->WantWrite();
+}
+
+void LinkProcess::OnHangUpAsked(std::string_view payload) {
+  if (payload.size() < 2) return;
+  const int value = static_cast<std::uint8_t>(payload[0]) | static_cast<std::uint8_t>(payload[1])
+                                                                << 8;
+  const CloseReason reason = pb::CloseReason_IsValid(value) ? static_cast<CloseReason>(value)
+                                                            : pb::CLOSE_REASON_UNSPECIFIED;
+  stopping_ = stopping_ || reason == pb::CLOSE_REASON_AGENT_STOPPING;
+  server_detail_ = std::string(payload.substr(2, link::kMaxDetailBytes));
+  dialer_.OnHangUp(reason);
+  if (stopping_ && connection_ == nullptr) exit_status_ = 0;
+}
+
+void LinkProcess::ToWarden(LinkMessageType type, std::string_view payload) {
+  const Status written = pipe_.Write(type, payload);
+  if (!written.ok()) Exit(1, written.error());
+}
+
+void LinkProcess::Exit(int status, const Error& why) {
+  if (exit_status_) return;
+  exit_status_ = status;
+  if (status != 0) Log(LogLine(LogLevel::kError, "link_exit").Err(why));
+}
+
+}  // namespace holdfast::agent
