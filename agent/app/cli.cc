@@ -1,16 +1,110 @@
 #include "agent/app/cli.h"
 
+#include <charconv>
+#include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string_view>
+
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/app/agent_state.h"
+#include "agent/app/link_main.h"
+#include "agent/app/log.h"
+#include "agent/app/warden_main.h"
+#include "agent/verbs/worker_main.h"
 
 namespace holdfast::agent {
 namespace {
 
-constexpr char kUsage[] = "usage: holdfast-agent version | help\n";
+constexpr char kUsage[] =
+    "usage: holdfast-agent enrol --bundle FILE [--state DIR] [--timeout SECONDS]\n"
+    "       holdfast-agent run [--state DIR] [--verbose]\n"
+    "       holdfast-agent status [--state DIR] [-o json]\n"
+    "       holdfast-agent journal dump [--state DIR]\n"
+    "       holdfast-agent version | help\n"
+    "\n"
+    "DIR is where the agent keeps its key, journal and unsent results; several agents can run on "
+    "one\n"
+    "machine with one DIR each. Default: /var/lib/holdfast-agent as root, otherwise\n"
+    "$XDG_STATE_HOME/holdfast-agent or ~/.local/state/holdfast-agent.\n"
+    "FILE is what `holdfast enrol token` printed; - reads standard input.\n"
+    "\n"
+    "exit status: 0 done; 1 failed; 2 usage, or not enrolled; 3 servers cannot be reached;\n"
+    "             4 refused by the server\n";
+
+// Where the link process finds its socket to warden.
+constexpr int kWardenSocket = 3;
 
 int Usage(std::FILE* out, int status) {
   std::fputs(kUsage, out);
   return status;
+}
+
+struct Parsed {
+  AgentOptions options;
+  bool is_good = true;
+};
+
+// Takes "--name VALUE" and "--name=VALUE"; nullopt if args[i] is not this option.
+std::optional<std::string_view> ValueOf(std::span<char*> args, std::size_t& i,
+                                        std::string_view name) {
+  const std::string_view arg = args[i];
+  if (arg == name && i + 1 < args.size()) return args[++i];
+  if (arg.starts_with(name) && arg.size() > name.size() && arg[name.size()] == '=') {
+    return arg.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+Parsed ParseOptions(std::span<char*> args) {
+  Parsed out;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    if (const auto state = ValueOf(args, i, "--state")) {
+      out.options.state = *state;
+    } else if (const auto bundle = ValueOf(args, i, "--bundle")) {
+      out.options.bundle = *bundle;
+    } else if (const auto seconds = ValueOf(args, i, "--timeout")) {
+      unsigned value = 0;
+      const char* end = seconds->data() + seconds->size();
+      const auto parsed = std::from_chars(seconds->data(), end, value);
+      if (parsed.ec != std::errc() || parsed.ptr != end || value == 0) out.is_good = false;
+      out.options.timeout = std::chrono::seconds(value);
+    } else if (const auto format = ValueOf(args, i, "-o")) {
+      if (*format != "json" && *format != "table") out.is_good = false;
+      out.options.is_json = *format == "json";
+    } else if (std::string_view(args[i]) == "--verbose") {
+      SetLogLevel(LogLevel::kDebug);
+    } else {
+      out.is_good = false;
+    }
+  }
+  if (out.options.state.empty()) out.options.state = DefaultStatePath();
+  return out;
+}
+
+// What holds for every process of the agent: nothing inherited, nothing left readable to others, and a
+// heap that gives memory back.
+void PrepareProcess() {
+  ::syscall(SYS_close_range, 3, ~0U, 0);
+  ::umask(077);
+  std::signal(SIGPIPE, SIG_IGN);
+  // Fixed thresholds: glibc otherwise raises them after the first large free and keeps the memory.
+  ::mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+  ::mallopt(M_TOP_PAD, 0);
+}
+
+int RunInternal(std::string_view subcommand) {
+  const bool is_link = subcommand == "link";
+  // Started through a descriptor, a process is otherwise called by its number.
+  ::prctl(PR_SET_NAME, is_link ? "holdfast-link" : "holdfast-worker", 0, 0, 0);
+  SetLogProcess(is_link ? "link" : "worker");
+  return is_link ? RunLink(kWardenSocket) : RunWorker();
 }
 
 }  // namespace
@@ -18,13 +112,23 @@ int Usage(std::FILE* out, int status) {
 int RunCommandLine(std::span<char*> args) {
   if (args.size() < 2) return Usage(stderr, kExitUsage);
   const std::string_view verb = args[1];
+  if (args.size() == 2 && (verb == "link" || verb == "worker")) return RunInternal(verb);
   if (verb == "version" || verb == "--version") {
     std::puts("holdfast-agent " HOLDFAST_VERSION);
     return kExitOk;
   }
-  if (verb == "help" || verb == "--help") return Usage(stdout, kExitOk);
-  std::fprintf(stderr, "holdfast-agent: unknown subcommand; see holdfast-agent help\n");
-  return kExitUsage;
+  if (verb == "help" || verb == "--help" || verb == "-h") return Usage(stdout, kExitOk);
+  PrepareProcess();
+  std::span<char*> rest = args.subspan(2);
+  const bool is_dump = verb == "journal" && !rest.empty() && std::string_view(rest[0]) == "dump";
+  if (is_dump) rest = rest.subspan(1);
+  const Parsed parsed = ParseOptions(rest);
+  if (!parsed.is_good) return Usage(stderr, kExitUsage);
+  if (verb == "enrol" && !parsed.options.bundle.empty()) return Enrol(parsed.options);
+  if (verb == "run") return Run(parsed.options);
+  if (verb == "status") return ShowStatus(parsed.options);
+  if (is_dump) return DumpJournal(parsed.options);
+  return Usage(stderr, kExitUsage);
 }
 
 }  // namespace holdfast::agent

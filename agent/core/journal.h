@@ -11,13 +11,14 @@
 // Threading: loop thread only.
 // Errors:    kExists: the command id is there (Insert). kNotFound: no such row. kExhausted: full.
 //            kUnavailable: nothing was written (disk full, I/O error); the journal has reopened and
-//            checked itself, or will at the next call. kCorrupt: it can no longer be trusted: stop.
+//            checked itself, or will at the next call. kCorrupt: see is_trustworthy().
 // Design:    docs/decisions/0005-journal.md
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/ids.h"
@@ -48,6 +49,7 @@ struct JournalCommand {
   std::string envelope;           // as delivered; empty in a tombstone
   std::string cert_envelope;      // as delivered; empty in a tombstone
   std::string result_envelope;    // Done: the signed result; empty in a tombstone
+  std::string inline_output;      // Done: a small output's unacknowledged chunks (AnswerStream)
 };
 
 class Journal {
@@ -55,6 +57,9 @@ class Journal {
   virtual ~Journal() = default;
 
   virtual const JournalMeta& meta() const = 0;
+  // False once a stored byte failed its check: every call fails from then on, and the program must
+  // end.
+  virtual bool is_trustworthy() const = 0;
   // epoch + 1, durable before it is returned.
   virtual Result<std::uint64_t> NextEpoch() = 0;
   virtual Status SetContact(const Nonce16& contact) = 0;
@@ -62,13 +67,19 @@ class Journal {
   // A new row in state Received; raises the time floor in the same write.
   virtual Status Insert(const JournalCommand& command, WallTime issued_at) = 0;
   virtual Status SetStarted(const Digest& digest, std::uint32_t attempt, WallTime started_at) = 0;
-  virtual Status SetDone(const Digest& digest, std::uint32_t attempt, std::uint64_t chunk_count,
-                         std::string_view result_envelope) = 0;
+  struct Done {
+    std::uint32_t attempt = 1;  // a new one begins unstarted
+    std::uint64_t chunk_count = 0;
+    std::string_view result_envelope;
+    std::string_view inline_output;
+  };
+  virtual Status SetDone(const Digest& digest, const Done& done) = 0;
   // Control has the whole answer: keep a tombstone.
   virtual Status SetForgotten(const Digest& digest) = 0;
 
-  // By the id that the signer chose; without envelopes.
-  virtual Result<std::optional<JournalCommand>> Find(const CommandId& id) = 0;
+  // By the id that the signer chose, and by the true name. Without envelopes and output.
+  virtual Result<std::optional<JournalCommand>> FindId(const CommandId& id) = 0;
+  virtual Result<std::optional<JournalCommand>> Find(const Digest& digest) = 0;
   // Everything but tombstones, oldest first, whole rows: read once, at start.
   virtual Result<std::vector<JournalCommand>> Open() = 0;
   // Drops tombstones of commands whose not_after + kTombstoneKeep lies before `now`.

@@ -38,6 +38,7 @@ struct SpooledStream {
   StreamKey key;
   std::uint64_t first = 0;
   std::uint64_t end = 0;
+  std::vector<std::uint32_t> sizes;  // of each, bytes
 };
 
 struct SpoolChunk {
@@ -49,7 +50,7 @@ class Spool {
  public:
   virtual ~Spool() = default;
 
-  // `number` must be the stream's end (0 for a new one).
+  // `number` must be the stream's end; a new stream may begin anywhere.
   virtual Status Append(const StreamKey& key, std::uint64_t number, const SpoolChunk& chunk,
                         std::string_view data) = 0;
   // Chunk `number` into `data` (replaced).

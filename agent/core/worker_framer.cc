@@ -49,6 +49,12 @@ char* WorkerFramer::Space(std::size_t& capacity) {
 
 void WorkerFramer::OnRead(std::size_t bytes) { end_ += bytes; }
 
+bool WorkerFramer::has_message() const {
+  if (broken_ || end_ - at_ < kHeaderBytes) return false;
+  const std::size_t length = LengthAt(&buffer_[at_]);
+  return length <= kMaxWorkerMessageBytes && end_ - at_ >= kHeaderBytes + length;
+}
+
 Result<std::optional<WorkerMessageView>> WorkerFramer::Next() {
   if (broken_) return Error{Code::kInvalid, "an earlier message was bad"};
   if (end_ - at_ < kHeaderBytes) return std::optional<WorkerMessageView>();

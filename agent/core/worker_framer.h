@@ -37,6 +37,7 @@ class WorkerFramer {
   char* Space(std::size_t& capacity);
   void OnRead(std::size_t bytes);
   Result<std::optional<WorkerMessageView>> Next();
+  bool has_message() const;  // Next() would give one
   bool empty() const { return at_ == end_; }
 
  private:

@@ -1,0 +1,158 @@
+#include "agent/adapters/linux/linux_workers.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/adapters/linux/os_error.h"
+#include "agent/adapters/linux/proc_tree.h"
+#include "agent/core/limits.h"
+
+namespace holdfast::agent {
+namespace {
+
+// Two full messages: the worker fills one while warden reads the other.
+constexpr int kPipeBytes = 512 * 1024;
+// Between two looks at what ended workers left behind.
+constexpr Duration kSweepEvery = std::chrono::milliseconds(50);
+
+void AppendField(std::string& out, std::string_view bytes) {
+  auto length = static_cast<std::uint32_t>(bytes.size());
+  for (int i = 0; i < 4; ++i, length >>= 8) out.push_back(static_cast<char>(length & 0xFF));
+  out.append(bytes);
+}
+
+// In memory, so that neither side ever waits for the other.
+Result<UniqueFd> RequestFile(const WorkerStart& start, std::string_view state_dir) {
+  std::string request;
+  request.reserve(start.command.size() + state_dir.size() + start.blob_path.size() + 12);
+  AppendField(request, start.command);
+  AppendField(request, state_dir);
+  AppendField(request, start.blob_path);
+  UniqueFd file(::memfd_create("request", MFD_CLOEXEC));
+  if (!file.is_open()) return OsError("memfd_create", errno);
+  const auto written = ::write(file.get(), request.data(), request.size());
+  if (written != static_cast<ssize_t>(request.size()) || ::lseek(file.get(), 0, SEEK_SET) != 0) {
+    return OsError("writing a request", errno);
+  }
+  return file;
+}
+
+}  // namespace
+
+Status LinuxWorkers::Spawn(const WorkerStart& start) {
+  HF_ASSIGN_OR_RETURN(const UniqueFd request, RequestFile(start, state_dir_));
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return OsError("pipe", errno);
+  auto worker = std::make_unique<Worker>();
+  worker->output.Reset(ends[0]);
+  const UniqueFd writer(ends[1]);
+  ::fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes);  // best effort: a smaller pipe only costs switches
+  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  ChildPlan plan;
+  plan.subcommand = "worker";
+  plan.fds = {request.get(), writer.get(), -1, -1};
+  plan.data_bytes = start.mem_bytes;
+  plan.cpu = start.cpu;
+  plan.is_subreaper = start.has_children;
+  HF_ASSIGN_OR_RETURN(worker->pid, self_.Start(plan));
+  worker->id = start.id;
+  worker->has_children = start.has_children;
+  workers_.push_back(std::move(worker));
+  return Ok();
+}
+
+void LinuxWorkers::Kill(WorkerId id) {
+  Worker* worker = Find(id);
+  if (worker == nullptr || worker->is_reaped) return;
+  if (worker->has_children) {
+    // Stopped first: it must not start more while its tree is read.
+    ::kill(worker->pid, SIGSTOP);
+    for (const pid_t pid : DescendantsOf(worker->pid)) ::kill(pid, SIGKILL);
+  }
+  ::kill(-worker->pid, SIGKILL);
+  ::kill(worker->pid, SIGKILL);
+}
+
+void LinuxWorkers::OnReadable(Worker& worker) {
+  std::size_t room = 0;
+  char* space = worker.framer.Space(room);
+  const auto got = ::read(worker.output.get(), space, room);
+  if (got > 0) {
+    worker.framer.OnRead(static_cast<std::size_t>(got));
+  } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+    worker.output.Reset();
+  }
+}
+
+bool LinuxWorkers::OnChildEnded(pid_t pid, int wait_status, TimePoint now) {
+  for (const auto& worker : workers_) {
+    if (worker->pid != pid || worker->is_reaped) continue;
+    worker->is_reaped = true;
+    if (WIFEXITED(wait_status)) worker->end.exit_status = WEXITSTATUS(wait_status);
+    if (WIFSIGNALED(wait_status)) {
+      worker->end.signal = WTERMSIG(wait_status);
+      worker->end.cpu_limit = worker->end.signal == SIGXCPU;
+    }
+    if (worker->has_children) {
+      has_orphans_ = true;  // until a sweep has found none
+      worker->give_up = now + kKillPatience;
+    }
+    return true;
+  }
+  return false;
+}
+
+void LinuxWorkers::SweepOrphans(pid_t also_ours, TimePoint now) {
+  if (!has_orphans_) return;
+  bool found = false;
+  for (const pid_t pid : ChildrenOf(::getpid())) {
+    const bool is_known =
+        pid == also_ours || std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+          return worker->pid == pid && !worker->is_reaped;
+        });
+    if (is_known) continue;
+    found = true;
+    for (const pid_t below : DescendantsOf(pid)) ::kill(below, SIGKILL);
+    ::kill(pid, SIGKILL);
+  }
+  has_orphans_ = found;
+  sweep_at_.reset();
+  if (found) sweep_at_ = now + kSweepEvery;
+}
+
+void LinuxWorkers::OnTick(TimePoint now) {
+  for (const auto& worker : workers_) {
+    if (worker->give_up && now >= *worker->give_up) {
+      worker->has_children = false;  // reported as gone; what is left is stuck in the kernel
+      worker->output.Reset();
+    }
+  }
+}
+
+std::optional<std::pair<WorkerId, WorkerEnd>> LinuxWorkers::TakeGone() {
+  const auto gone = std::find_if(workers_.begin(), workers_.end(), [&](const auto& worker) {
+    return worker->is_reaped && !worker->output.is_open() && !worker->framer.has_message() &&
+           !(worker->has_children && has_orphans_);
+  });
+  if (gone == workers_.end()) return std::nullopt;
+  const std::pair out((*gone)->id, (*gone)->end);
+  workers_.erase(gone);
+  return out;
+}
+
+std::optional<TimePoint> LinuxWorkers::NextDeadline() const { return sweep_at_; }
+
+LinuxWorkers::Worker* LinuxWorkers::Find(WorkerId id) {
+  for (const auto& worker : workers_) {
+    if (worker->id == id) return worker.get();
+  }
+  return nullptr;
+}
+
+}  // namespace holdfast::agent

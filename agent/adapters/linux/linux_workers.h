@@ -1,0 +1,73 @@
+// LinuxWorkers: the Workers port with processes: `holdfast-agent worker`, one per command.
+//
+// A worker has its own session and process group and dies with warden. It adopts its orphans; when it
+// ends, whatever it leaves behind becomes warden's child (warden is a subreaper) and is killed until
+// nothing is left. Only then is the worker gone.
+//
+//   Spawn Kill OnReadable OnChildEnded OnTick --> [LinuxWorkers] --> NextMessage TakeGone NextDeadline
+//
+// Limits:    one framer's buffer per worker; kKillPatience for what does not die of SIGKILL.
+// Ownership: owns the workers' descriptors; borrows SelfExec.
+// Threading: loop thread only.
+// Errors:    Spawn(): kUnavailable. A worker that breaks its framing: NextMessage() says so.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "agent/adapters/linux/self_exec.h"
+#include "agent/adapters/linux/unique_fd.h"
+#include "agent/core/worker_framer.h"
+#include "agent/core/workers.h"
+
+namespace holdfast::agent {
+
+class LinuxWorkers final : public Workers {
+ public:
+  struct Worker {
+    WorkerId id{0};
+    pid_t pid = -1;
+    UniqueFd output;  // closed at its end
+    WorkerFramer framer;
+    bool has_children = false;
+    bool is_reaped = false;
+    bool is_broken = false;
+    WorkerEnd end;
+    std::optional<TimePoint> give_up;  // on what it left behind
+  };
+
+  LinuxWorkers(const SelfExec& self, std::string state_dir)
+      : self_(self), state_dir_(std::move(state_dir)) {}
+
+  Status Spawn(const WorkerStart& start) override;
+  void Kill(WorkerId id) override;
+
+  // One read of what the worker wrote; the messages then come from its framer.
+  void OnReadable(Worker& worker);
+  // False: no worker of ours.
+  bool OnChildEnded(pid_t pid, int wait_status, TimePoint now);
+  void OnTick(TimePoint now);
+  // Kills what ended workers left behind; call after children were reaped.
+  void SweepOrphans(pid_t also_ours, TimePoint now);
+
+  // A worker that ended, whose output is at its end and whose descendants are gone.
+  std::optional<std::pair<WorkerId, WorkerEnd>> TakeGone();
+  std::vector<std::unique_ptr<Worker>>& all() { return workers_; }
+  std::optional<TimePoint> NextDeadline() const;
+
+ private:
+  Worker* Find(WorkerId id);
+
+  const SelfExec& self_;
+  const std::string state_dir_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  bool has_orphans_ = false;
+  std::optional<TimePoint> sweep_at_;
+};
+
+}  // namespace holdfast::agent

@@ -1,0 +1,83 @@
+#include "agent/adapters/linux/machine.h"
+
+#include <array>
+#include <ctime>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/adapters/linux/unique_fd.h"
+#include "agent/core/results.h"
+
+namespace holdfast::agent {
+namespace {
+
+std::uint64_t Millis(clockid_t clock) {
+  timespec at{};
+  ::clock_gettime(clock, &at);
+  return static_cast<std::uint64_t>(at.tv_sec) * 1000 +
+         static_cast<std::uint64_t>(at.tv_nsec) / 1'000'000;
+}
+
+// Small files only; empty if it cannot be read.
+std::string ReadSmall(const char* path) {
+  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return {};
+  std::array<char, 4096> buffer{};
+  const auto got = ::read(file.get(), buffer.data(), buffer.size());
+  return got > 0 ? std::string(buffer.data(), static_cast<std::size_t>(got)) : std::string();
+}
+
+// PRETTY_NAME of os-release(5).
+std::string OsName() {
+  std::string text = ReadSmall("/etc/os-release");
+  if (text.empty()) text = ReadSmall("/usr/lib/os-release");
+  constexpr std::string_view kKey = "PRETTY_NAME=";
+  std::size_t at = text.starts_with(kKey) ? 0 : text.find("\nPRETTY_NAME=");
+  if (at == std::string::npos) return "Linux";
+  at = text.find('=', at) + 1;
+  std::string value = text.substr(at, text.find('\n', at) - at);
+  if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'')) {
+    value = value.substr(1, value.size() - 2);
+  }
+  return value;
+}
+
+}  // namespace
+
+Moment ReadClocks() {
+  // Boot time counts while the machine sleeps: a deadline that passed then is due on waking.
+  const auto now = static_cast<std::int64_t>(Millis(CLOCK_BOOTTIME));
+  return {TimePoint(Duration(now)),
+          WallTime(Millis(CLOCK_REALTIME) + 1)};  // never 0: that is "unset"
+}
+
+::holdfast::command::v1::AgentFacts ReadMachineFacts(std::string_view version) {
+  utsname name{};
+  ::uname(&name);
+  ::holdfast::command::v1::AgentFacts facts;
+  facts.set_hostname(ResultText(name.nodename, 253));
+  facts.set_os(ResultText(OsName(), 128));
+  facts.set_arch(ResultText(name.machine, 32));
+  facts.set_version(ResultText(version, 32));
+  facts.set_kernel(ResultText(name.release, 128));
+  facts.set_privileged(::geteuid() == 0);
+  return facts;
+}
+
+Digest MachineFingerprint(const sign::Crypto& crypto) {
+  utsname name{};
+  ::uname(&name);
+  std::string all = "holdfast machine v1";
+  for (const std::string& part :
+       {ReadSmall("/etc/machine-id"), std::string(name.machine),
+        ReadSmall("/sys/class/dmi/id/product_uuid"), ReadSmall("/sys/class/dmi/id/board_serial")}) {
+    all.push_back('\0');
+    all.append(part);
+  }
+  return crypto.Sha256(all);
+}
+
+}  // namespace holdfast::agent

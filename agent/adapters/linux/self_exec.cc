@@ -1,0 +1,112 @@
+#include "agent/adapters/linux/self_exec.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/adapters/linux/os_error.h"
+
+namespace holdfast::agent {
+namespace {
+
+constexpr int kFds = 4;
+constexpr int kHighFd = 64;  // above every target, below every limit
+
+// Everything below runs in the child between vfork and exec: system calls only, no allocation.
+
+bool MoveFds(const ChildPlan& plan) {
+  std::array<int, kFds> high{-1, -1, -1, -1};
+  for (int i = 0; i < kFds; ++i) {
+    const int fd = plan.fds[static_cast<std::size_t>(i)];
+    if (fd < 0) continue;
+    high[static_cast<std::size_t>(i)] = ::fcntl(fd, F_DUPFD_CLOEXEC, kHighFd);
+    if (high[static_cast<std::size_t>(i)] < 0) return false;
+  }
+  for (int i = 0; i < kFds; ++i) {
+    const int fd = high[static_cast<std::size_t>(i)];
+    if (fd >= 0 && ::dup2(fd, i) < 0) return false;
+  }
+  return true;
+}
+
+bool SetLimits(const ChildPlan& plan) {
+  rlimit none{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0) return false;
+  if (plan.data_bytes > 0) {
+    rlimit data{plan.data_bytes, plan.data_bytes};
+    if (::setrlimit(RLIMIT_DATA, &data) != 0) return false;
+  }
+  if (plan.cpu.count() > 0) {
+    const auto seconds = static_cast<rlim_t>((plan.cpu.count() + 999) / 1000);
+    rlimit cpu{seconds, seconds + 2};  // SIGXCPU, and SIGKILL for what does not listen
+    if (::setrlimit(RLIMIT_CPU, &cpu) != 0) return false;
+  }
+  return true;
+}
+
+// The raw system calls: glibc's would look for other threads of a process that we only borrow.
+bool DropTo(uid_t user) {
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 &&
+         ::syscall(SYS_setresgid, user, user, user) == 0 &&
+         ::syscall(SYS_setresuid, user, user, user) == 0 &&
+         ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+void ResetSignals() {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+[[noreturn]] void RunChild(const ChildPlan& plan, int program, pid_t parent, char* const* argv,
+                           char* const* environment) {
+  ::setsid();
+  const bool is_ready =
+      MoveFds(plan) && SetLimits(plan) && (!plan.drop_to || DropTo(*plan.drop_to));
+  // After a change of user: that change clears it (prctl(2)).
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (plan.is_subreaper) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  if (!is_ready || ::getppid() != parent || ::chdir("/") != 0) ::_exit(126);
+  ResetSignals();
+  ::syscall(SYS_execveat, program, "", argv, environment, AT_EMPTY_PATH);
+  ::_exit(127);
+}
+
+}  // namespace
+
+Result<SelfExec> SelfExec::Open() {
+  UniqueFd program(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  if (!program.is_open()) return OsError("opening /proc/self/exe", errno);
+  return SelfExec(std::move(program));
+}
+
+Result<pid_t> SelfExec::Start(const ChildPlan& plan) const {
+  char name[] = "holdfast-agent";
+  char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  char language[] = "LANG=C.UTF-8";
+  char* const argv[] = {name, const_cast<char*>(plan.subcommand), nullptr};  // exec only reads it
+  char* const environment[] = {path, language, nullptr};
+  const pid_t parent = ::getpid();
+  // Signals wait until the child has its own dispositions: it shares our memory until exec.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  const pid_t child = ::vfork();
+  if (child == 0) RunChild(plan, program_.get(), parent, argv, environment);
+  const int number = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (child < 0) return OsError("starting a process", number);
+  return child;
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,43 @@
+// SelfExec: this very program again, as a child process.
+//
+// The file is opened once at start, so that an upgrade beneath a running agent cannot mix versions. The
+// child gets descriptors 0.. as told and no other, default signals, a fixed environment, its own session,
+// and dies with its parent.
+//
+// Ownership: owns the descriptor of the program file.
+// Threading: loop thread only; the process must have no other threads.
+// Errors:    Start(): kUnavailable (no process, no memory, limits).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include <sys/types.h>
+
+#include "agent/adapters/linux/unique_fd.h"
+#include "common/base/result.h"
+#include "common/base/time.h"
+
+namespace holdfast::agent {
+
+struct ChildPlan {
+  const char* subcommand = nullptr;        // argv[1]
+  std::array<int, 4> fds{-1, -1, -1, -1};  // what becomes 0..3; -1: as it is for 0..2, closed for 3
+  std::uint64_t data_bytes = 0;            // RLIMIT_DATA; 0 = as the parent
+  Duration cpu{0};                         // RLIMIT_CPU; 0 = as the parent
+  bool is_subreaper = false;               // orphans among its descendants become its children
+  std::optional<uid_t> drop_to;  // become this user and group for good, with no new privileges
+};
+
+class SelfExec {
+ public:
+  static Result<SelfExec> Open();
+  Result<pid_t> Start(const ChildPlan& plan) const;
+
+ private:
+  explicit SelfExec(UniqueFd program) : program_(std::move(program)) {}
+  UniqueFd program_;
+};
+
+}  // namespace holdfast::agent

@@ -1,0 +1,399 @@
+#include "agent/adapters/sqlite/sqlite_journal.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "agent/adapters/sqlite/journal_sql.h"
+#include "agent/core/limits.h"
+
+namespace holdfast::agent {
+
+SqliteJournal::SqliteJournal(const sign::Crypto& crypto, std::string path, const MacKey& key)
+    : crypto_(crypto), path_(std::move(path)), key_(key) {}
+
+// --- opening -------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(const sign::Crypto& crypto,
+                                                           std::string path, const MacKey& key,
+                                                           WallTime now) {
+  std::unique_ptr<SqliteJournal> journal(new SqliteJournal(crypto, std::move(path), key));
+  Status opened = journal->OpenAndCheck(SqliteDb::Mode::kReadWrite);
+  if (opened.ok()) return journal;
+  const Code code = opened.error().code;
+  if (code != Code::kCorrupt && code != Code::kNotFound) return std::move(opened).error();
+  journal->Close();
+  journal->origin_ = code == Code::kNotFound ? Origin::kMissing : Origin::kReplaced;
+  journal->why_replaced_ = opened.error().message;
+  if (code == Code::kCorrupt) {
+    // One is kept for looking at; its WAL would be folded into the new file if it stayed.
+    std::rename(journal->path_.c_str(), (journal->path_ + ".bad").c_str());
+  }
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::remove((journal->path_ + suffix).c_str());
+  }
+  HF_TRY(journal->Create(now));
+  HF_TRY(journal->OpenAndCheck(SqliteDb::Mode::kReadWrite));
+  return journal;
+}
+
+Result<std::unique_ptr<SqliteJournal>> SqliteJournal::OpenReadOnly(const sign::Crypto& crypto,
+                                                                   std::string path,
+                                                                   const MacKey& key) {
+  std::unique_ptr<SqliteJournal> journal(new SqliteJournal(crypto, std::move(path), key));
+  HF_TRY(journal->OpenAndCheck(SqliteDb::Mode::kReadOnly));
+  return journal;
+}
+
+Status SqliteJournal::OpenAndCheck(SqliteDb::Mode mode) {
+  HF_ASSIGN_OR_RETURN(db_, SqliteDb::Open(path_, mode));
+  HF_TRY(db_->CheckIntegrity());
+  HF_TRY(LoadMeta());
+  return CheckRows();
+}
+
+Status SqliteJournal::Create(WallTime now) {
+  HF_ASSIGN_OR_RETURN(db_, SqliteDb::Open(path_, SqliteDb::Mode::kReadWrite));
+  meta_ = JournalMeta{};
+  meta_.incarnation = crypto_.RandomBytes<Nonce16>();
+  meta_.birth = now;
+  meta_.time_floor = now;
+  rows_ = RowSum{};
+  HF_TRY(db_->Execute("BEGIN IMMEDIATE"));
+  HF_TRY(db_->Execute(sql::kSchema));
+  HF_TRY(WriteMeta());
+  HF_TRY(db_->Execute("COMMIT"));
+  Close();
+  return Ok();
+}
+
+Status SqliteJournal::LoadMeta() {
+  {
+    HF_ASSIGN_OR_RETURN(auto tables, SqliteStatement::Prepare(*db_, sql::kHasTables));
+    HF_ASSIGN_OR_RETURN(const bool has_row, tables.Step());
+    if (!has_row || tables.Number(0) == 0) return Error{Code::kNotFound, "an empty journal"};
+    if (tables.Number(0) != 2) return Error{Code::kCorrupt, "tables are missing"};
+  }
+  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectMeta));
+  HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+  if (!has_row) return Error{Code::kCorrupt, "the meta row is missing"};
+  const auto incarnation = Nonce16::From(select.Bytes(0));
+  if (!incarnation) return Error{Code::kCorrupt, "the meta row is damaged"};
+  JournalMeta meta;
+  meta.incarnation = *incarnation;
+  meta.birth = WallTime(select.Number(1));
+  meta.epoch = select.Number(2);
+  meta.contact = Nonce16::From(select.Bytes(3));
+  meta.time_floor = WallTime(select.Number(4));
+  const RowSum rows(select.Number(5), select.Number(6), select.Number(7));
+  if (Mac(crypto_, key_, SealedBytes(meta, rows)).view() != select.Bytes(8)) {
+    return Error{Code::kCorrupt, "the meta row's seal does not hold"};
+  }
+  meta_ = meta;
+  rows_ = rows;
+  return Ok();
+}
+
+Status SqliteJournal::CheckRows() {
+  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectAll));
+  RowSum sum;
+  for (;;) {
+    HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+    if (!has_row) break;
+    HF_ASSIGN_OR_RETURN(const JournalCommand row, RowFrom(select));
+    sum.Add(Mac(crypto_, key_, SealedBytes(row)));
+  }
+  if (!(sum == rows_)) return Error{Code::kCorrupt, "rows are missing or out of place"};
+  return Ok();
+}
+
+void SqliteJournal::Close() { db_.reset(); }
+
+Status SqliteJournal::Ready() {
+  if (!is_trustworthy_) return Error{Code::kCorrupt, "the journal is damaged"};
+  if (db_ == nullptr) {
+    Status opened = OpenAndCheck(SqliteDb::Mode::kReadWrite);
+    if (!opened.ok()) {
+      Close();
+      const Code code = opened.error().code;
+      if (code == Code::kCorrupt || code == Code::kNotFound) is_trustworthy_ = false;
+      return Error{is_trustworthy_ ? Code::kUnavailable : Code::kCorrupt,
+                   std::move(opened).error().message};
+    }
+  }
+  return undo_.empty() ? Ok() : Undo();
+}
+
+// --- writing -------------------------------------------------------------------------------------
+
+template <typename Change>
+Status SqliteJournal::Write(Change change) {
+  HF_TRY(Ready());
+  const JournalMeta meta = meta_;
+  const RowSum rows = rows_;
+  Status done = db_->Execute("BEGIN IMMEDIATE");
+  if (done.ok()) done = change();
+  if (done.ok()) done = WriteMeta();
+  if (done.ok()) done = db_->Execute("COMMIT");
+  if (done.ok()) return Ok();
+  meta_ = meta;
+  rows_ = rows;
+  const Code code = done.error().code;
+  if (code == Code::kNotFound || code == Code::kExists || code == Code::kInvalid) {
+    // Our own no, not the disk's: nothing was written.
+    if (db_->Execute("ROLLBACK").ok()) return done;
+  }
+  // A failed fsync must never be tried again on the same file: the kernel has marked the pages
+  // clean.
+  Close();
+  if (code == Code::kCorrupt) is_trustworthy_ = false;
+  return Error{is_trustworthy_ ? Code::kUnavailable : Code::kCorrupt,
+               std::move(done).error().message};
+}
+
+Status SqliteJournal::WriteMeta() {
+  HF_ASSIGN_OR_RETURN(auto replace, SqliteStatement::Prepare(*db_, sql::kReplaceMeta));
+  const Mac16 mac = Mac(crypto_, key_, SealedBytes(meta_, rows_));
+  return replace.Bind(meta_.incarnation.view())
+      .Bind(meta_.birth.get())
+      .Bind(meta_.epoch)
+      .Bind(meta_.contact ? meta_.contact->view() : std::string_view())
+      .Bind(meta_.time_floor.get())
+      .Bind(rows_.count())
+      .Bind(rows_.low())
+      .Bind(rows_.high())
+      .Bind(mac.view())
+      .Run();
+}
+
+Status SqliteJournal::WriteRow(const JournalCommand& row, bool is_new) {
+  HF_ASSIGN_OR_RETURN(auto write,
+                      SqliteStatement::Prepare(*db_, is_new ? sql::kInsert : sql::kUpdate));
+  const Mac16 mac = Mac(crypto_, key_, SealedBytes(row));
+  rows_.Add(mac);
+  return write.Bind(row.digest.view())
+      .Bind(row.command_id.view())
+      .Bind(static_cast<std::uint64_t>(row.state))
+      .Bind(std::uint64_t{row.attempt})
+      .Bind(row.received_at.get())
+      .Bind(row.started_at.get())
+      .Bind(row.not_after.get())
+      .Bind(row.chunk_count)
+      .Bind(row.envelope)
+      .Bind(row.cert_envelope)
+      .Bind(row.result_envelope)
+      .Bind(row.inline_output)
+      .Bind(mac.view())
+      .Run();
+}
+
+Status SqliteJournal::DeleteRow(const JournalCommand& row) {
+  rows_.Subtract(Mac(crypto_, key_, SealedBytes(row)));
+  HF_ASSIGN_OR_RETURN(auto remove, SqliteStatement::Prepare(*db_, sql::kDelete));
+  return remove.Bind(row.digest.view()).Run();
+}
+
+// Takes out inserts that were reported as refused and are on the disk after all.
+Status SqliteJournal::Undo() {
+  const std::vector<Digest> undo = std::exchange(undo_, {});
+  Status done = Write([&]() -> Status {
+    for (const Digest& digest : undo) {
+      HF_ASSIGN_OR_RETURN(const auto row, Load(sql::kSelectByDigest, digest.view()));
+      if (row) HF_TRY(DeleteRow(*row));
+    }
+    return Ok();
+  });
+  if (!done.ok()) undo_ = undo;
+  return done;
+}
+
+Result<std::uint64_t> SqliteJournal::NextEpoch() {
+  HF_TRY(Write([&]() -> Status {
+    ++meta_.epoch;
+    return Ok();
+  }));
+  return meta_.epoch;
+}
+
+Status SqliteJournal::SetContact(const Nonce16& contact) {
+  return Write([&]() -> Status {
+    meta_.contact = contact;
+    return Ok();
+  });
+}
+
+Status SqliteJournal::Insert(const JournalCommand& command, WallTime issued_at) {
+  HF_TRY(Ready());
+  if (rows_.count() >= kMaxJournalRows) {
+    return Error{Code::kExhausted, "too many commands within a day"};
+  }
+  Status done = Write([&]() -> Status {
+    HF_ASSIGN_OR_RETURN(const auto same_id, Load(sql::kSelectById, command.command_id.view()));
+    HF_ASSIGN_OR_RETURN(const auto same, Load(sql::kSelectByDigest, command.digest.view()));
+    if (same_id || same) return Error{Code::kExists, "the command is in the journal"};
+    meta_.time_floor = WallTime(std::max(meta_.time_floor.get(), issued_at.get()));
+    return WriteRow(command, true);
+  });
+  if (!done.ok() && done.error().code == Code::kUnavailable) undo_.push_back(command.digest);
+  return done;
+}
+
+Status SqliteJournal::ChangeRow(const Digest& digest, bool (*allowed)(const JournalCommand&),
+                                void (*change)(JournalCommand&, const void*), const void* with) {
+  return Write([&]() -> Status {
+    HF_ASSIGN_OR_RETURN(auto row, Load(sql::kSelectByDigest, digest.view()));
+    if (!row) return Error{Code::kNotFound, "no such command"};
+    if (!allowed(*row)) return Error{Code::kInvalid, "not from this state"};
+    rows_.Subtract(Mac(crypto_, key_, SealedBytes(*row)));
+    change(*row, with);
+    return WriteRow(*row, false);
+  });
+}
+
+Status SqliteJournal::SetStarted(const Digest& digest, std::uint32_t attempt, WallTime started_at) {
+  const std::pair with(attempt, started_at);
+  return ChangeRow(
+      digest,
+      [](const JournalCommand& row) {
+        return row.state == CommandState::kReceived || row.state == CommandState::kStarted;
+      },
+      [](JournalCommand& row, const void* argument) {
+        const auto& [number, at] =
+            *static_cast<const std::pair<std::uint32_t, WallTime>*>(argument);
+        row.state = CommandState::kStarted;
+        row.attempt = number;
+        row.started_at = at;
+      },
+      &with);
+}
+
+Status SqliteJournal::SetDone(const Digest& digest, const Done& done) {
+  return ChangeRow(
+      digest, [](const JournalCommand& row) { return row.state != CommandState::kForgotten; },
+      [](JournalCommand& row, const void* argument) {
+        const Done& end = *static_cast<const Done*>(argument);
+        row.state = CommandState::kDone;
+        if (row.attempt != end.attempt) row.started_at = WallTime(0);
+        row.attempt = end.attempt;
+        row.chunk_count = end.chunk_count;
+        row.result_envelope = end.result_envelope;
+        row.inline_output = end.inline_output;
+      },
+      &done);
+}
+
+Status SqliteJournal::SetForgotten(const Digest& digest) {
+  return ChangeRow(
+      digest, [](const JournalCommand&) { return true; },
+      [](JournalCommand& row, const void*) {
+        row.state = CommandState::kForgotten;
+        row.envelope.clear();
+        row.cert_envelope.clear();
+        row.result_envelope.clear();
+        row.inline_output.clear();
+      },
+      nullptr);
+}
+
+Status SqliteJournal::Purge(WallTime now) {
+  const auto keep = static_cast<std::uint64_t>(kTombstoneKeep.count());
+  if (now.get() <= keep) return Ok();
+  HF_TRY(Ready());
+  std::vector<Digest> old;
+  {
+    HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectOld));
+    select.Bind(static_cast<std::uint64_t>(CommandState::kForgotten)).Bind(now.get() - keep);
+    for (;;) {
+      HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+      if (!has_row) break;
+      if (const auto digest = Digest::From(select.Bytes(0))) old.push_back(*digest);
+    }
+  }
+  if (old.empty()) return Ok();
+  return Write([&]() -> Status {
+    for (const Digest& digest : old) {
+      HF_ASSIGN_OR_RETURN(const auto row, Load(sql::kSelectByDigest, digest.view()));
+      if (row) HF_TRY(DeleteRow(*row));
+    }
+    return Ok();
+  });
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+Result<JournalCommand> SqliteJournal::RowFrom(SqliteStatement& select) {
+  const auto digest = Digest::From(select.Bytes(0));
+  const auto id = CommandId::From(select.Bytes(1));
+  const std::uint64_t state = select.Number(2);
+  if (!digest || !id || state < 1 || state > 4) return Error{Code::kCorrupt, "a row is damaged"};
+  JournalCommand row;
+  row.digest = *digest;
+  row.command_id = *id;
+  row.state = static_cast<CommandState>(state);
+  row.attempt = static_cast<std::uint32_t>(select.Number(3));
+  row.received_at = WallTime(select.Number(4));
+  row.started_at = WallTime(select.Number(5));
+  row.not_after = WallTime(select.Number(6));
+  row.chunk_count = select.Number(7);
+  row.envelope = select.Bytes(8);
+  row.cert_envelope = select.Bytes(9);
+  row.result_envelope = select.Bytes(10);
+  row.inline_output = select.Bytes(11);
+  if (Mac(crypto_, key_, SealedBytes(row)).view() != select.Bytes(12)) {
+    return Error{Code::kCorrupt, "a row's seal does not hold"};
+  }
+  return row;
+}
+
+Result<std::optional<JournalCommand>> SqliteJournal::Load(const char* where, std::string_view key) {
+  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, where));
+  select.Bind(key);
+  HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+  if (!has_row) return std::optional<JournalCommand>();
+  HF_ASSIGN_OR_RETURN(JournalCommand row, RowFrom(select));
+  return std::optional(std::move(row));
+}
+
+Result<std::optional<JournalCommand>> SqliteJournal::FindId(const CommandId& id) {
+  HF_TRY(Ready());
+  auto row = Load(sql::kSelectById, id.view());
+  if (!row.ok() && row.error().code == Code::kCorrupt) is_trustworthy_ = false;
+  return row;
+}
+
+Result<std::optional<JournalCommand>> SqliteJournal::Find(const Digest& digest) {
+  HF_TRY(Ready());
+  auto row = Load(sql::kSelectByDigest, digest.view());
+  if (!row.ok() && row.error().code == Code::kCorrupt) is_trustworthy_ = false;
+  return row;
+}
+
+Result<std::vector<JournalCommand>> SqliteJournal::Open() {
+  HF_TRY(Ready());
+  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectAll));
+  std::vector<JournalCommand> rows;
+  for (;;) {
+    HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+    if (!has_row) return rows;
+    HF_ASSIGN_OR_RETURN(JournalCommand row, RowFrom(select));
+    if (row.state != CommandState::kForgotten) rows.push_back(std::move(row));
+  }
+}
+
+Result<SqliteJournal::Counts> SqliteJournal::Count() {
+  HF_TRY(Ready());
+  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kCount));
+  Counts counts;
+  for (;;) {
+    HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+    if (!has_row) return counts;
+    switch (static_cast<CommandState>(select.Number(0))) {
+      case CommandState::kReceived: counts.received = select.Number(1); break;
+      case CommandState::kStarted: counts.started = select.Number(1); break;
+      case CommandState::kDone: counts.done = select.Number(1); break;
+      case CommandState::kForgotten: counts.tombstones = select.Number(1); break;
+    }
+  }
+}
+
+}  // namespace holdfast::agent

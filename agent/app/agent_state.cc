@@ -1,0 +1,123 @@
+#include "agent/app/agent_state.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <utility>
+
+#include <unistd.h>
+
+#include "common/bundle/bundle_text.h"
+
+namespace holdfast::agent {
+namespace {
+
+constexpr std::string_view kKeyFile = "identity.key";
+constexpr std::string_view kBundleFile = "bundle.pb";
+constexpr std::string_view kKeyPrefix = "HOLDFAST-KEY-v1 agent ";
+constexpr std::size_t kMaxKeyFileBytes = 256;
+constexpr std::size_t kMaxPasswdBytes = std::size_t{1024} * 1024;
+constexpr unsigned kNobody = 65534;
+
+Result<std::unique_ptr<sign::SigningKey>> ReadKey(const sign::Crypto& crypto, const StateDir& dir) {
+  HF_ASSIGN_OR_RETURN(std::string line, dir.ReadFile(kKeyFile, kMaxKeyFileBytes));
+  while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
+  if (!line.starts_with(kKeyPrefix)) {
+    return Error{Code::kCorrupt, dir.PathOf(kKeyFile) + ": not an agent's key file"};
+  }
+  HF_ASSIGN_OR_RETURN(const std::string secret, FromBase64Url(line.substr(kKeyPrefix.size())));
+  return crypto.LoadKey(secret);
+}
+
+Status WriteKey(const StateDir& dir, const sign::SigningKey& key) {
+  return dir.WriteFile(kKeyFile,
+                       std::string(kKeyPrefix) + ToBase64Url(key.secret_for_storage()) + "\n");
+}
+
+Result<AgentState> Assemble(const sign::Crypto& crypto, ::holdfast::command::v1::Bundle bundle,
+                            std::unique_ptr<sign::SigningKey> key, WallTime now) {
+  auto trust = sign::VerifyPolicy(crypto, bundle.policy_envelope(), {}, now);
+  if (!trust.ok()) return std::move(trust).error().In("the fleet's policy");
+  if (trust.value().fleet_id.view() != bundle.fleet_id()) {
+    return Error{Code::kDenied, "the policy is of another fleet than the bundle"};
+  }
+  const AgentId id = sign::AgentIdOf(crypto, key->public_key());
+  const MacKey journal_key = JournalKey(crypto, key->secret_for_storage());
+  return AgentState{std::move(bundle), std::move(trust).value(), std::move(key), id, journal_key};
+}
+
+Result<::holdfast::command::v1::Bundle> ReadBundle(const StateDir& dir) {
+  HF_ASSIGN_OR_RETURN(const std::string bytes, dir.ReadFile(kBundleFile, kMaxBundleTextBytes));
+  ::holdfast::command::v1::Bundle bundle;
+  if (!bundle.ParseFromString(bytes)) {
+    return Error{Code::kCorrupt, dir.PathOf(kBundleFile) + ": does not parse"};
+  }
+  return bundle;
+}
+
+}  // namespace
+
+std::string AgentState::LinkConfig() const {
+  auto copy = bundle;
+  copy.clear_token();
+  return copy.SerializeAsString();
+}
+
+Result<AgentState> LoadAgentState(const sign::Crypto& crypto, const StateDir& dir, WallTime now) {
+  HF_ASSIGN_OR_RETURN(auto bundle, ReadBundle(dir));
+  HF_ASSIGN_OR_RETURN(auto key, ReadKey(crypto, dir));
+  return Assemble(crypto, std::move(bundle), std::move(key), now);
+}
+
+Result<AgentState> PrepareAgentState(const sign::Crypto& crypto, const StateDir& dir,
+                                     std::string_view bundle_text, WallTime now) {
+  HF_ASSIGN_OR_RETURN(auto bundle, ParseBundle(bundle_text));
+  if (bundle.token().empty()) return Error{Code::kInvalid, "the bundle holds no enrolment token"};
+  if (const auto before = ReadBundle(dir);
+      before.ok() && before.value().fleet_id() != bundle.fleet_id()) {
+    return Error{Code::kExists,
+                 dir.path() + " belongs to an agent of another fleet; use another --state"};
+  }
+  auto key = ReadKey(crypto, dir);
+  const bool is_new = !key.ok();
+  if (is_new) {
+    if (key.error().code != Code::kNotFound) return std::move(key).error();
+    key = crypto.GenerateKey();
+    if (!key.ok()) return std::move(key).error();
+  }
+  HF_ASSIGN_OR_RETURN(AgentState state,
+                      Assemble(crypto, std::move(bundle), std::move(key).value(), now));
+  if (is_new) HF_TRY(WriteKey(dir, *state.key));
+  HF_TRY(dir.WriteFile(kBundleFile, state.bundle.SerializeAsString()));
+  return state;
+}
+
+Status MarkEnrolled(const StateDir& dir, AgentState& state) {
+  state.bundle.clear_token();
+  return dir.WriteFile(kBundleFile, state.bundle.SerializeAsString());
+}
+
+std::string DefaultStatePath() {
+  if (::geteuid() == 0) return "/var/lib/holdfast-agent";
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state == '/') {
+    return std::string(state) + "/holdfast-agent";
+  }
+  const char* home = std::getenv("HOME");
+  return std::string(home == nullptr ? "" : home) + "/.local/state/holdfast-agent";
+}
+
+// Read by hand: getpwnam() in a static program would load the machine's own libc beside ours.
+unsigned LinkUser() {
+  const auto passwd = ReadWholeFile("/etc/passwd", kMaxPasswdBytes);
+  if (!passwd.ok()) return kNobody;
+  const std::string text = "\n" + passwd.value();
+  constexpr std::string_view kName = "\nholdfast-link:";
+  const auto at = text.find(kName);
+  if (at == std::string::npos) return kNobody;
+  const auto colon = text.find(':', at + kName.size());  // behind the password field
+  if (colon == std::string::npos) return kNobody;
+  unsigned id = kNobody;
+  std::from_chars(text.data() + colon + 1, text.data() + text.size(), id);
+  return id == 0 ? kNobody : id;
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,47 @@
+// AgentState: what an agent knows about itself between runs: key, fleet, servers, roots.
+//
+//   <state>/identity.key   one line: HOLDFAST-KEY-v1 agent <base64url of 32 bytes>
+//   <state>/bundle.pb      the bundle it was enrolled with; its token is dropped once it was used
+//
+// Ownership: owns key and trust; borrows Crypto.
+// Errors:    Load(): kNotFound: not enrolled. kDenied, kExpired: the policy does not verify.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agent/adapters/linux/state_dir.h"
+#include "agent/core/identity.h"
+#include "agent/core/mac.h"
+#include "common/sign/chain.h"
+#include "common/sign/crypto.h"
+#include "holdfast/command/v1/trust.pb.h"
+
+namespace holdfast::agent {
+
+struct AgentState {
+  ::holdfast::command::v1::Bundle bundle;
+  sign::TrustedPolicy trust;
+  std::unique_ptr<sign::SigningKey> key;
+  AgentId id;
+  MacKey journal_key;
+
+  // The serialized bundle for the link process: without the token.
+  std::string LinkConfig() const;
+};
+
+Result<AgentState> LoadAgentState(const sign::Crypto& crypto, const StateDir& dir, WallTime now);
+// Checks the bundle's policy, makes a key if there is none yet, and stores both. A state that belongs
+// to another fleet is kExists.
+Result<AgentState> PrepareAgentState(const sign::Crypto& crypto, const StateDir& dir,
+                                     std::string_view bundle_text, WallTime now);
+// The token has done its work.
+Status MarkEnrolled(const StateDir& dir, AgentState& state);
+
+// /var/lib/holdfast-agent as root, else $XDG_STATE_HOME/holdfast-agent or ~/.local/state/holdfast-agent.
+std::string DefaultStatePath();
+// The id of the user for the link process: holdfast-link if there is one, else 65534 (nobody).
+unsigned LinkUser();
+
+}  // namespace holdfast::agent

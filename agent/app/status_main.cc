@@ -1,0 +1,193 @@
+// status and journal dump: looks at the state directory from outside, beside a running agent or without.
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "agent/adapters/linux/machine.h"
+#include "agent/adapters/linux/state_dir.h"
+#include "agent/adapters/sqlite/sqlite_journal.h"
+#include "agent/app/agent_state.h"
+#include "agent/app/cli.h"
+#include "agent/app/warden_main.h"
+#include "common/adapters/mbedtls/mbedtls_crypto.h"
+#include "common/base/untrusted.h"
+
+namespace holdfast::agent {
+namespace {
+
+int Fail(int status, std::string_view what) {
+  std::fprintf(stderr, "holdfast-agent: %.*s\n", static_cast<int>(what.size()), what.data());
+  return status;
+}
+
+// Somebody holds the lock.
+bool IsRunning(const StateDir& dir) {
+  const UniqueFd lock(::open(dir.PathOf("agent.lock").c_str(), O_RDONLY | O_CLOEXEC));
+  return lock.is_open() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+std::uint64_t SpoolBytes(const StateDir& dir) {
+  std::uint64_t bytes = 0;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.PathOf("spool"), failed)) {
+    std::error_code ignored;
+    const auto size = entry.file_size(ignored);
+    if (!ignored) bytes += size;
+  }
+  return bytes;
+}
+
+// Plain text in double quotes: what ForLog() lets through needs no more escaping in JSON but for \x.
+std::string JsonText(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (byte < 0x20 || byte == 0x7F) {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(byte));
+      out.append(escaped);
+    } else {
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+  return out;
+}
+
+struct Report {
+  AgentState state;
+  bool is_running = false;
+  std::uint64_t spool_bytes = 0;
+  Result<std::unique_ptr<SqliteJournal>> journal;
+};
+
+void PrintJson(const Report& report, const SqliteJournal::Counts& counts) {
+  const bool ok = report.journal.ok();
+  std::printf(
+      "{\"id\":%s,\"fleet_id\":%s,\"fleet\":%s,\"version\":%s,\"enrolled\":%s,\"running\":%s,",
+      JsonText(report.state.id.hex()).c_str(), JsonText(report.state.trust.fleet_id.hex()).c_str(),
+      JsonText(report.state.bundle.fleet_name()).c_str(), JsonText(HOLDFAST_VERSION).c_str(),
+      report.state.bundle.token().empty() ? "true" : "false", report.is_running ? "true" : "false");
+  std::printf("\"servers\":[");
+  for (int i = 0; i < report.state.bundle.servers_size(); ++i) {
+    std::printf("%s%s", i > 0 ? "," : "", JsonText(report.state.bundle.servers(i)).c_str());
+  }
+  std::printf(
+      "],\"journal\":{\"ok\":%s,\"error\":%s,\"incarnation\":%s,\"birth_ms\":%llu,\"epoch\":%llu,",
+      ok ? "true" : "false", JsonText(ok ? "" : report.journal.error().message).c_str(),
+      JsonText(ok ? report.journal.value()->meta().incarnation.hex() : "").c_str(),
+      ok ? static_cast<unsigned long long>(report.journal.value()->meta().birth.get()) : 0,
+      ok ? static_cast<unsigned long long>(report.journal.value()->meta().epoch) : 0);
+  std::printf(
+      "\"received\":%llu,\"started\":%llu,\"done\":%llu,\"tombstones\":%llu},"
+      "\"spool_bytes\":%llu}\n",
+      static_cast<unsigned long long>(counts.received),
+      static_cast<unsigned long long>(counts.started), static_cast<unsigned long long>(counts.done),
+      static_cast<unsigned long long>(counts.tombstones),
+      static_cast<unsigned long long>(report.spool_bytes));
+}
+
+void PrintText(const Report& report, const SqliteJournal::Counts& counts) {
+  std::printf("agent      %s\n", report.state.id.hex().c_str());
+  std::printf("fleet      %s (%s)\n",
+              ForTerminal(Untrusted(report.state.bundle.fleet_name())).c_str(),
+              report.state.trust.fleet_id.hex().c_str());
+  for (const auto& server : report.state.bundle.servers()) {
+    std::printf("server     %s\n", ForTerminal(Untrusted(server)).c_str());
+  }
+  std::printf("enrolled   %s\n", report.state.bundle.token().empty() ? "yes" : "not finished");
+  std::printf("running    %s\n", report.is_running ? "yes" : "no");
+  if (report.journal.ok()) {
+    std::printf(
+        "journal    %llu waiting, %llu started, %llu to upload, %llu tombstones; epoch %llu\n",
+        static_cast<unsigned long long>(counts.received),
+        static_cast<unsigned long long>(counts.started),
+        static_cast<unsigned long long>(counts.done),
+        static_cast<unsigned long long>(counts.tombstones),
+        static_cast<unsigned long long>(report.journal.value()->meta().epoch));
+  } else {
+    std::printf("journal    %s\n", report.journal.error().message.c_str());
+  }
+  std::printf("spool      %llu bytes\n", static_cast<unsigned long long>(report.spool_bytes));
+}
+
+Result<Report> Look(const sign::Crypto& crypto, const std::string& path) {
+  HF_ASSIGN_OR_RETURN(const StateDir dir, StateDir::Open(path, StateDir::Mode::kLook));
+  HF_ASSIGN_OR_RETURN(AgentState state, LoadAgentState(crypto, dir, ReadClocks().wall));
+  const MacKey key = state.journal_key;
+  return Report{std::move(state), IsRunning(dir), SpoolBytes(dir),
+                SqliteJournal::OpenReadOnly(crypto, dir.PathOf("journal.db"), key)};
+}
+
+int NotThere(const Error& error, const std::string& state) {
+  if (error.code == Code::kNotFound) return Fail(kExitUsage, "not enrolled: nothing in " + state);
+  return Fail(kExitFailed, error.message);
+}
+
+const char* StateName(CommandState state) {
+  switch (state) {
+    case CommandState::kReceived: return "received";
+    case CommandState::kStarted: return "started";
+    case CommandState::kDone: return "done";
+    case CommandState::kForgotten: return "tombstone";
+  }
+  return "?";
+}
+
+}  // namespace
+
+int ShowStatus(const AgentOptions& options) {
+  const auto crypto = NewMbedtlsCrypto();
+  auto report = Look(*crypto, options.state);
+  if (!report.ok()) return NotThere(report.error(), options.state);
+  SqliteJournal::Counts counts;
+  if (report.value().journal.ok()) {
+    auto counted = report.value().journal.value()->Count();
+    if (counted.ok()) counts = counted.value();
+  }
+  if (options.is_json) {
+    PrintJson(report.value(), counts);
+  } else {
+    PrintText(report.value(), counts);
+  }
+  return kExitOk;
+}
+
+int DumpJournal(const AgentOptions& options) {
+  const auto crypto = NewMbedtlsCrypto();
+  auto report = Look(*crypto, options.state);
+  if (!report.ok()) return NotThere(report.error(), options.state);
+  if (!report.value().journal.ok()) {
+    return Fail(kExitFailed, report.value().journal.error().message);
+  }
+  SqliteJournal& journal = *report.value().journal.value();
+  const JournalMeta& meta = journal.meta();
+  std::printf("incarnation %s birth_ms %llu epoch %llu time_floor_ms %llu\n",
+              meta.incarnation.hex().c_str(), static_cast<unsigned long long>(meta.birth.get()),
+              static_cast<unsigned long long>(meta.epoch),
+              static_cast<unsigned long long>(meta.time_floor.get()));
+  auto rows = journal.Open();
+  if (!rows.ok()) return Fail(kExitFailed, rows.error().message);
+  for (const JournalCommand& row : rows.value()) {
+    std::printf(
+        "%s %s attempt %u received_ms %llu started_ms %llu not_after_ms %llu chunks %llu"
+        " result %zu B inline %zu B\n",
+        row.digest.hex().c_str(), StateName(row.state), row.attempt,
+        static_cast<unsigned long long>(row.received_at.get()),
+        static_cast<unsigned long long>(row.started_at.get()),
+        static_cast<unsigned long long>(row.not_after.get()),
+        static_cast<unsigned long long>(row.chunk_count), row.result_envelope.size(),
+        row.inline_output.size());
+  }
+  return kExitOk;
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,178 @@
+#include "agent/app/warden_main.h"
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <malloc.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/adapters/linux/linux_workers.h"
+#include "agent/adapters/linux/machine.h"
+#include "agent/adapters/linux/segment_spool.h"
+#include "agent/adapters/linux/self_exec.h"
+#include "agent/adapters/linux/state_dir.h"
+#include "agent/adapters/sqlite/sqlite_journal.h"
+#include "agent/app/agent_state.h"
+#include "agent/app/cli.h"
+#include "agent/app/link_child.h"
+#include "agent/app/log.h"
+#include "agent/app/warden_loop.h"
+#include "agent/core/limits.h"
+#include "common/adapters/mbedtls/mbedtls_crypto.h"
+#include "common/bundle/bundle_text.h"
+
+namespace holdfast::agent {
+namespace {
+
+using Outcome = WardenLoop::Outcome;
+
+int Fail(int status, std::string_view what) {
+  std::fprintf(stderr, "holdfast-agent: %.*s\n", static_cast<int>(what.size()), what.data());
+  return status;
+}
+
+void SayWhatRootWouldAdd() {
+  if (::geteuid() == 0) return;
+  WriteLogLine(LogLine(LogLevel::kWarn, "not_root")
+                   .Text("cannot", std::string("read other users' files and processes; keep the "
+                                               "link process under a user of its own")));
+}
+
+void SayWhereJournalIsFrom(const SqliteJournal& journal, bool is_enrolling) {
+  switch (journal.origin()) {
+    case SqliteJournal::Origin::kFound: return;
+    case SqliteJournal::Origin::kMissing:
+      if (is_enrolling) return;
+      [[fallthrough]];
+    case SqliteJournal::Origin::kReplaced:
+      WriteLogLine(LogLine(LogLevel::kError, "journal_lost")
+                       .Text("why", journal.why_replaced())
+                       .Id("incarnation", journal.meta().incarnation.hex()));
+  }
+}
+
+Identity MakeIdentity(const sign::Crypto& crypto, const AgentState& state) {
+  Identity identity;
+  identity.id = state.id;
+  identity.instance = crypto.RandomBytes<Nonce16>();
+  identity.fingerprint = MachineFingerprint(crypto);
+  identity.enrol_token = state.bundle.token();
+  identity.facts = ReadMachineFacts(HOLDFAST_VERSION);
+  return identity;
+}
+
+struct Ended {
+  Outcome outcome;
+  std::optional<HangUp> last_close;
+};
+
+// Journal, spool, workers, link process and loop around one Warden, until the loop ends.
+Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const AgentState& state,
+                        WardenLoop::Until until, Duration timeout) {
+  HF_ASSIGN_OR_RETURN(auto journal, SqliteJournal::Open(crypto, dir.PathOf("journal.db"),
+                                                        state.journal_key, ReadClocks().wall));
+  SayWhereJournalIsFrom(*journal, until == WardenLoop::Until::kOpen);
+  SegmentSpool::Options spool_options;
+  spool_options.max_bytes = kMaxSpoolBytes;
+  HF_ASSIGN_OR_RETURN(auto spool, SegmentSpool::Open(dir.PathOf("spool"), spool_options));
+  if (spool->dropped_bytes() > 0) {
+    WriteLogLine(LogLine(LogLevel::kWarn, "spool_cut")
+                     .Num("bytes", static_cast<std::int64_t>(spool->dropped_bytes())));
+  }
+  HF_ASSIGN_OR_RETURN(const SelfExec self, SelfExec::Open());
+  LinuxWorkers workers(self, dir.path());
+  Warden warden({crypto, *state.key, state.trust, *journal, *spool, workers},
+                MakeIdentity(crypto, state), state.LinkConfig());
+  HF_TRY(warden.Recover(ReadClocks()));
+  const auto link_user = ::geteuid() == 0 ? std::optional<uid_t>(LinkUser()) : std::nullopt;
+  LinkChild link(self, link_user);
+  std::uint32_t seed = 0;
+  crypto.Random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});
+  WardenLoop loop(warden, link, workers, seed);
+  ::malloc_trim(0);
+  const Outcome outcome = loop.Run(until, timeout);
+  return Ended{outcome, warden.last_close()};
+}
+
+std::string Describe(const std::optional<HangUp>& close) {
+  if (!close) return "no answer";
+  std::string out(link::ToString(close->reason));
+  if (!close->detail.empty()) out += ": " + ForTerminal(Untrusted(close->detail));
+  return out;
+}
+
+Result<std::string> ReadBundleText(const std::string& path) {
+  return ReadWholeFile(path == "-" ? "/dev/stdin" : path, kMaxBundleTextBytes);
+}
+
+}  // namespace
+
+int Enrol(const AgentOptions& options) {
+  SetLogLevel(LogLevel::kError);
+  auto text = ReadBundleText(options.bundle);
+  if (!text.ok()) return Fail(kExitFailed, text.error().message);
+  auto dir = StateDir::Open(options.state, StateDir::Mode::kCreateAndOwn);
+  if (!dir.ok()) return Fail(kExitFailed, dir.error().message);
+  const auto crypto = NewMbedtlsCrypto();
+  auto state = PrepareAgentState(*crypto, dir.value(), text.value(), ReadClocks().wall);
+  if (!state.ok()) return Fail(kExitFailed, state.error().message);
+  auto ended =
+      RunWarden(*crypto, dir.value(), state.value(), WardenLoop::Until::kOpen, options.timeout);
+  if (!ended.ok()) return Fail(kExitFailed, ended.error().message);
+  const std::string server =
+      state.value().bundle.servers_size() > 0 ? state.value().bundle.servers(0) : "the server";
+  switch (ended.value().outcome) {
+    case Outcome::kOpen: break;
+    case Outcome::kRefused:
+      return Fail(kExitRefused, server + " refused: " + Describe(ended.value().last_close));
+    case Outcome::kTimedOut:
+      return Fail(kExitUnreachable,
+                  "cannot reach " + server + ": " + Describe(ended.value().last_close));
+    case Outcome::kStopped: return Fail(kExitFailed, "interrupted");
+    case Outcome::kJournalBroken:
+    case Outcome::kFailed: return Fail(kExitFailed, "the journal or the system refused");
+  }
+  if (auto marked = MarkEnrolled(dir.value(), state.value()); !marked.ok()) {
+    return Fail(kExitFailed, marked.error().message);
+  }
+  std::printf("%s\n", state.value().id.hex().c_str());
+  return kExitOk;
+}
+
+int Run(const AgentOptions& options) {
+  auto dir = StateDir::Open(options.state, StateDir::Mode::kOwn);
+  if (!dir.ok() && dir.error().code != Code::kNotFound) {
+    return Fail(kExitFailed, dir.error().message);
+  }
+  const auto crypto = NewMbedtlsCrypto();
+  std::optional<AgentState> state;
+  if (dir.ok()) {
+    auto loaded = LoadAgentState(*crypto, dir.value(), ReadClocks().wall);
+    if (!loaded.ok() && loaded.error().code != Code::kNotFound) {
+      return Fail(kExitFailed, loaded.error().message);
+    }
+    if (loaded.ok()) state = std::move(loaded).value();
+  }
+  if (!state || !state->bundle.token().empty()) {
+    return Fail(kExitUsage, "not enrolled: there is no finished enrolment in " + options.state +
+                                "; run holdfast-agent enrol --bundle FILE --state " +
+                                options.state);
+  }
+  SayWhatRootWouldAdd();
+  WriteLogLine(LogLine(LogLevel::kInfo, "agent_started")
+                   .Id("agent", state->id.hex())
+                   .Id("version", HOLDFAST_VERSION));
+  auto ended = RunWarden(*crypto, dir.value(), *state, WardenLoop::Until::kStopped, Duration(0));
+  if (!ended.ok()) return Fail(kExitFailed, ended.error().message);
+  if (ended.value().outcome == Outcome::kJournalBroken) {
+    return Fail(kExitFailed, "the journal is damaged; the next start begins a new one");
+  }
+  WriteLogLine(LogLine(LogLevel::kInfo, "agent_stopped"));
+  return ended.value().outcome == Outcome::kStopped ? kExitOk : kExitFailed;
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,76 @@
+#include "agent/core/admission.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/core/limits.h"
+#include "common/sign/envelope.h"
+
+namespace holdfast::agent {
+
+namespace v1 = ::holdfast::command::v1;
+
+Admission::Verdict Admission::Check(std::string_view envelope, std::string_view cert_envelope,
+                                    Moment at) {
+  auto parsed = sign::ParseEnvelope(envelope, sign::kCommandType);
+  if (!parsed.ok()) return Dropped{"not a command envelope"};
+  const Digest digest =
+      sign::EnvelopeDigest(crypto_, parsed.value().payload_type(), parsed.value().payload());
+  if (FindCommand(table_, digest) != nullptr) return Dropped{"already open"};
+  if (std::find(refused_.begin(), refused_.end(), digest) != refused_.end()) {
+    return Dropped{"already refused"};
+  }
+  const JournalMeta& meta = parts_.journal.meta();
+  sign::CommandCheck check;
+  check.now = WallTime(std::max(at.wall.get(), meta.time_floor.get()));
+  check.birth = meta.birth;
+  check.self = identity_.id;
+  auto verdict =
+      sign::CheckCommand(crypto_, parts_.trust, {envelope, cert_envelope, nullptr}, check);
+  if (auto* refusal = std::get_if<sign::Refusal>(&verdict)) {
+    // Altered bytes under the name of a command that is known here must not answer for it.
+    auto known = parts_.journal.Find(digest);
+    if (!known.ok() || known.value()) return Dropped{"known, or the journal cannot say"};
+    if (CountOpen(true) >= kMaxOpenRefusals) return Dropped{"too many refusals wait"};
+    return Refused{digest, refusal->failure, std::move(refusal->message), std::nullopt};
+  }
+  return CheckJournal(std::get<sign::VerifiedCommand>(std::move(verdict)));
+}
+
+Admission::Verdict Admission::CheckJournal(sign::VerifiedCommand command) {
+  const auto refuse = [&](v1::CommandFailure failure, std::string message) -> Verdict {
+    if (CountOpen(true) >= kMaxOpenRefusals) return Dropped{"too many refusals wait"};
+    const Digest digest = command.digest;
+    const bool is_journaled =
+        failure != v1::COMMAND_FAILURE_ID_CONFLICT && failure != v1::COMMAND_FAILURE_NO_JOURNAL;
+    Refused refused{digest, failure, std::move(message), std::nullopt};
+    if (is_journaled) refused.command = std::move(command);
+    return refused;
+  };
+  auto known = parts_.journal.FindId(command.command_id);
+  if (!known.ok()) return refuse(v1::COMMAND_FAILURE_NO_JOURNAL, known.error().message);
+  if (known.value()) {
+    if (known.value()->digest == command.digest) return Dropped{"answered before"};
+    return refuse(v1::COMMAND_FAILURE_ID_CONFLICT, "another command has this id");
+  }
+  if (CountOpen(false) >= kMaxOpenCommands) {
+    return refuse(v1::COMMAND_FAILURE_TOO_MANY_OPEN,
+                  std::to_string(kMaxOpenCommands) + " commands are open on this endpoint");
+  }
+  if (parts_.spool.full()) {
+    return refuse(v1::COMMAND_FAILURE_SPOOL_FULL, "results that nobody has fetched fill the spool");
+  }
+  return Admitted{std::move(command)};
+}
+
+void Admission::Remember(const Digest& refused) {
+  refused_[next_refused_] = refused;
+  next_refused_ = (next_refused_ + 1) % kRememberedRefusals;
+}
+
+std::size_t Admission::CountOpen(bool refusals) const {
+  return static_cast<std::size_t>(std::count_if(
+      table_.begin(), table_.end(), [&](const auto& c) { return c->is_refusal == refusals; }));
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,68 @@
+// Admission: what to do with a delivered envelope, decided before anything is kept or run.
+//
+//   Check -> Admitted (to be journaled and run) | Refused (to be answered) | Dropped (nothing to
+//   do)
+//
+// Ordering:  a command that is open is recognised by its digest before any signature is checked: a
+//            repeated delivery costs a hash. The journal is asked last.
+// Limits:    kRememberedRefusals digests, so that a delivery repeated by the backend cannot run
+// after
+//            its refusal was reported (a clock may have moved, room may have come).
+// Ownership: borrows Parts, Identity and the table.
+// Threading: thread-compatible; loop thread only.
+// Design:    docs/protocol.md, "What the endpoint checks"
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "agent/core/identity.h"
+#include "agent/core/moment.h"
+#include "agent/core/open_command.h"
+#include "agent/core/verify_cache.h"
+#include "common/sign/chain.h"
+
+namespace holdfast::agent {
+
+class Admission {
+ public:
+  static constexpr std::size_t kRememberedRefusals = 256;  // 8 KiB
+
+  struct Admitted {
+    sign::VerifiedCommand command;
+  };
+  struct Refused {
+    Digest digest;
+    ::holdfast::command::v1::CommandFailure failure;
+    std::string message;
+    // Verified, and refused only for want of room: to be journaled, so that it never runs.
+    std::optional<sign::VerifiedCommand> command;
+  };
+  struct Dropped {
+    std::string_view why;  // a static text
+  };
+  using Verdict = std::variant<Admitted, Refused, Dropped>;
+
+  Admission(const Parts& parts, const Identity& identity, const CommandTable& table)
+      : parts_(parts), identity_(identity), table_(table), crypto_(parts.crypto) {}
+
+  Verdict Check(std::string_view envelope, std::string_view cert_envelope, Moment at);
+  // A refusal of it was reported: it must not run later.
+  void Remember(const Digest& refused);
+
+ private:
+  Verdict CheckJournal(sign::VerifiedCommand command);
+  std::size_t CountOpen(bool refusals) const;
+
+  const Parts& parts_;
+  const Identity& identity_;
+  const CommandTable& table_;
+  VerifyCache crypto_;
+  std::array<Digest, kRememberedRefusals> refused_{};
+  std::size_t next_refused_ = 0;
+};
+
+}  // namespace holdfast::agent

@@ -1,0 +1,64 @@
+#include "agent/core/blob_fetch.h"
+
+#include <algorithm>
+
+namespace holdfast::agent {
+
+BlobFetch::BlobFetch(const sign::Crypto& crypto, Spool& spool, const Digest& command,
+                     const Digest& sha256, std::uint64_t size)
+    : spool_(spool), command_(command), sha256_(sha256), size_(size), hash_(crypto.NewSha256()) {
+  if (!spool_.BlobBegin(command_).ok()) {
+    state_ = State::kDisk;
+  } else if (size_ == 0) {
+    state_ = hash_->Finish() == sha256_ ? State::kComplete : State::kWrongBytes;
+  }
+}
+
+bool BlobFetch::has_request() const {
+  return state_ == State::kFetching && asked_ < size_ &&
+         asked_ < have_ + kMaxBlobRequests * kBlobRangeBytes;
+}
+
+std::optional<::holdfast::link::v1::BlobRequest> BlobFetch::NextRequest(TimePoint now) {
+  if (!has_request()) return std::nullopt;
+  const std::uint64_t length = std::min<std::uint64_t>(kBlobRangeBytes, size_ - asked_);
+  ::holdfast::link::v1::BlobRequest request;
+  request.set_digest(command_.str());
+  request.set_sha256(sha256_.str());
+  request.set_offset(asked_);
+  request.set_length(static_cast<std::uint32_t>(length));
+  asked_ += length;
+  if (!deadline_) deadline_ = now + kBlobTimeout;
+  return request;
+}
+
+void BlobFetch::OnData(const ::holdfast::link::v1::BlobData& data, TimePoint now) {
+  if (state_ != State::kFetching || data.sha256() != sha256_.view()) return;
+  if (data.missing()) {
+    state_ = State::kMissing;
+    deadline_.reset();
+    return;
+  }
+  const std::string& bytes = data.data();
+  if (data.offset() != have_ || bytes.empty() || bytes.size() > size_ - have_) return;
+  if (!spool_.BlobAppend(command_, bytes).ok()) {
+    state_ = State::kDisk;
+    deadline_.reset();
+    return;
+  }
+  hash_->Update(bytes);
+  have_ += bytes.size();
+  asked_ = std::max(asked_, have_);
+  deadline_ = now + kBlobTimeout;
+  if (have_ < size_) return;
+  deadline_.reset();
+  state_ = hash_->Finish() == sha256_ ? State::kComplete : State::kWrongBytes;
+}
+
+void BlobFetch::OnTick(TimePoint now) {
+  if (!deadline_ || now < *deadline_) return;
+  deadline_.reset();
+  asked_ = have_;
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,55 @@
+// BlobFetch: pulls one blob that a command names, range by range, and checks its SHA-256.
+//
+// Asks for ranges in order, a few ahead; takes answers in order only (a later one is dropped and
+// comes again when the gap has timed out), so the hash runs along and the file only grows.
+//
+//   OnLinkUp OnLinkDown OnData OnTick --> [BlobFetch] --> NextRequest state NextDeadline
+//
+// Limits:    kMaxBlobRequests open, kBlobRangeBytes each, repeated after kBlobTimeout.
+// Ownership: borrows the spool; owns the hash.
+// Threading: thread-compatible; loop thread only.
+// Errors:    state() kMissing, kWrongBytes, kDisk: final; the command fails.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "agent/core/limits.h"
+#include "agent/core/spool.h"
+#include "common/base/time.h"
+#include "common/link/codec.h"
+#include "common/sign/crypto.h"
+
+namespace holdfast::agent {
+
+class BlobFetch {
+ public:
+  enum class State : std::uint8_t { kFetching, kComplete, kMissing, kWrongBytes, kDisk };
+
+  BlobFetch(const sign::Crypto& crypto, Spool& spool, const Digest& command, const Digest& sha256,
+            std::uint64_t size);
+
+  void OnLinkUp() { asked_ = have_; }
+  void OnLinkDown() { deadline_.reset(); }
+  void OnData(const ::holdfast::link::v1::BlobData& data, TimePoint now);
+  void OnTick(TimePoint now);
+  std::optional<::holdfast::link::v1::BlobRequest> NextRequest(TimePoint now);
+  bool has_request() const;
+
+  State state() const { return state_; }
+  std::optional<TimePoint> NextDeadline() const { return deadline_; }
+
+ private:
+  Spool& spool_;
+  const Digest command_;
+  const Digest sha256_;
+  const std::uint64_t size_;
+  std::unique_ptr<sign::Hasher> hash_;
+  State state_ = State::kFetching;
+  std::uint64_t have_ = 0;   // bytes in the spool
+  std::uint64_t asked_ = 0;  // first byte not yet asked for on this link
+  std::optional<TimePoint> deadline_;
+};
+
+}  // namespace holdfast::agent

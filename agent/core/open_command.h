@@ -1,0 +1,85 @@
+// OpenCommand: one command between its admission and the acknowledgement of its Final.
+//
+//   kFetching -> kQueued -> kRunning -> kStopping -> kEnding -> kAnswered
+//
+// kFetching: its blob is on the way. kQueued: waits for a worker's place (or the journal).
+// kRunning: its worker lives. kStopping: the worker was told to end, or said its last word;
+// processes may be left. kEnding: the outcome is known and signed, and not yet in the journal.
+// kAnswered: the Final waits for control. Each may go to kEnding at once (cancel, expiry, failure
+// to start).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/answer_stream.h"
+#include "agent/core/blob_fetch.h"
+#include "agent/core/limits.h"
+#include "agent/core/workers.h"
+#include "common/sign/crypto.h"
+#include "holdfast/command/v1/result.pb.h"
+
+namespace holdfast::agent {
+
+// Limits of the command with defaults filled in.
+struct RunLimits {
+  Duration wall = kDefaultWall;
+  Duration cpu = kDefaultCpu;
+  std::uint64_t out_bytes = kDefaultOutBytes;
+  std::uint64_t mem_bytes = kDefaultMemBytes;
+};
+
+// How a command ends, before it is signed.
+struct Ending {
+  ::holdfast::command::v1::Outcome outcome;
+  ::holdfast::command::v1::CommandFailure failure;
+  std::string message;
+};
+
+struct OpenCommand {
+  enum class Phase : std::uint8_t { kFetching, kQueued, kRunning, kStopping, kEnding, kAnswered };
+
+  Digest digest;
+  Phase phase = Phase::kQueued;
+  bool is_refusal = false;   // never ran and never will: counts against kMaxOpenRefusals
+  bool is_journaled = true;  // false: a refusal that lives in memory only
+  bool is_idempotent = false;
+  bool has_children = false;  // exec: starts other programs
+  std::string payload;        // serialized Command as signed; empty once the worker has it
+  RunLimits limits;
+  WallTime not_after{0};
+  WallTime started_at{0};  // of the last attempt, for the result
+
+  std::unique_ptr<AnswerStream> stream;
+  std::unique_ptr<BlobFetch> blob;
+
+  std::optional<WorkerId> worker;
+  std::optional<TimePoint> wall_deadline;
+  std::unique_ptr<sign::Hasher> hash;                        // of the output of this attempt
+  std::optional<Ending> ending;                              // decided while processes are left
+  std::optional<::holdfast::command::v1::Result> last_word;  // the worker's kExit
+  bool is_truncated = false;
+  bool output_lost = false;  // the spool failed: report without it
+
+  std::string result_envelope;        // kEnding: signed, to be journaled
+  std::optional<TimePoint> retry_at;  // the journal or spool refused
+  std::optional<Digest> cancels;      // this is a cancel of that command
+  std::vector<Digest> cancelled_by;   // these wait for its end
+};
+
+// At most kMaxOpenCommands + kMaxOpenRefusals: a list that fits a page is searched faster than
+// hashed.
+using CommandTable = std::vector<std::unique_ptr<OpenCommand>>;
+
+inline OpenCommand* FindCommand(const CommandTable& table, const Digest& digest) {
+  for (const auto& command : table) {
+    if (command->digest == digest) return command.get();
+  }
+  return nullptr;
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,94 @@
+#include "agent/core/results.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "agent/core/limits.h"
+#include "common/sign/envelope.h"
+
+namespace holdfast::agent {
+namespace {
+
+using ::holdfast::command::v1::Command;
+using ::holdfast::command::v1::Result;
+
+// Length of the UTF-8 sequence that starts with `first`, 0 if none does (RFC 3629, section 4).
+std::size_t SequenceLength(unsigned char first) {
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return 2;
+  if (first >= 0xE0 && first <= 0xEF) return 3;
+  if (first >= 0xF0 && first <= 0xF4) return 4;
+  return 0;
+}
+
+bool IsSequence(std::string_view bytes) {
+  for (const char c : bytes.substr(1)) {
+    if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) return false;
+  }
+  const auto first = static_cast<unsigned char>(bytes[0]);
+  const auto second = bytes.size() > 1 ? static_cast<unsigned char>(bytes[1]) : 0x80;
+  // Overlong forms, surrogates and what lies above U+10FFFF.
+  return !(first == 0xE0 && second < 0xA0) && !(first == 0xED && second > 0x9F) &&
+         !(first == 0xF0 && second < 0x90) && !(first == 0xF4 && second > 0x8F);
+}
+
+// A signed limit as a duration, capped so that no sum overflows.
+Duration Millis(std::uint64_t ms) {
+  constexpr std::uint64_t kMaxMs = std::uint64_t{365} * 24 * 3600 * 1000;
+  return Duration(static_cast<std::int64_t>(std::min(ms, kMaxMs)));
+}
+
+}  // namespace
+
+std::string ResultText(std::string_view text, std::size_t max_bytes) {
+  std::string out;
+  while (!text.empty()) {
+    std::size_t length = SequenceLength(static_cast<unsigned char>(text[0]));
+    const bool is_good = length > 0 && length <= text.size() && IsSequence(text.substr(0, length));
+    if (!is_good) length = 1;
+    if (out.size() + length > max_bytes) break;
+    out.append(is_good ? text.substr(0, length) : "?");
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+RunLimits LimitsOf(const Command& command) {
+  RunLimits out;
+  const bool is_transfer = command.has_get() || command.has_cat() || command.has_put();
+  if (is_transfer) {
+    out.wall = kDefaultTransferWall;
+    out.out_bytes = std::numeric_limits<std::uint64_t>::max();  // the file is the bound
+  }
+  const auto& signed_limits = command.limits();
+  if (signed_limits.wall_ms() > 0) out.wall = Millis(signed_limits.wall_ms());
+  out.cpu = is_transfer ? out.wall : kDefaultCpu;
+  if (signed_limits.cpu_ms() > 0) out.cpu = Millis(signed_limits.cpu_ms());
+  if (signed_limits.out_bytes() > 0) out.out_bytes = signed_limits.out_bytes();
+  if (signed_limits.mem_bytes() > 0) out.mem_bytes = signed_limits.mem_bytes();
+  return out;
+}
+
+::holdfast::Result<std::string> SignResult(const Parts& parts, const Identity& identity,
+                                           const OpenCommand& command, const Ending& ending,
+                                           const Digest& output_sha256, Moment at) {
+  Result result;
+  if (command.last_word) result = *command.last_word;  // exit_code, file, rows
+  result.set_command_digest(command.digest.str());
+  result.set_agent_id(identity.id.str());
+  result.set_incarnation(parts.journal.meta().incarnation.str());
+  result.set_attempt(command.stream->key().attempt);
+  result.set_outcome(ending.outcome);
+  result.set_failure(ending.failure);
+  result.set_message(ResultText(ending.message, kMaxResultMessageBytes));
+  result.set_started_at_ms(command.started_at.get());
+  result.set_ended_at_ms(at.wall.get());
+  result.set_output_bytes(command.stream->output_bytes());
+  result.set_chunk_count(command.stream->chunks());
+  result.set_output_sha256(output_sha256.str());
+  result.set_truncated(command.is_truncated || result.truncated());
+  result.set_policy_version(parts.trust.policy.version());
+  return sign::SignEnvelope(parts.crypto, parts.key, sign::kResultType, result.SerializeAsString());
+}
+
+}  // namespace holdfast::agent

@@ -1,0 +1,26 @@
+// What warden signs at the end of a command: holdfast.result.v1.
+//
+// Threading: pure functions.
+// Errors:    SignResult(): the signing key's.
+#pragma once
+
+#include <string>
+
+#include "agent/core/identity.h"
+#include "agent/core/moment.h"
+#include "agent/core/open_command.h"
+
+namespace holdfast::agent {
+
+// The signed envelope for `ending` over the stream as it stands (its output, its attempt).
+Result<std::string> SignResult(const Parts& parts, const Identity& identity,
+                               const OpenCommand& command, const Ending& ending,
+                               const Digest& output_sha256, Moment at);
+
+// Cut to `max_bytes` at a character; bytes that are not UTF-8 become '?': protobuf refuses them.
+std::string ResultText(std::string_view text, std::size_t max_bytes);
+
+// What the signed limits come to, defaults filled in by verb.
+RunLimits LimitsOf(const ::holdfast::command::v1::Command& command);
+
+}  // namespace holdfast::agent

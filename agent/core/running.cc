@@ -1,0 +1,324 @@
+#include "agent/core/running.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/core/limits.h"
+#include "agent/core/results.h"
+
+namespace holdfast::agent {
+namespace {
+
+using ::holdfast::command::v1::Command;
+using Phase = OpenCommand::Phase;
+namespace v1 = ::holdfast::command::v1;
+
+Ending Failed(v1::CommandFailure failure, std::string message) {
+  return {v1::OUTCOME_FAILED, failure, std::move(message)};
+}
+
+Ending Cancelled() {
+  return {v1::OUTCOME_CANCELLED, v1::COMMAND_FAILURE_CANCELLED, "cancelled by an operator"};
+}
+
+bool HasLiveWorker(const OpenCommand& command) {
+  return command.phase == Phase::kRunning || command.phase == Phase::kStopping;
+}
+
+// What the worker's end means when warden did not bring it about.
+Ending EndingOf(const OpenCommand& command, const WorkerEnd& end) {
+  if (command.last_word) {
+    const auto& said = *command.last_word;
+    if (said.outcome() == v1::OUTCOME_DONE && said.failure() == v1::COMMAND_FAILURE_UNSPECIFIED) {
+      return {v1::OUTCOME_DONE, said.failure(), said.message()};
+    }
+    if (said.outcome() == v1::OUTCOME_FAILED && said.failure() != v1::COMMAND_FAILURE_UNSPECIFIED) {
+      return Failed(said.failure(), said.message());
+    }
+    return Failed(v1::COMMAND_FAILURE_WORKER_DIED, "the worker's last word made no sense");
+  }
+  if (end.cpu_limit) {
+    return Failed(v1::COMMAND_FAILURE_CPU_LIMIT,
+                  "more than " + std::to_string(command.limits.cpu.count()) + " ms of CPU");
+  }
+  if (end.signal != 0) {
+    return Failed(v1::COMMAND_FAILURE_WORKER_DIED,
+                  "the worker was ended by signal " + std::to_string(end.signal));
+  }
+  return Failed(v1::COMMAND_FAILURE_WORKER_DIED,
+                "the worker exited with status " + std::to_string(end.exit_status));
+}
+
+}  // namespace
+
+void Running::Accept(OpenCommand& command, const Command& parsed, Moment at) {
+  if (parsed.has_cancel()) {
+    command.cancels = Digest::From(parsed.cancel().digest());
+    return Cancel(command, at);
+  }
+  command.phase = Phase::kQueued;
+  if (parsed.has_put() && parsed.blobs_size() > 0) {
+    const auto& blob = parsed.blobs(0);
+    const auto sha256 = Digest::From(blob.sha256());
+    if (!sha256 || blob.size() > kMaxBlobBytes) {
+      return End(command, Failed(v1::COMMAND_FAILURE_BAD_ARGUMENT, "the blob is too large"), at);
+    }
+    command.phase = Phase::kFetching;
+    command.blob = std::make_unique<BlobFetch>(parts_.crypto, parts_.spool, command.digest, *sha256,
+                                               blob.size());
+    return OnBlob(command, at);
+  }
+  StartQueued(at);
+}
+
+void Running::OnBlob(OpenCommand& command, Moment at) {
+  if (command.phase != Phase::kFetching) return;
+  switch (command.blob->state()) {
+    case BlobFetch::State::kFetching: return;
+    case BlobFetch::State::kComplete: command.phase = Phase::kQueued; return StartQueued(at);
+    case BlobFetch::State::kMissing:
+      return End(command, Failed(v1::COMMAND_FAILURE_BLOB_MISSING, "control lacks the blob"), at);
+    case BlobFetch::State::kWrongBytes:
+      return End(command, Failed(v1::COMMAND_FAILURE_BLOB_CORRUPT, "the blob has another SHA-256"),
+                 at);
+    case BlobFetch::State::kDisk:
+      return End(command, Failed(v1::COMMAND_FAILURE_IO, "cannot write the blob to disk"), at);
+  }
+}
+
+void Running::StartQueued(Moment at) {
+  for (const auto& command : table_) {
+    if (CountRunning() >= kMaxRunningWorkers) return;
+    if (command->phase != Phase::kQueued || command->cancels) continue;
+    if (command->retry_at && at.now < *command->retry_at) continue;
+    if (!Start(*command, at)) return;
+  }
+}
+
+// False: the journal refuses, and will refuse the next one too.
+bool Running::Start(OpenCommand& command, Moment at) {
+  command.retry_at.reset();
+  const std::uint64_t wall = std::max(at.wall.get(), parts_.journal.meta().time_floor.get());
+  if (wall > command.not_after.get()) {
+    End(command,
+        {v1::OUTCOME_EXPIRED, v1::COMMAND_FAILURE_EXPIRED, "expired before it could start"}, at);
+    return true;
+  }
+  const auto attempt = command.stream->key().attempt;
+  if (auto stored = parts_.journal.SetStarted(command.digest, attempt, at.wall); !stored.ok()) {
+    log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(stored.error()));
+    command.retry_at = at.now + kRetry;
+    return false;
+  }
+  command.started_at = at.wall;
+  HF_CHECK(command.stream->AddStarted(at.wall).ok());
+  command.hash = parts_.crypto.NewSha256();
+  WorkerStart start;
+  start.id = WorkerId(next_worker_++);
+  start.command = std::exchange(command.payload, {});
+  if (command.blob) start.blob_path = parts_.spool.BlobPath(command.digest);
+  start.cpu = command.limits.cpu;
+  start.mem_bytes = command.limits.mem_bytes;
+  start.has_children = command.has_children;
+  if (auto spawned = parts_.workers.Spawn(start); !spawned.ok()) {
+    End(command,
+        Failed(v1::COMMAND_FAILURE_WORKER_DIED,
+               "cannot start a worker: " + spawned.error().message),
+        at);
+    return true;
+  }
+  command.worker = start.id;
+  command.phase = Phase::kRunning;
+  command.wall_deadline = at.now + command.limits.wall;
+  log_.Add(LogLine(LogLevel::kInfo, "command_started")
+               .Id("digest", command.digest.hex())
+               .Num("attempt", attempt));
+  return true;
+}
+
+void Running::Cancel(OpenCommand& canceller, Moment at) {
+  canceller.phase = Phase::kQueued;  // not for a worker: waits for the other's end
+  OpenCommand* target = canceller.cancels ? FindCommand(table_, *canceller.cancels) : nullptr;
+  if (target == nullptr || target == &canceller || target->is_refusal) {
+    return End(canceller, Failed(v1::COMMAND_FAILURE_BAD_ARGUMENT, "no such command is open here"),
+               at);
+  }
+  if (target->phase == Phase::kEnding || target->phase == Phase::kAnswered) {
+    return End(canceller,
+               {v1::OUTCOME_DONE, v1::COMMAND_FAILURE_UNSPECIFIED, "it had ended already"}, at);
+  }
+  target->cancelled_by.push_back(canceller.digest);
+  if (HasLiveWorker(*target)) return Stop(*target, Cancelled());
+  End(*target, Cancelled(), at);
+}
+
+void Running::Stop(OpenCommand& command, Ending ending) {
+  if (!command.ending) command.ending = std::move(ending);
+  command.phase = Phase::kStopping;
+  command.wall_deadline.reset();
+  parts_.workers.Kill(*command.worker);
+}
+
+void Running::OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_view payload,
+                              Moment at) {
+  OpenCommand* command = FindWorker(id);
+  if (command == nullptr || command->phase != Phase::kRunning || command->last_word) return;
+  if (type == WorkerMessageType::kOutput) return TakeOutput(*command, payload);
+  v1::Result said;
+  if (!said.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
+    return Stop(*command, Failed(v1::COMMAND_FAILURE_WORKER_DIED, "a last word that is no result"));
+  }
+  command->last_word = std::move(said);
+  static_cast<void>(at);
+}
+
+void Running::TakeOutput(OpenCommand& command, std::string_view data) {
+  const std::uint64_t room = command.limits.out_bytes - command.stream->output_bytes();
+  const bool is_over = data.size() > room;
+  if (is_over) data = data.substr(0, static_cast<std::size_t>(room));
+  if (!data.empty()) {
+    if (auto added = command.stream->AddChunk(data); !added.ok()) {
+      command.is_truncated = true;
+      return Stop(command, Failed(v1::COMMAND_FAILURE_IO, "spool: " + added.error().message));
+    }
+    command.hash->Update(data);
+  }
+  if (!is_over) return;
+  command.is_truncated = true;
+  Stop(command,
+       Failed(v1::COMMAND_FAILURE_OUTPUT_LIMIT,
+              "more than " + std::to_string(command.limits.out_bytes) + " bytes of output"));
+}
+
+void Running::OnWorkerBroken(WorkerId id, const Error& why) {
+  OpenCommand* command = FindWorker(id);
+  if (command == nullptr || command->phase != Phase::kRunning) return;
+  Stop(*command, Failed(v1::COMMAND_FAILURE_WORKER_DIED, "the worker's pipe: " + why.message));
+}
+
+void Running::OnWorkerGone(WorkerId id, const WorkerEnd& end, Moment at) {
+  OpenCommand* command = FindWorker(id);
+  if (command == nullptr) return;
+  command->worker.reset();
+  command->wall_deadline.reset();
+  Ending ending = command->ending ? *command->ending : EndingOf(*command, end);
+  if (command->output_lost) return EndAnew(*command, std::move(ending), at);
+  End(*command, std::move(ending), at);
+}
+
+void Running::EndAnew(OpenCommand& command, Ending ending, Moment at) {
+  parts_.spool.Remove(command.stream->key());
+  const StreamKey key{command.digest, command.stream->key().attempt + 1};
+  const bool was_linked = command.stream->is_linked();
+  command.stream = std::make_unique<AnswerStream>(key, parts_.spool);
+  if (was_linked) command.stream->OnLinkUp(at.now);
+  command.hash.reset();
+  End(command, std::move(ending), at);
+}
+
+void Running::LoseOutput(OpenCommand& command, const Error& why, Moment at) {
+  if (command.output_lost) return;
+  log_.Add(LogLine(LogLevel::kError, "output_lost").Id("digest", command.digest.hex()).Err(why));
+  command.output_lost = true;
+  Ending ending = Failed(v1::COMMAND_FAILURE_IO, "the output was lost on disk: " + why.message);
+  if (command.phase == Phase::kRunning) return Stop(command, std::move(ending));
+  if (command.phase == Phase::kStopping) {
+    command.ending = std::move(ending);
+    return;
+  }
+  EndAnew(command, std::move(ending), at);
+}
+
+void Running::End(OpenCommand& command, Ending ending, Moment at) {
+  HF_CHECK(!command.worker);
+  if (!command.hash) command.hash = parts_.crypto.NewSha256();
+  const Digest sha256 = command.hash->Finish();
+  command.hash.reset();
+  auto envelope = SignResult(parts_, identity_, command, ending, sha256, at);
+  // The key is in memory and was tried at start: signing fails only if memory does.
+  HF_CHECK(envelope.ok());
+  command.result_envelope = std::move(envelope).value();
+  command.phase = Phase::kEnding;
+  command.payload = {};
+  command.blob.reset();
+  parts_.spool.BlobRemove(command.digest);
+  log_.Add(LogLine(LogLevel::kInfo, "command_ended")
+               .Id("digest", command.digest.hex())
+               .Num("outcome", ending.outcome)
+               .Num("failure", ending.failure)
+               .Num("bytes", static_cast<std::int64_t>(command.stream->output_bytes()))
+               .Text("message", Untrusted(ending.message)));
+  RecordEnd(command, at);
+}
+
+Status Running::WriteEnd(OpenCommand& command) {
+  if (!command.is_journaled) return Ok();
+  HF_TRY(command.stream->Sync());
+  const std::string inline_output = command.stream->InlineOutput();
+  return parts_.journal.SetDone(command.digest,
+                                {command.stream->key().attempt, command.stream->chunks(),
+                                 command.result_envelope, inline_output});
+}
+
+void Running::RecordEnd(OpenCommand& command, Moment at) {
+  if (auto written = WriteEnd(command); !written.ok()) {
+    log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(written.error()));
+    command.retry_at = at.now + kRetry;
+    return;
+  }
+  command.retry_at.reset();
+  HF_CHECK(command.stream->AddFinal(std::exchange(command.result_envelope, {})).ok());
+  command.phase = Phase::kAnswered;
+  for (const Digest& digest : std::exchange(command.cancelled_by, {})) {
+    OpenCommand* canceller = FindCommand(table_, digest);
+    if (canceller == nullptr || canceller->phase != Phase::kQueued) continue;
+    End(*canceller, {v1::OUTCOME_DONE, v1::COMMAND_FAILURE_UNSPECIFIED, "cancelled"}, at);
+  }
+  StartQueued(at);
+}
+
+void Running::OnTick(Moment at) {
+  for (const auto& command : table_) {
+    if (command->wall_deadline && at.now >= *command->wall_deadline) {
+      Stop(*command,
+           Failed(v1::COMMAND_FAILURE_WALL_LIMIT,
+                  "ran longer than " + std::to_string(command->limits.wall.count()) + " ms"));
+    }
+    if (command->phase == Phase::kEnding && command->retry_at && at.now >= *command->retry_at) {
+      RecordEnd(*command, at);
+    }
+  }
+  StartQueued(at);
+}
+
+bool Running::WantsOutput(WorkerId id) const {
+  const OpenCommand* command = FindWorker(id);
+  if (command == nullptr || command->phase != Phase::kRunning) return true;  // drained, dropped
+  return command->stream->wants_output() && !parts_.spool.full();
+}
+
+std::optional<TimePoint> Running::NextDeadline() const {
+  std::optional<TimePoint> soonest;
+  const auto consider = [&](const std::optional<TimePoint>& at) {
+    if (at && (!soonest || *at < *soonest)) soonest = at;
+  };
+  for (const auto& command : table_) {
+    consider(command->wall_deadline);
+    consider(command->retry_at);
+  }
+  return soonest;
+}
+
+OpenCommand* Running::FindWorker(WorkerId id) const {
+  for (const auto& command : table_) {
+    if (command->worker == id) return command.get();
+  }
+  return nullptr;
+}
+
+std::size_t Running::CountRunning() const {
+  return static_cast<std::size_t>(
+      std::count_if(table_.begin(), table_.end(), [](const auto& c) { return HasLiveWorker(*c); }));
+}
+
+}  // namespace holdfast::agent

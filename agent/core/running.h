@@ -1,0 +1,74 @@
+// Running: what happens to a command once it is journaled: fetch, wait, run, end.
+//
+// Starts workers, feeds their output into the answer, keeps their limits, ends them, and signs and
+// journals the outcome.
+//
+//   Accept Cancel OnWorker* OnBlob OnTick --> [Running] --> Workers, Journal, AnswerStream
+//
+// Ordering:  a worker is spawned only after STARTED is durable; a Final exists only after its
+// result is
+//            durable; CANCELLED only after every process of the worker is gone.
+// Limits:    kMaxRunningWorkers at once; wall and output limits of each command.
+// Ownership: borrows Parts, Identity, the table and the log.
+// Threading: thread-compatible; loop thread only.
+// Errors:    a journal or spool that refuses is asked again every kRetry while a command waits for
+// it. Design:    docs/protocol.md 4; agent/core/open_command.h has the phases
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "agent/core/identity.h"
+#include "agent/core/log_queue.h"
+#include "agent/core/moment.h"
+#include "agent/core/open_command.h"
+#include "agent/core/worker_messages.h"
+
+namespace holdfast::agent {
+
+class Running {
+ public:
+  static constexpr Duration kRetry = std::chrono::seconds(2);  // a full disk is not freed faster
+
+  Running(const Parts& parts, const Identity& identity, CommandTable& table, LogQueue& log)
+      : parts_(parts), identity_(identity), table_(table), log_(log) {}
+
+  // Received is durable and in the stream: goes on from there.
+  void Accept(OpenCommand& command, const ::holdfast::command::v1::Command& parsed, Moment at);
+  // Ends a command that has no live worker.
+  void End(OpenCommand& command, Ending ending, Moment at);
+  // The same under a new attempt without output: what was sent of this one cannot be continued.
+  void EndAnew(OpenCommand& command, Ending ending, Moment at);
+  // The stream's output can no longer be read: report that instead of it.
+  void LoseOutput(OpenCommand& command, const Error& why, Moment at);
+
+  void OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_view payload, Moment at);
+  // The worker broke the framing of its pipe.
+  void OnWorkerBroken(WorkerId id, const Error& why);
+  void OnWorkerGone(WorkerId id, const WorkerEnd& end, Moment at);
+  void OnBlob(OpenCommand& command, Moment at);  // its fetch has changed state
+  void OnTick(Moment at);
+
+  bool WantsOutput(WorkerId id) const;
+  std::optional<TimePoint> NextDeadline() const;
+
+ private:
+  void StartQueued(Moment at);
+  bool Start(OpenCommand& command, Moment at);
+  void Cancel(OpenCommand& canceller, Moment at);
+  void Stop(OpenCommand& command, Ending ending);
+  void TakeOutput(OpenCommand& command, std::string_view data);
+  void RecordEnd(OpenCommand& command, Moment at);
+  Status WriteEnd(OpenCommand& command);
+  OpenCommand* FindWorker(WorkerId id) const;
+  std::size_t CountRunning() const;
+
+  const Parts& parts_;
+  const Identity& identity_;
+  CommandTable& table_;
+  LogQueue& log_;
+  std::uint32_t next_worker_ = 1;
+};
+
+}  // namespace holdfast::agent

@@ -1,0 +1,408 @@
+#include "agent/core/warden.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/core/limits.h"
+#include "agent/core/link_framer.h"
+#include "agent/core/results.h"
+#include "common/sign/envelope.h"
+#include "common/sign/strict.h"
+
+namespace holdfast::agent {
+namespace {
+
+using link::CloseReason;
+using Phase = OpenCommand::Phase;
+namespace v1 = ::holdfast::command::v1;
+
+// Tombstones are looked through for old ones once per this many that were made.
+constexpr std::uint32_t kPurgeEvery = 256;
+
+std::uint16_t ReadU16(std::string_view bytes) {
+  return static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[0]) |
+                                    static_cast<unsigned char>(bytes[1]) << 8);
+}
+
+void PutLe(std::string& out, std::uint32_t value, int bytes) {
+  for (int i = 0; i < bytes; ++i, value >>= 8) out.push_back(static_cast<char>(value & 0xFF));
+}
+
+HangUp ParseClose(std::string_view payload) {
+  if (payload.size() < 2) return {CloseReason::CLOSE_REASON_PEER_GONE, ""};
+  const int number = ReadU16(payload);
+  const auto reason = ::holdfast::link::v1::CloseReason_IsValid(number)
+                          ? static_cast<CloseReason>(number)
+                          : CloseReason::CLOSE_REASON_UNSPECIFIED;
+  return {reason, std::string(payload.substr(2, link::kMaxDetailBytes))};
+}
+
+JournalCommand RowOf(const sign::VerifiedCommand& verified,
+                     const ::holdfast::link::v1::Deliver& deliver) {
+  JournalCommand row;
+  row.digest = verified.digest;
+  row.command_id = verified.command_id;
+  row.not_after = WallTime(verified.command.not_after_ms());
+  row.envelope = deliver.envelope();
+  row.cert_envelope = deliver.cert_envelope();
+  return row;
+}
+
+void TakeFacts(OpenCommand& command, const v1::Command& parsed, std::string payload) {
+  command.is_idempotent = parsed.idempotent();
+  command.has_children = parsed.has_exec();
+  command.limits = LimitsOf(parsed);
+  command.not_after = WallTime(parsed.not_after_ms());
+  command.payload = std::move(payload);
+}
+
+}  // namespace
+
+Warden::Warden(const Parts& parts, Identity identity, std::string link_config)
+    : parts_(parts),
+      identity_(std::move(identity)),
+      link_config_(std::move(link_config)),
+      greeting_(parts_, identity_),
+      admission_(parts_, identity_, table_),
+      running_(parts_, identity_, table_, log_),
+      outbox_(table_) {}
+
+// --- start ---------------------------------------------------------------------------------------
+
+Status Warden::Recover(Moment at) {
+  HF_TRY(parts_.journal.Purge(at.wall));
+  HF_ASSIGN_OR_RETURN(const std::vector<JournalCommand> rows, parts_.journal.Open());
+  for (const JournalCommand& row : rows) {
+    if (row.state == CommandState::kDone) RecoverEnded(row, at);
+  }
+  for (const JournalCommand& row : rows) {
+    if (row.state != CommandState::kDone) RecoverWaiting(row, at);
+  }
+  for (const SpooledStream& stream : parts_.spool.Streams()) {
+    const OpenCommand* command = FindCommand(table_, stream.key.digest);
+    if (command == nullptr || command->stream->key() != stream.key) parts_.spool.Remove(stream.key);
+  }
+  return Ok();
+}
+
+void Warden::RecoverEnded(const JournalCommand& row, Moment at) {
+  OpenCommand& command = AddToTable(row.digest, row.attempt, at);
+  command.started_at = row.started_at;
+  command.not_after = row.not_after;
+  command.is_refusal = row.received_at.get() == 0;
+  auto stream = AnswerStream::Restore(row, parts_.spool);
+  if (!stream.ok()) return running_.LoseOutput(command, stream.error(), at);
+  command.stream = std::move(stream).value();
+  command.phase = Phase::kAnswered;
+}
+
+void Warden::RecoverWaiting(const JournalCommand& row, Moment at) {
+  OpenCommand& command = AddToTable(row.digest, row.attempt, at);
+  command.started_at = row.started_at;
+  command.not_after = row.not_after;
+  const Ending interrupted{v1::OUTCOME_INTERRUPTED, v1::COMMAND_FAILURE_INTERRUPTED,
+                           "the agent ended while the command ran"};
+  auto envelope = sign::ParseEnvelope(row.envelope, sign::kCommandType);
+  if (!envelope.ok()) return running_.EndAnew(command, interrupted, at);
+  auto parsed = sign::ParseCommand(envelope.value().payload());
+  if (!parsed.ok()) return running_.EndAnew(command, interrupted, at);
+  TakeFacts(command, parsed.value(), envelope.value().payload());
+  if (row.state == CommandState::kStarted) {
+    if (!command.is_idempotent) return running_.EndAnew(command, interrupted, at);
+    command.stream =
+        std::make_unique<AnswerStream>(StreamKey{row.digest, row.attempt + 1}, parts_.spool);
+    return running_.Accept(command, parsed.value(), at);
+  }
+  if (row.received_at.get() == 0) {  // a refusal whose result was not yet written
+    command.is_refusal = true;
+    return running_.End(
+        command,
+        {v1::OUTCOME_REFUSED, v1::COMMAND_FAILURE_TOO_MANY_OPEN, "there was no room for it"}, at);
+  }
+  HF_CHECK(command.stream->AddReceived(row.received_at).ok());
+  running_.Accept(command, parsed.value(), at);
+}
+
+// --- link process --------------------------------------------------------------------------------
+
+void Warden::OnLinkStarted() {
+  has_link_ = true;
+  told_busy_ = false;
+  queued_.clear();
+  Queue(LinkMessageType::kConfig, link_config_);
+}
+
+void Warden::OnLinkStopped(std::string_view why) {
+  has_link_ = false;
+  queued_.clear();
+  greeting_.OnClosed();
+  outbox_.OnLinkDown();
+  log_.Add(LogLine(LogLevel::kWarn, "link_process_ended").Text("why", std::string(why)));
+}
+
+void Warden::OnLinkMessage(LinkMessageType type, std::string_view payload, Moment at) {
+  switch (type) {
+    case LinkMessageType::kOpened:
+      close_said_ = false;
+      outbox_.OnLinkDown();
+      return greeting_.OnOpened(payload.substr(0, 255), at.now);
+    case LinkMessageType::kFromServer: return OnFrames(payload, at);
+    case LinkMessageType::kClosed: {
+      greeting_.OnClosed();
+      outbox_.OnLinkDown();
+      if (!close_said_) last_close_ = ParseClose(payload);
+      close_said_ = false;
+      log_.Add(LogLine(LogLevel::kInfo, "link_closed")
+                   .Id("reason", link::ToString(last_close_->reason))
+                   .Text("detail", Untrusted(last_close_->detail)));
+      return;
+    }
+    default:
+      log_.Add(LogLine(LogLevel::kWarn, "link_process_odd").Num("type", static_cast<int>(type)));
+  }
+}
+
+void Warden::OnFrames(std::string_view bytes, Moment at) {
+  if (greeting_.phase() == Greeting::Phase::kDown) return;  // hung up; what is still on its way
+  auto message = link::DecodeMessage(bytes, link::Direction::kDown);
+  if (!message.ok()) {
+    return CloseLink({link::CloseReasonFor(message.error()), message.error().message});
+  }
+  if (greeting_.is_open() && message.value().epoch() != greeting_.epoch()) return;
+  for (const link::Frame& frame : message.value().frames()) {
+    if (!OnFrame(frame, at)) return;
+  }
+}
+
+// False: the link was hung up.
+bool Warden::OnFrame(const link::Frame& frame, Moment at) {
+  switch (frame.body_case()) {
+    case link::Frame::kChallenge: {
+      auto answer = greeting_.OnChallenge(frame.challenge());
+      if (auto* hang_up = std::get_if<HangUp>(&answer)) {
+        CloseLink(*hang_up);
+        return false;
+      }
+      link::LinkMessage hello;
+      *hello.add_frames() = std::get<link::Frame>(std::move(answer));
+      Queue(LinkMessageType::kToServer, link::EncodeMessage(hello));
+      return true;
+    }
+    case link::Frame::kWelcome: {
+      if (const auto hang_up = greeting_.OnWelcome(frame.welcome())) {
+        CloseLink(*hang_up);
+        return false;
+      }
+      std::string beats;
+      PutLe(beats, frame.welcome().beat_idle_s(), 4);
+      PutLe(beats, frame.welcome().beat_busy_s(), 4);
+      Queue(LinkMessageType::kWelcomed, beats);
+      outbox_.OnLinkUp(at.now);
+      log_.Add(LogLine(LogLevel::kInfo, "link_open")
+                   .Num("epoch", static_cast<std::int64_t>(greeting_.epoch())));
+      return true;
+    }
+    case link::Frame::kClose:
+      last_close_ = HangUp{frame.close().reason(), frame.close().detail()};
+      close_said_ = true;
+      return true;
+    case link::Frame::kBeat:
+    case link::Frame::kGoaway: return true;  // the link process acts on them
+    default: break;
+  }
+  if (!greeting_.is_open()) {
+    CloseLink({CloseReason::CLOSE_REASON_UNEXPECTED_FRAME, "a frame before the welcome"});
+    return false;
+  }
+  switch (frame.body_case()) {
+    case link::Frame::kDeliver: OnDeliver(frame.deliver(), at); return true;
+    case link::Frame::kAck: OnAck(frame.ack(), at); return true;
+    case link::Frame::kBlobData: OnBlobData(frame.blob_data(), at); return true;
+    default:
+      CloseLink({CloseReason::CLOSE_REASON_UNEXPECTED_FRAME, "a frame that only goes up"});
+      return false;
+  }
+}
+
+void Warden::CloseLink(const HangUp& why) {
+  std::string payload;
+  PutLe(payload, static_cast<std::uint32_t>(why.reason), 2);
+  payload.append(ResultText(why.detail, link::kMaxDetailBytes));
+  Queue(LinkMessageType::kHangUp, payload);
+  greeting_.OnClosed();
+  outbox_.OnLinkDown();
+  last_close_ = why;
+  close_said_ = true;
+  log_.Add(LogLine(LogLevel::kWarn, "hanging_up")
+               .Id("reason", link::ToString(why.reason))
+               .Text("detail", Untrusted(why.detail)));
+}
+
+void Warden::Stop() {
+  if (has_link_) CloseLink({CloseReason::CLOSE_REASON_AGENT_STOPPING, ""});
+}
+
+// --- commands ------------------------------------------------------------------------------------
+
+void Warden::OnDeliver(const ::holdfast::link::v1::Deliver& deliver, Moment at) {
+  auto verdict = admission_.Check(deliver.envelope(), deliver.cert_envelope(), at);
+  if (const auto* dropped = std::get_if<Admission::Dropped>(&verdict)) {
+    log_.Add(LogLine(LogLevel::kDebug, "delivery_dropped").Text("why", std::string(dropped->why)));
+  } else if (const auto* refused = std::get_if<Admission::Refused>(&verdict)) {
+    Refuse(*refused, deliver, at);
+  } else {
+    Admit(std::get<Admission::Admitted>(std::move(verdict)).command, deliver, at);
+  }
+}
+
+void Warden::Admit(sign::VerifiedCommand verified, const ::holdfast::link::v1::Deliver& deliver,
+                   Moment at) {
+  JournalCommand row = RowOf(verified, deliver);
+  row.received_at = at.wall;
+  const auto inserted = parts_.journal.Insert(row, WallTime(verified.command.issued_at_ms()));
+  if (!inserted.ok()) {
+    log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(inserted.error()));
+    return Refuse({verified.digest, v1::COMMAND_FAILURE_NO_JOURNAL, inserted.error().message, {}},
+                  deliver, at);
+  }
+  OpenCommand& command = AddToTable(verified.digest, 1, at);
+  auto envelope = sign::ParseEnvelope(deliver.envelope(), sign::kCommandType);
+  HF_CHECK(envelope.ok());  // the chain has parsed these bytes
+  TakeFacts(command, verified.command, std::move(*envelope.value().mutable_payload()));
+  HF_CHECK(command.stream->AddReceived(at.wall).ok());
+  log_.Add(LogLine(LogLevel::kInfo, "command_received")
+               .Id("digest", verified.digest.hex())
+               .Text("verb", verified.verb)
+               .Text("operator", Untrusted(verified.operator_id)));
+  running_.Accept(command, verified.command, at);
+}
+
+void Warden::Refuse(const Admission::Refused& refused, const ::holdfast::link::v1::Deliver& deliver,
+                    Moment at) {
+  bool is_journaled = false;
+  if (refused.command) {
+    const auto inserted = parts_.journal.Insert(RowOf(*refused.command, deliver),
+                                                WallTime(refused.command->command.issued_at_ms()));
+    is_journaled = inserted.ok();
+  }
+  admission_.Remember(refused.digest);
+  OpenCommand& command = AddToTable(refused.digest, 1, at);
+  command.is_refusal = true;
+  command.is_journaled = is_journaled;
+  const auto outcome =
+      refused.failure == v1::COMMAND_FAILURE_EXPIRED ? v1::OUTCOME_EXPIRED : v1::OUTCOME_REFUSED;
+  running_.End(command, {outcome, refused.failure, refused.message}, at);
+}
+
+void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
+  const auto digest = Digest::From(ack.digest());
+  OpenCommand* command = digest ? FindCommand(table_, *digest) : nullptr;
+  if (command == nullptr) return;
+  if (auto taken = command->stream->OnAck(ack, at.now); !taken.ok()) {
+    log_.Add(
+        LogLine(LogLevel::kWarn, "ack_refused").Id("digest", digest->hex()).Err(taken.error()));
+    return;
+  }
+  if (command->stream->sender().complete()) Forget(*digest, at);
+}
+
+void Warden::OnBlobData(const ::holdfast::link::v1::BlobData& data, Moment at) {
+  const auto digest = Digest::From(data.digest());
+  OpenCommand* command = digest ? FindCommand(table_, *digest) : nullptr;
+  if (command == nullptr || !command->blob) return;
+  command->blob->OnData(data, at.now);
+  running_.OnBlob(*command, at);
+}
+
+// If the tombstone cannot be written now, the row stays, and the next start asks control again.
+void Warden::Forget(const Digest& digest, Moment at) {
+  const auto found = std::find_if(table_.begin(), table_.end(),
+                                  [&](const auto& command) { return command->digest == digest; });
+  HF_CHECK(found != table_.end());
+  if ((*found)->is_journaled) {
+    if (auto stored = parts_.journal.SetForgotten(digest); !stored.ok()) {
+      log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(stored.error()));
+    }
+    if (++forgotten_ % kPurgeEvery == 0) static_cast<void>(parts_.journal.Purge(at.wall).ok());
+  }
+  parts_.spool.Remove((*found)->stream->key());
+  table_.erase(found);
+  running_.OnTick(at);
+}
+
+OpenCommand& Warden::AddToTable(const Digest& digest, std::uint32_t attempt, Moment at) {
+  auto command = std::make_unique<OpenCommand>();
+  command->digest = digest;
+  command->stream = std::make_unique<AnswerStream>(StreamKey{digest, attempt}, parts_.spool);
+  if (greeting_.is_open()) command->stream->OnLinkUp(at.now);
+  table_.push_back(std::move(command));
+  return *table_.back();
+}
+
+// --- workers, clock, outputs ---------------------------------------------------------------------
+
+void Warden::OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_view payload,
+                             Moment at) {
+  running_.OnWorkerMessage(id, type, payload, at);
+}
+
+void Warden::OnWorkerBroken(WorkerId id, const Error& why) { running_.OnWorkerBroken(id, why); }
+
+void Warden::OnWorkerGone(WorkerId id, const WorkerEnd& end, Moment at) {
+  running_.OnWorkerGone(id, end, at);
+}
+
+void Warden::OnTick(Moment at) {
+  if (const auto deadline = greeting_.NextDeadline(); deadline && at.now >= *deadline) {
+    CloseLink({CloseReason::CLOSE_REASON_HANDSHAKE_TIMEOUT, ""});
+  }
+  outbox_.OnTick(at.now);
+  running_.OnTick(at);
+}
+
+void Warden::Queue(LinkMessageType type, std::string_view payload) {
+  if (has_link_) AppendLinkMessage(queued_, type, payload);
+}
+
+void Warden::TellBusy() {
+  const bool is_busy = !table_.empty();
+  if (!has_link_ || is_busy == told_busy_) return;
+  told_busy_ = is_busy;
+  Queue(LinkMessageType::kBusy, std::string(1, is_busy ? '\1' : '\0'));
+}
+
+bool Warden::NextLinkBytes(std::string& out, Moment at) {
+  TellBusy();
+  if (!queued_.empty()) {
+    out = std::exchange(queued_, {});
+    return true;
+  }
+  if (!has_link_) return false;
+  std::optional<Outbox::Lost> lost;
+  const bool is_filled = outbox_.Fill(at.now, lost);
+  if (is_filled) {
+    const std::size_t size = outbox_.message().ByteSizeLong();
+    out = LinkMessageHeader(LinkMessageType::kToServer, size);
+    const std::size_t header = out.size();
+    out.resize(header + size);
+    outbox_.message().SerializeWithCachedSizesToArray(
+        reinterpret_cast<std::uint8_t*>(&out[header]));
+  }
+  if (lost) {
+    if (OpenCommand* command = FindCommand(table_, lost->digest)) {
+      running_.LoseOutput(*command, lost->why, at);
+    }
+    if (!is_filled) return NextLinkBytes(out, at);
+  }
+  return is_filled;
+}
+
+std::optional<TimePoint> Warden::NextDeadline() const {
+  std::optional<TimePoint> soonest = greeting_.NextDeadline();
+  for (const auto& other : {outbox_.NextDeadline(), running_.NextDeadline()}) {
+    if (other && (!soonest || *other < *soonest)) soonest = other;
+  }
+  return soonest;
+}
+
+}  // namespace holdfast::agent
