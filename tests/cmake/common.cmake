@@ -38,3 +38,17 @@ holdfast_test(unit_common_sign_rules LABEL unit
 add_dependencies(unit_common_sign_rules holdfast_descriptor_set)
 target_compile_definitions(unit_common_sign_rules PRIVATE
   HOLDFAST_DESCRIPTOR_SET="${descriptor_set}")
+
+holdfast_test(sim_stream LABEL sim DEPS holdfast_common_link
+  SRCS sim/stream_sim_test.cc support/sim_stream.cc)
+
+holdfast_fuzz(codec_fuzz DEPS holdfast_common_link CORPUS fuzz/corpus/codec
+  SRCS fuzz/codec_fuzz.cc)
+holdfast_fuzz(signed_fuzz DEPS holdfast_common_sign CORPUS fuzz/corpus/signed
+  SRCS fuzz/signed_fuzz.cc support/fake_crypto.cc)
+holdfast_fuzz(delimited_fuzz DEPS holdfast_common_base CORPUS fuzz/corpus/delimited
+  SRCS fuzz/delimited_fuzz.cc)
+holdfast_fuzz(untrusted_fuzz DEPS holdfast_common_base CORPUS fuzz/corpus/untrusted
+  SRCS fuzz/untrusted_fuzz.cc)
+holdfast_fuzz(stream_fuzz DEPS holdfast_common_link CORPUS fuzz/corpus/stream
+  SRCS fuzz/stream_fuzz.cc)
