@@ -1,0 +1,123 @@
+#include "backend/adapters/files/growing_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace holdfast::backend {
+namespace {
+
+Error Failed(const std::string& what, const std::string& path) {
+  return {Code::kUnavailable, what + " " + path + ": " + std::strerror(errno)};
+}
+
+std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+}  // namespace
+
+Status SyncDirectory(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return Failed("opening", path);
+  const int synced = fsync(fd);
+  close(fd);
+  return synced == 0 ? Ok() : Status(Failed("syncing", path));
+}
+
+Status MakeDirectory(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return Ok();
+  return Failed("making", path);
+}
+
+GrowingFile::~GrowingFile() {
+  if (fd_ >= 0) close(fd_);
+}
+
+FileDone GrowingFile::Run(const FileJob& job, const std::string& sealed_path) {
+  FileDone done{job.file, Ok(), 0, std::nullopt};
+  done.status = Open(job.offset);
+  for (const std::string& piece : job.pieces) {
+    if (done.status.ok()) done.status = Append(piece);
+  }
+  if (done.status.ok() && (job.sync || job.seal) && fdatasync(fd_) != 0) {
+    done.status = Failed("syncing", path_);
+  }
+  if (!done.status.ok()) return done;
+  done.length = length_;
+  if (job.want_sha256 || job.seal) done.sha256 = hasher_->Clone()->Finish();
+  if (job.seal) done.status = Seal(*done.sha256, *job.seal, sealed_path);
+  return done;
+}
+
+// Opened, cut to `offset`, hashed up to there.
+Status GrowingFile::Open(std::uint64_t offset) {
+  if (fd_ < 0) {
+    fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd_ < 0) return Failed("opening", path_);
+    // The name must survive, too, before anybody is told of the bytes.
+    HF_TRY(SyncDirectory(DirectoryOf(path_)));
+    struct stat info = {};
+    if (fstat(fd_, &info) != 0) return Failed("looking at", path_);
+    length_ = static_cast<std::uint64_t>(info.st_size);
+    hasher_.reset();
+  }
+  if (length_ < offset) {
+    errno = EIO;
+    return Failed("bytes that were stored are missing:", path_);
+  }
+  if (length_ == offset && hasher_ != nullptr) return Ok();
+  if (length_ > offset && ftruncate(fd_, static_cast<off_t>(offset)) != 0) {
+    return Failed("cutting", path_);
+  }
+  length_ = offset;
+  return HashPrefix(offset);
+}
+
+Status GrowingFile::HashPrefix(std::uint64_t length) {
+  hasher_ = crypto_.NewSha256();
+  std::string buffer(std::size_t{256} * 1024, '\0');
+  for (std::uint64_t at = 0; at < length;) {
+    const std::size_t want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), length - at));
+    const ssize_t got = pread(fd_, buffer.data(), want, static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return Failed("reading", path_);
+    hasher_->Update({buffer.data(), static_cast<std::size_t>(got)});
+    at += static_cast<std::uint64_t>(got);
+  }
+  return Ok();
+}
+
+Status GrowingFile::Append(const std::string& piece) {
+  for (std::size_t at = 0; at < piece.size();) {
+    const ssize_t put =
+        pwrite(fd_, piece.data() + at, piece.size() - at, static_cast<off_t>(length_ + at));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return Failed("writing", path_);
+    at += static_cast<std::size_t>(put);
+  }
+  length_ += piece.size();
+  hasher_->Update(piece);
+  return Ok();
+}
+
+Status GrowingFile::Seal(const Digest& sha256, const Digest& wanted,
+                         const std::string& sealed_path) const {
+  if (sha256 != wanted) {
+    return Error{Code::kCorrupt, "the content has SHA-256 " + sha256.hex() + ", not " + wanted.hex()};
+  }
+  const std::string folder = DirectoryOf(sealed_path);
+  HF_TRY(MakeDirectory(folder));
+  HF_TRY(SyncDirectory(DirectoryOf(folder)));
+  // There already: the same bytes, from another command.
+  if (link(path_.c_str(), sealed_path.c_str()) != 0 && errno != EEXIST) {
+    return Failed("linking", sealed_path);
+  }
+  return SyncDirectory(folder);
+}
+
+}  // namespace holdfast::backend
