@@ -93,6 +93,8 @@ Status SetRedisUrl(std::string& out, const ConfigValue& value) {
 constexpr std::array kKeys{
     ConfigKey{"fleet.policy", "\"policy.env\"",
               [](Config& c, const ConfigValue& v) { return SetText(c.policy_file, v); }},
+    ConfigKey{"fleet.name", "\"\"",
+              [](Config& c, const ConfigValue& v) { return SetText(c.fleet_name, v); }},
     ConfigKey{"fleet.servers", "",
               [](Config& c, const ConfigValue& v) { return SetServers(c.servers, v); }},
     ConfigKey{"state.dir", "\"state\"",

@@ -45,6 +45,7 @@ struct Config {
 
   // [fleet]
   std::string policy_file;         // absolute
+  std::string fleet_name;          // for people; stands in bundles
   std::vector<ServerUrl> servers;  // 1..8: how agents reach us; the first is our name by default
 
   // [state]

@@ -107,6 +107,7 @@ class ApiSession {
   void Fail(std::uint64_t id, api::v1::ApiCode code, std::string text);
   void Close(std::string why) {
     if (!closing_) closing_ = std::move(why);
+    watches_.clear();
   }
 
   void Login(std::uint64_t id, const api::v1::LoginRequest& request, Moment now);

@@ -6,6 +6,19 @@
 #include "common/link/codec.h"
 
 namespace holdfast::backend {
+namespace {
+
+// Names of instances become names of streams: nothing but what ours are made of.
+bool IsInstanceName(std::string_view name) {
+  constexpr std::size_t kMaxInstanceBytes = 128;  // a host name of 64, slot, nonce
+  return !name.empty() && name.size() <= kMaxInstanceBytes &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '.' || c == '-' || c == '_';
+         });
+}
+
+}  // namespace
 
 ControlCore::ControlCore(Options options, Ports ports)
     : options_(std::move(options)),
@@ -31,7 +44,7 @@ void ControlCore::OnEntry(std::string_view id, std::string_view bytes, Moment no
   last_entry_ = id;
   route::v1::ToControl message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
-      message.gateway().empty() || message.gateway().size() > 128) {
+      !IsInstanceName(message.gateway())) {
     ++figures_.dropped_frames;
     return;
   }
@@ -130,14 +143,18 @@ bool ControlCore::OnApiOpened(std::uint64_t connection, std::string peer, Moment
 
 void ControlCore::OnApiMessage(std::uint64_t connection, std::string_view bytes, Moment now) {
   const auto found = api_.find(connection);
-  if (found != api_.end()) found->second->OnMessage(bytes, now);
+  if (found == api_.end()) return;
+  ApiSession& session = *found->second;
+  const std::uint64_t accepted = session.accepted();
+  const std::uint64_t refused = session.refused();
+  session.OnMessage(bytes, now);
+  figures_.commands_accepted += session.accepted() - accepted;
+  figures_.submits_refused += session.refused() - refused;
 }
 
 void ControlCore::OnApiClosed(std::uint64_t connection) {
   const auto found = api_.find(connection);
   if (found == api_.end()) return;
-  figures_.commands_accepted += found->second->accepted();
-  figures_.submits_refused += found->second->refused();
   api_.erase(found);
   figures_.api_connections = api_.size();
 }
@@ -153,6 +170,11 @@ std::vector<std::uint64_t> ControlCore::TakeApiReady() {
     if (session->wants_write() || session->closing()) out.push_back(connection);
   }
   return out;
+}
+
+bool ControlCore::ApiHasMessages(std::uint64_t connection) const {
+  const auto found = api_.find(connection);
+  return found != api_.end() && found->second->wants_write();
 }
 
 std::optional<std::string> ControlCore::ApiClosing(std::uint64_t connection) const {

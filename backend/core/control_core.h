@@ -100,7 +100,8 @@ class ControlCore {
   std::optional<std::string> NextApiMessage(std::uint64_t connection);
   // Connections that have something to write or are to be closed; each is named once.
   std::vector<std::uint64_t> TakeApiReady();
-  // Set: close it with these words, once NextApiMessage() is empty.
+  bool ApiHasMessages(std::uint64_t connection) const;
+  // Set: close it with these words, once it has no messages.
   std::optional<std::string> ApiClosing(std::uint64_t connection) const;
   std::vector<LogLine> TakeLogs();
   bool wants_reading() const { return wants_reading_; }

@@ -7,8 +7,8 @@
 namespace holdfast::backend {
 
 struct Moment {
-  TimePoint at;
-  WallTime wall;
+  TimePoint at{};
+  WallTime wall{0};
   std::uint64_t wall_ms() const { return wall.get(); }
 };
 

@@ -1,13 +1,13 @@
 #include "backend/adapters/files/growing_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace holdfast::backend {
 namespace {
@@ -108,7 +108,8 @@ Status GrowingFile::Append(const std::string& piece) {
 Status GrowingFile::Seal(const Digest& sha256, const Digest& wanted,
                          const std::string& sealed_path) const {
   if (sha256 != wanted) {
-    return Error{Code::kCorrupt, "the content has SHA-256 " + sha256.hex() + ", not " + wanted.hex()};
+    return Error{Code::kCorrupt,
+                 "the content has SHA-256 " + sha256.hex() + ", not " + wanted.hex()};
   }
   const std::string folder = DirectoryOf(sealed_path);
   HF_TRY(MakeDirectory(folder));

@@ -17,7 +17,8 @@ namespace holdfast::backend {
 
 class GrowingFile {
  public:
-  GrowingFile(const sign::Crypto& crypto, std::string path) : crypto_(crypto), path_(std::move(path)) {}
+  GrowingFile(const sign::Crypto& crypto, std::string path)
+      : crypto_(crypto), path_(std::move(path)) {}
   ~GrowingFile();
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;

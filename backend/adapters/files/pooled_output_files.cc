@@ -1,9 +1,5 @@
 #include "backend/adapters/files/pooled_output_files.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -12,6 +8,10 @@
 #include <set>
 #include <system_error>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "backend/adapters/files/growing_file.h"
 
@@ -50,12 +50,12 @@ std::optional<std::uint64_t> SizeOf(const std::string& path) {
 
 }  // namespace
 
-
 PooledOutputFiles::PooledOutputFiles(Options options, const sign::Crypto& crypto,
                                      std::function<void()> wake)
     : options_(std::move(options)),
       crypto_(crypto),
-      pool_({.threads = options_.threads, .max_queued = options_.max_queued_jobs}, std::move(wake)) {}
+      pool_({.threads = options_.threads, .max_queued = options_.max_queued_jobs},
+            std::move(wake)) {}
 
 PooledOutputFiles::~PooledOutputFiles() = default;
 
@@ -121,9 +121,9 @@ void PooledOutputFiles::Start(FileJob job) {
   const auto result = std::make_shared<FileDone>(FileDone{name, Ok(), 0, std::nullopt});
   const auto shared_job = std::make_shared<const FileJob>(std::move(job));
   const std::shared_ptr<GrowingFile> file = entry.file;
-  const Status taken = pool_.Submit(
-      [result, shared_job, file, sealed] { *result = file->Run(*shared_job, sealed); },
-      [this, result] { done_.push_back(std::move(*result)); });
+  const Status taken =
+      pool_.Submit([result, shared_job, file, sealed] { *result = file->Run(*shared_job, sealed); },
+                   [this, result] { done_.push_back(std::move(*result)); });
   if (taken.ok()) return;
   done_.push_back({name, Error{Code::kUnavailable, "too many file jobs at once"}, 0, std::nullopt});
 }

@@ -1,0 +1,27 @@
+#include "backend/control/control_main.h"
+
+#include <memory>
+
+#include <ev.h>
+
+#include "backend/adapters/linux/log_writer.h"
+#include "backend/control/control_process.h"
+#include "common/adapters/openssl/openssl_crypto.h"
+
+namespace holdfast::backend {
+
+int RunControl(const Config& config, const WorkerIdentity& identity) {
+  const std::unique_ptr<sign::Crypto> crypto = NewOpensslCrypto();
+  struct ev_loop* const loop = ev_default_loop(EVFLAG_AUTO);
+  ControlProcess control(loop, config, identity, *crypto);
+  const Status started = control.Start();
+  if (!started.ok()) {
+    LogWriter(identity.slot, config.log_level)
+        .Write(LogLine(LogLevel::kError, "control_failed").Err(started.error()));
+    return 1;
+  }
+  ev_run(loop, 0);
+  return 0;
+}
+
+}  // namespace holdfast::backend

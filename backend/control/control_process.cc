@@ -1,0 +1,266 @@
+#include "backend/control/control_process.h"
+
+#include <utility>
+
+#include "backend/adapters/linux/clocks.h"
+#include "backend/adapters/linux/files.h"
+#include "backend/adapters/sqlite/sqlite_store.h"
+#include "common/sign/chain.h"
+#include "common/sign/envelope.h"
+
+namespace holdfast::backend {
+namespace {
+
+constexpr char kApiPath[] = "/api/v1";  // api.proto
+constexpr char kApiSubprotocol[] = "holdfast.api.v1";
+// Few connections, large uploads: one TLS record at a time.
+constexpr std::size_t kApiRxBufferBytes = std::size_t{16} * 1024;
+constexpr std::size_t kMaxCaBytes = std::size_t{16} * 1024;  // trust.proto, Bundle.ca_pem
+// The core's own timers are seconds; a held stream waits one.
+constexpr double kTickSeconds = 0.25;
+constexpr std::uint16_t kPolicyViolation = 1008;  // RFC 6455, 7.4.1
+constexpr std::uint16_t kTryAgainLater = 1013;
+
+}  // namespace
+
+ControlProcess::ControlProcess(struct ev_loop* loop, const Config& config,
+                               const WorkerIdentity& identity, const sign::Crypto& crypto)
+    : loop_(loop),
+      config_(config),
+      identity_(identity),
+      crypto_(crypto),
+      log_(identity.slot, config.log_level) {}
+
+ControlProcess::~ControlProcess() {
+  ev_timer_stop(loop_, &tick_);
+  ev_async_stop(loop_, &files_done_);
+}
+
+// --- start ----------------------------------------------------------------------------------------
+
+Status ControlProcess::Start() {
+  OnTurnStart();
+  HF_ASSIGN_OR_RETURN(worker_, WorkerProcess::Start(loop_, *this));
+  HF_TRY(LoadTrust());
+  HF_TRY(OpenFiles());
+  HF_TRY(OpenStore());
+  StreamTransportDelegate& entries = *this;
+  streams_.emplace(loop_,
+                   RedisStreams::Options{config_.redis_address(), ControlStream(identity_.instance),
+                                         &worker_->counters()},
+                   entries);
+  HF_TRY(OpenServer());
+  StartWatchers();
+  worker_->SendReady();
+  log_.Write(LogLine(LogLevel::kInfo, "control_started").Id("instance", identity_.instance));
+  return Ok();
+}
+
+Status ControlProcess::LoadTrust() {
+  HF_ASSIGN_OR_RETURN(const std::string policy,
+                      ReadWholeFile(config_.policy_file, sign::kMaxEnvelopeBytes));
+  auto trusted = sign::VerifyPolicy(crypto_, policy, {}, now_.wall);
+  if (!trusted.ok()) return std::move(trusted).error().In(config_.policy_file);
+  trust_ = std::move(trusted).value();
+
+  settings_.server_name = config_.server_names().front();
+  settings_.version = HOLDFAST_VERSION;
+  auto& bundle = settings_.bundle;
+  bundle.set_fleet_id(trust_.fleet_id.str());
+  bundle.set_fleet_name(config_.fleet_name);
+  for (const ServerUrl& server : config_.servers) bundle.add_servers(server.text);
+  bundle.set_policy_envelope(policy);
+  if (config_.tls_plain) return Ok();
+  HF_ASSIGN_OR_RETURN(const std::string ca, ReadWholeFile(config_.tls_ca_file, kMaxCaBytes));
+  bundle.set_ca_pem(ca);
+  return Ok();
+}
+
+Status ControlProcess::OpenFiles() {
+  HF_TRY(MakeDirectories(config_.state_dir));
+  PooledOutputFiles::Options options;
+  options.results_dir = config_.state_dir + "/results";
+  options.blobs_dir = config_.state_dir + "/blobs";
+  ev_async_init(&files_done_, [](struct ev_loop*, ev_async* async, int) {
+    static_cast<ControlProcess*>(async->data)->OnFilesDone();
+  });
+  files_done_.data = this;
+  ev_async_start(loop_, &files_done_);
+  HF_ASSIGN_OR_RETURN(files_, PooledOutputFiles::Make(std::move(options), crypto_, [this] {
+                        ev_async_send(loop_, &files_done_);
+                      }));
+  return Ok();
+}
+
+Status ControlProcess::OpenStore() {
+  HF_ASSIGN_OR_RETURN(store_, OpenSqliteStore(config_.state_dir + "/ledger.db"));
+  HF_ASSIGN_OR_RETURN(const std::vector<Nonce16> named, store_->IncomingFiles());
+  files_->RemoveStray(named);
+  ControlCore::Options options;
+  options.instance = identity_.instance;
+  options.sessions.fleet_id = trust_.fleet_id;
+  core_.emplace(std::move(options),
+                ControlCore::Ports{*store_, *files_, crypto_, trust_, settings_});
+  return core_->Load();
+}
+
+Status ControlProcess::OpenServer() {
+  LwsServer::Options options;
+  options.path = kApiPath;
+  options.subprotocol = kApiSubprotocol;
+  if (!config_.tls_plain) {
+    options.cert_file = config_.tls_cert_file;
+    options.key_file = config_.tls_key_file;
+  }
+  options.rx_buffer_bytes = kApiRxBufferBytes;
+  HF_ASSIGN_OR_RETURN(server_, LwsServer::Create(loop_, std::move(options), *this));
+  return Ok();
+}
+
+void ControlProcess::StartWatchers() {
+  ev_timer_init(
+      &tick_,
+      [](struct ev_loop*, ev_timer* timer, int) {
+        auto* const self = static_cast<ControlProcess*>(timer->data);
+        self->core_->OnTick(self->now_);
+        self->touched_ = true;
+      },
+      kTickSeconds, kTickSeconds);
+  tick_.data = this;
+  ev_timer_start(loop_, &tick_);
+}
+
+// --- supervisor -----------------------------------------------------------------------------------
+
+void ControlProcess::OnWorkerMessage(WorkerMessageType type, std::string_view payload,
+                                     UniqueFd fd) {
+  if (type == WorkerMessageType::kApiSocket && fd.valid()) {
+    // A refusal has said OnClosed(nullptr) already.
+    static_cast<void>(server_->Adopt(fd.Release(), std::string(payload)));
+  } else if (type == WorkerMessageType::kDrain) {
+    // What is not committed was never promised: there is nothing to wait for.
+    log_.Write(LogLine(LogLevel::kInfo, "control_drains"));
+    ev_break(loop_, EVBREAK_ALL);
+  }
+}
+
+void ControlProcess::OnTurnStart() { now_ = {MonotonicNow(), WallNow()}; }
+
+void ControlProcess::OnTurnEnd() {
+  if (!core_ || !streams_ || !std::exchange(touched_, false)) return;
+  core_->EndTurn(now_);
+  SendOutputs();
+  ServeApi();
+  for (const LogLine& line : core_->TakeLogs()) log_.Write(line);
+  if (reading_ != core_->wants_reading()) {
+    reading_ = core_->wants_reading();
+    streams_->SetReading(reading_);
+  }
+}
+
+void ControlProcess::OnSecond() {
+  if (core_) Count();
+}
+
+void ControlProcess::Count() {
+  CounterBlock& counters = worker_->counters();
+  const ControlFigures figures = core_->figures();
+  counters.Set(Counter::kCommandsAccepted, figures.commands_accepted);
+  counters.Set(Counter::kCommandsEnded, figures.commands_ended);
+  counters.Set(Counter::kSubmitsRefused, figures.submits_refused);
+  counters.Set(Counter::kSweeperSends, figures.sweeper_sends);
+  counters.Set(Counter::kStoredBytes, figures.stored_bytes);
+  counters.Set(Counter::kApiConnections, figures.api_connections);
+}
+
+// --- Redis and files ------------------------------------------------------------------------------
+
+void ControlProcess::OnEntry(std::string_view id, std::string_view message) {
+  touched_ = true;
+  core_->OnEntry(id, message, now_);
+}
+
+void ControlProcess::OnBatchEnd() {}  // the turn ends with the loop's
+
+void ControlProcess::OnLost(const Error& why) {
+  touched_ = true;
+  log_.Write(LogLine(LogLevel::kWarn, "redis_lost").Err(why));
+  core_->OnTransport(false, now_);
+}
+
+void ControlProcess::OnRestored() {
+  touched_ = true;
+  core_->OnTransport(true, now_);
+}
+
+void ControlProcess::OnFilesDone() {
+  touched_ = true;
+  for (FileDone& done : files_->Drain()) core_->OnFileDone(std::move(done), now_);
+}
+
+void ControlProcess::SendOutputs() {
+  while (std::optional<RouteOut> out = core_->NextOut()) {
+    const std::string stream =
+        out->gateway.empty() ? ControlStream(identity_.instance) : GatewayStream(out->gateway);
+    switch (out->kind) {
+      case RouteOut::Kind::kAdd:
+        // What is not sent is repeated by its own timer, here or at the agent.
+        static_cast<void>(streams_->Add(stream, out->bytes));
+        break;
+      case RouteOut::Kind::kTrim: streams_->Trim(stream, out->bytes); break;
+      case RouteOut::Kind::kRemove: streams_->Remove(stream); break;
+    }
+  }
+}
+
+// --- the API --------------------------------------------------------------------------------------
+
+void ControlProcess::OnOpened(LwsLink& link) {
+  touched_ = true;
+  const std::uint64_t id = ++next_connection_;
+  if (!core_->OnApiOpened(id, std::string(link.peer_address()), now_)) {
+    return link.Close(kTryAgainLater, "too many connections");
+  }
+  auto connection = std::make_unique<Connection>(Connection{id, &link, false});
+  link.user = connection.get();
+  connections_.emplace(id, std::move(connection));
+  link.WantWrite();
+}
+
+void ControlProcess::OnMessage(LwsLink& link, std::string_view message) {
+  if (link.user == nullptr) return;
+  touched_ = true;
+  core_->OnApiMessage(static_cast<Connection*>(link.user)->id, message, now_);
+}
+
+void ControlProcess::OnClosed(LwsLink* link, ServerClose why) {
+  static_cast<void>(why);
+  if (link == nullptr || link->user == nullptr) return;
+  const std::uint64_t id = static_cast<Connection*>(link->user)->id;
+  link->user = nullptr;
+  core_->OnApiClosed(id);
+  connections_.erase(id);
+}
+
+std::optional<std::string> ControlProcess::NextMessage(LwsLink& link) {
+  if (link.user == nullptr) return std::nullopt;
+  touched_ = true;  // more may be ready, or the connection be due to close
+  return core_->NextApiMessage(static_cast<Connection*>(link.user)->id);
+}
+
+void ControlProcess::ServeApi() {
+  for (const std::uint64_t id : core_->TakeApiReady()) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end() || found->second->closing) continue;
+    Connection& connection = *found->second;
+    const std::optional<std::string> words = core_->ApiClosing(id);
+    if (words && !core_->ApiHasMessages(id)) {
+      connection.closing = true;
+      connection.link->Close(kPolicyViolation, *words);
+    } else {
+      connection.link->WantWrite();
+    }
+  }
+}
+
+}  // namespace holdfast::backend
