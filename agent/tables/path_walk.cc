@@ -39,14 +39,23 @@ FoundPath Split(std::string path) {
   return found;
 }
 
-const Constraint* Find(const Request& request, std::size_t column) {
-  const Constraint* like = nullptr;
-  for (const Constraint& constraint : request.constraints) {
-    if (constraint.column != column) continue;
-    if (constraint.op == Op::kEqual) return &constraint;
-    like = &constraint;
+bool IsAbsolute(const Constraint& constraint) {
+  const auto* text = std::get_if<std::string>(&constraint.value);
+  return text != nullptr && text->starts_with('/');
+}
+
+// The constraint that narrows most: an equality before a pattern, a path before a directory. A pattern
+// that does not say where to begin helps only to filter.
+const Constraint* Narrowest(const Request& request) {
+  for (const Op op : {Op::kEqual, Op::kLike}) {
+    for (const std::size_t column : {kPath, kDirectory}) {
+      for (const Constraint& constraint : request.constraints) {
+        if (constraint.column != column || constraint.op != op) continue;
+        if (op == Op::kEqual || IsAbsolute(constraint)) return &constraint;
+      }
+    }
   }
-  return like;
+  return nullptr;
 }
 
 }  // namespace
@@ -80,19 +89,16 @@ bool LikeMatches(std::string_view pattern, std::string_view name) {
 
 Result<PathWalk> PathWalk::Open(const Request& request, std::string_view table, Machine& machine) {
   PathWalk walk(machine);
-  const Constraint* wanted = Find(request, kPath);
-  if (wanted == nullptr) {
-    wanted = Find(request, kDirectory);
-    walk.list_matches_ = true;
-  }
+  const Constraint* wanted = Narrowest(request);
   if (wanted == nullptr) {
     return Error{Code::kInvalid, "table " + std::string(table) +
                                      " needs a path or a directory, for example WHERE path = "
                                      "'/etc/passwd', directory = '/etc' or path LIKE '/etc/%'"};
   }
+  walk.list_matches_ = wanted->column == kDirectory;
   const auto* text = std::get_if<std::string>(&wanted->value);
-  if (text == nullptr || text->empty() || text->front() != '/') return walk;  // matches nothing
-  if (text->find('\0') != std::string::npos) return walk;
+  if (!IsAbsolute(*wanted) || text->find('\0') != std::string::npos)
+    return walk;  // matches nothing
   if (wanted->op == Op::kLike && IsWild(*text)) {
     walk.StartPattern(*text);
   } else {

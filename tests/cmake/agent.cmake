@@ -2,5 +2,16 @@
 holdfast_test(unit_agent_core LABEL unit DEPS holdfast_agent_core
   SRCS unit/agent/core/framers_test.cc)
 
-holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
-  SRCS unit/agent/verbs/query_verb_test.cc)
+holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
+  SRCS conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/process_verbs_test.cc
+    conformance/agent/verbs/query_verb_test.cc)
+
+holdfast_test(conformance_agent_tables LABEL conformance
+  DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
+  SRCS conformance/agent/tables_test.cc)
+target_compile_definitions(conformance_agent_tables PRIVATE
+  HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support"
+  HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+# docs/tables.md: build this and redirect its output there; a test compares.
+add_executable(agent_tables_page support/agent_tables_page_main.cc)
+target_link_libraries(agent_tables_page PRIVATE holdfast_agent_tables holdfast_flags)
