@@ -4,6 +4,7 @@
 
 #include "agent/app/link_log.h"
 #include "agent/core/server_frames.h"
+#include "common/adapters/lws/close_reason.h"
 #include "common/link/codec.h"
 #include "common/link/limits.h"
 
@@ -13,11 +14,6 @@ namespace {
 namespace pb = ::holdfast::link::v1;
 
 constexpr std::uint16_t kNormalClosure = 1000;  // RFC 6455, 7.4.1
-// docs/protocol.md 3: 4400 + CloseReason where a Close frame cannot be sent.
-constexpr int kFirstOwnCode = 4400;
-constexpr std::uint16_t kGoingAwayCode = 1001;
-constexpr std::uint16_t kTooLargeCode = 1009;
-constexpr int kServiceUnavailable = 503;  // admission is full: comes with Retry-After
 // With nothing due the loop still comes round once in a while; an hour costs nothing.
 constexpr Duration kLongestWait = std::chrono::hours(1);
 
@@ -38,25 +34,6 @@ std::string ReasonAndDetail(CloseReason reason, std::string_view detail) {
   out.push_back(static_cast<char>(value >> 8));
   out.append(detail.substr(0, link::kMaxDetailBytes));
   return out;
-}
-
-CloseReason ReasonOf(const ClientEnd& end) {
-  switch (end.why) {
-    case ClientClose::kConnectFailed: return pb::CLOSE_REASON_CONNECT_FAILED;
-    case ClientClose::kUntrusted: return pb::CLOSE_REASON_SERVER_UNTRUSTED;
-    case ClientClose::kTooLarge: return pb::CLOSE_REASON_FRAME_TOO_LARGE;
-    case ClientClose::kProtocol: return pb::CLOSE_REASON_BAD_FRAME;
-    case ClientClose::kRefused:
-      return end.http_status == kServiceUnavailable ? pb::CLOSE_REASON_TRY_LATER
-                                                    : pb::CLOSE_REASON_NOT_A_LINK;
-    case ClientClose::kByPeer:
-    case ClientClose::kByUs: break;
-  }
-  const int own = end.close_code - kFirstOwnCode;
-  if (own > 0 && pb::CloseReason_IsValid(own)) return static_cast<CloseReason>(own);
-  if (end.close_code == kGoingAwayCode) return pb::CLOSE_REASON_GOING_AWAY;
-  if (end.close_code == kTooLargeCode) return pb::CLOSE_REASON_FRAME_TOO_LARGE;
-  return pb::CLOSE_REASON_PEER_GONE;
 }
 
 Dialer::Options WithServers(Dialer::Options options, std::size_t servers) {
