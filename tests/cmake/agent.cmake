@@ -15,3 +15,10 @@ target_compile_definitions(conformance_agent_tables PRIVATE
 # docs/tables.md: build this and redirect its output there; a test compares.
 add_executable(agent_tables_page support/agent_tables_page_main.cc)
 target_link_libraries(agent_tables_page PRIVATE holdfast_agent_tables holdfast_flags)
+
+holdfast_fuzz(fuzz_agent_machine_files SRCS fuzz/agent/machine_files_fuzz.cc
+  DEPS holdfast_agent_tables CORPUS fuzz/corpus/agent_machine_files)
+holdfast_fuzz(fuzz_agent_worker_request SRCS fuzz/agent/worker_request_fuzz.cc
+  DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_worker_request)
+holdfast_fuzz(fuzz_agent_sql SRCS fuzz/agent/sql_fuzz.cc
+  DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query CORPUS fuzz/corpus/agent_sql)

@@ -1,0 +1,54 @@
+// The readers of the kernel's and the system's files: whatever stands in them, nothing aborts, and what
+// is read lies within its type. The first byte picks the reader, so that a corpus file reads as one.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "agent/tables/net_files.h"
+#include "agent/tables/path_walk.h"
+#include "agent/tables/proc_files.h"
+#include "agent/tables/system_files.h"
+#include "agent/tables/text.h"
+
+namespace {
+
+using namespace holdfast::agent;  // NOLINT(google-build-using-namespace): a program of one file
+
+template <typename Reader>
+void EachLine(std::string_view text, Reader reader) {
+  std::string_view line;
+  while (NextLine(text, line)) (void)reader(line);
+}
+
+void ReadAs(char kind, std::string_view text) {
+  switch (kind) {
+    case 's': (void)ParseProcStat(text); break;
+    case 'S': (void)ParseProcStatus(text); break;
+    case 'i': (void)ParseProcIo(text); break;
+    case 'c': (void)ParseCgroupPath(text); break;
+    case 'C': (void)ParseCmdline(text); break;
+    case 'b': (void)ParseBootTime(text); break;
+    case 'l': (void)ParseInodeLink(text, "socket"); break;
+    case 't': EachLine(text, ParseInetSocket); break;
+    case 'u': EachLine(text, ParseUnixSocket); break;
+    case 'p': EachLine(text, ParsePasswdLine); break;
+    case 'g': EachLine(text, ParseGroupLine); break;
+    case 'o': (void)OsReleaseValue(text, "NAME"); break;
+    case 'P': (void)ParseCpuinfo(text); break;
+    case 'L': {
+      std::string_view name = text;
+      const std::string_view pattern = NextField(name, '\n');
+      (void)LikeMatches(pattern, name);
+      break;
+    }
+    default: break;
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  if (!input.empty()) ReadAs(input.front(), input.substr(1));
+  return 0;
+}

@@ -1,0 +1,1 @@
+SELECT pid FORM processes

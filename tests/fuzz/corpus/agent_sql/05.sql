@@ -1,0 +1,1 @@
+SELECT f.path FROM file f JOIN hash h USING (path) WHERE f.path LIKE '/etc/%%' AND f.directory IN ('/a','/b')

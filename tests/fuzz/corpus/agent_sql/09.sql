@@ -1,0 +1,1 @@
+SELECT split('a,b',',',1), inet_aton('1.2.3.4'), from_base64('aGk='), concat_ws(NULL,1), sha256(NULL)
