@@ -57,6 +57,8 @@ Status SqliteJournal::Create(WallTime now) {
   meta_ = JournalMeta{};
   meta_.incarnation = crypto_.RandomBytes<Nonce16>();
   meta_.birth = now;
+  // Control grants only epochs above the highest it has seen, also of an incarnation that was lost.
+  meta_.epoch = now.get();
   meta_.time_floor = now;
   rows_ = RowSum{};
   HF_TRY(db_->Execute("BEGIN IMMEDIATE"));

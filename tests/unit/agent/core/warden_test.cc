@@ -1,0 +1,570 @@
+#include "agent/core/warden.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "agent/core/limits.h"
+#include "tests/support/warden_rig.h"
+
+namespace holdfast::agent {
+namespace {
+
+namespace pb = ::holdfast::command::v1;
+using ::holdfast::testing::kHourMs;
+using ::holdfast::testing::WardenRig;
+
+// --- link ----------------------------------------------------------------------------------------
+
+TEST(WardenLinkTest, AnswersAChallengeWithASignedHelloWhoseEpochIsOnDisk) {
+  WardenRig rig;
+  rig.Dial();
+  ASSERT_EQ(rig.others.size(), 1U);
+  const auto envelope =
+      sign::ParseEnvelope(rig.others[0].hello().envelope(), sign::kHelloType).value();
+  EXPECT_TRUE(sign::VerifySignedBy(rig.crypto, envelope, rig.key->public_key()).ok());
+  const auto hello = sign::ParseHello(envelope.payload()).value();
+  EXPECT_EQ(hello.conn_epoch(), 1U);
+  EXPECT_EQ(rig.disk.meta.epoch, 1U);
+  EXPECT_EQ(hello.challenge(), std::string(32, 'n'));
+  EXPECT_EQ(hello.server_name(), "host");
+}
+
+TEST(WardenLinkTest, SaysNoHelloWhenTheEpochCannotBeWritten) {
+  WardenRig rig;
+  rig.disk.fail_next = 1;
+  rig.Dial();
+  EXPECT_TRUE(rig.others.empty());
+  EXPECT_EQ(rig.told.back().first, LinkMessageType::kHangUp);
+}
+
+TEST(WardenLinkTest, HangsUpOnAServerThatNamesItselfDifferently) {
+  WardenRig rig;
+  rig.Dial("elsewhere");
+  EXPECT_TRUE(rig.others.empty());
+  EXPECT_EQ(rig.warden->last_close()->reason, link::CloseReason::CLOSE_REASON_SERVER_UNTRUSTED);
+}
+
+TEST(WardenLinkTest, KeepsTheContactForTheNextHello) {
+  WardenRig rig;
+  rig.Open();
+  EXPECT_TRUE(rig.warden->is_open());
+  rig.Close();
+  rig.others.clear();
+  rig.Dial();
+  const auto envelope =
+      sign::ParseEnvelope(rig.others[0].hello().envelope(), sign::kHelloType).value();
+  const auto hello = sign::ParseHello(envelope.payload()).value();
+  EXPECT_EQ(hello.contact(), std::string(16, 'k'));
+  EXPECT_EQ(hello.conn_epoch(), 2U);
+}
+
+TEST(WardenLinkTest, HangsUpOnACommandBeforeTheWelcome) {
+  WardenRig rig;
+  rig.Dial();
+  rig.Deliver(rig.Sign(rig.Query()));
+  EXPECT_EQ(rig.warden->last_close()->reason, link::CloseReason::CLOSE_REASON_UNEXPECTED_FRAME);
+  EXPECT_TRUE(rig.disk.rows.empty());
+}
+
+TEST(WardenLinkTest, DropsMessagesOfAnOlderEpoch) {
+  WardenRig rig;
+  rig.Open();
+  rig.Close();
+  rig.Open();
+  ::holdfast::link::v1::Frame frame;
+  frame.mutable_deliver()->set_envelope(rig.Sign(rig.Query()));
+  frame.mutable_deliver()->set_cert_envelope(rig.cert);
+  rig.Send(frame, 1);
+  EXPECT_TRUE(rig.disk.rows.empty());
+  rig.Send(frame, 2);
+  EXPECT_EQ(rig.disk.rows.size(), 1U);
+}
+
+TEST(WardenLinkTest, HangsUpOnBytesThatAreNoMessage) {
+  WardenRig rig;
+  rig.Open();
+  rig.warden->OnLinkMessage(LinkMessageType::kFromServer, "\xff\xff\xff", rig.at);
+  EXPECT_EQ(rig.warden->last_close()->reason, link::CloseReason::CLOSE_REASON_BAD_FRAME);
+}
+
+TEST(WardenLinkTest, GivesUpOnAServerThatDoesNotWelcome) {
+  WardenRig rig;
+  rig.Dial();
+  ASSERT_TRUE(rig.warden->NextDeadline().has_value());
+  rig.Advance(std::chrono::seconds(21));
+  EXPECT_EQ(rig.warden->last_close()->reason, link::CloseReason::CLOSE_REASON_HANDSHAKE_TIMEOUT);
+  EXPECT_FALSE(rig.warden->NextDeadline().has_value());
+}
+
+TEST(WardenLinkTest, HasNoTimerWhileNothingIsOpen) {
+  WardenRig rig;
+  rig.Open();
+  EXPECT_FALSE(rig.warden->NextDeadline().has_value());
+}
+
+// --- a command's life ----------------------------------------------------------------------------
+
+TEST(WardenTest, RunsACommandAndForgetsItWhenControlHasEverything) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  EXPECT_EQ(rig.Story(digest), "1.0:received 1.1:started");
+  ASSERT_EQ(rig.workers.started.size(), 1U);
+  EXPECT_EQ(rig.disk.Row(digest)->state, CommandState::kStarted);
+  rig.Output(rig.LastWorker(), "rows");
+  rig.Exit(rig.LastWorker());
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.output_bytes(), 4U);
+  EXPECT_EQ(result.chunk_count(), 1U);
+  EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256("rows").str());
+  EXPECT_EQ(rig.Story(digest), "1.2:chunk 1.3:DONE");
+  rig.Ack(digest, 1, 4, true);
+  EXPECT_TRUE(rig.warden->is_idle());
+  EXPECT_EQ(rig.disk.Row(digest)->state, CommandState::kForgotten);
+  EXPECT_FALSE(rig.warden->NextDeadline().has_value());
+}
+
+TEST(WardenTest, RunsARepeatedDeliveryOnce) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  for (int i = 0; i < 3; ++i) rig.Deliver(envelope);
+  EXPECT_EQ(rig.workers.started.size(), 1U);
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Exit(rig.LastWorker());
+  rig.Ack(digest, 1, 3, true);
+  rig.Deliver(envelope);
+  EXPECT_EQ(rig.workers.started.size(), 1U);
+  EXPECT_TRUE(rig.warden->is_idle());
+}
+
+TEST(WardenTest, RefusesAnotherCommandUnderTheSameId) {
+  WardenRig rig;
+  rig.Open();
+  rig.Deliver(rig.Sign(rig.Query()));
+  auto other = rig.Query();
+  other.mutable_query()->set_sql("SELECT 2");
+  const std::string envelope = rig.Sign(other);
+  rig.Deliver(envelope);
+  EXPECT_EQ(rig.workers.started.size(), 1U);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_ID_CONFLICT);
+  EXPECT_EQ(rig.Story(rig.DigestOf(envelope)), "1.0:REFUSED");
+}
+
+TEST(WardenTest, RefusesWhatIsNotSignedAndJournalsNothing) {
+  WardenRig rig;
+  rig.Open();
+  std::string envelope = rig.Sign(rig.Query());
+  auto forged = sign::ParseEnvelope(envelope, sign::kCommandType).value();
+  forged.mutable_sigs(0)->set_rs(std::string(64, 'x'));
+  rig.Deliver(forged.SerializeAsString());
+  EXPECT_TRUE(rig.workers.started.empty());
+  EXPECT_TRUE(rig.disk.rows.empty());
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_BAD_SIGNATURE);
+}
+
+TEST(WardenTest, DoesNotLetAlteredBytesAnswerForAnOpenCommand) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  rig.ups.clear();
+  auto forged = sign::ParseEnvelope(envelope, sign::kCommandType).value();
+  forged.mutable_sigs(0)->set_rs(std::string(64, 'x'));
+  rig.Deliver(forged.SerializeAsString());
+  EXPECT_TRUE(rig.ups.empty());
+}
+
+TEST(WardenTest, ReportsAnExpiredCommandAsExpiredAndNeverRunsItLater) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.set_not_after_ms(rig.at.wall.get() - 1);
+  const std::string envelope = rig.Sign(command);
+  rig.Deliver(envelope);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_EXPIRED);
+  EXPECT_EQ(rig.Story(rig.DigestOf(envelope)), "1.0:EXPIRED");
+  rig.Ack(rig.DigestOf(envelope), 1, 1, true);
+  EXPECT_TRUE(rig.warden->is_idle());
+  rig.at.wall = WallTime(rig.at.wall.get() - 10'000);  // the clock is set back
+  rig.Deliver(envelope);
+  EXPECT_TRUE(rig.workers.started.empty());
+}
+
+TEST(WardenTest, RefusesACommandOlderThanItsJournal) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.set_issued_at_ms(rig.disk.meta.birth.get() - 1);
+  rig.Deliver(rig.Sign(command));
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_BEFORE_BIRTH);
+  EXPECT_TRUE(rig.workers.started.empty());
+}
+
+TEST(WardenTest, RefusesWithoutAJournalAndDoesNotRun) {
+  WardenRig rig;
+  rig.Open();
+  rig.disk.fail_next = 1;
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  EXPECT_TRUE(rig.workers.started.empty());
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_NO_JOURNAL);
+  rig.Deliver(envelope);  // space came back: it was refused all the same
+  EXPECT_TRUE(rig.workers.started.empty());
+}
+
+TEST(WardenTest, WaitsWithTheRunUntilStartedIsOnDisk) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  const std::uint64_t before = rig.disk.writes;
+  rig.disk.fail_next = 0;
+  rig.disk.crash_at = before + 2;  // the STARTED write does not happen
+  rig.Deliver(envelope);
+  EXPECT_TRUE(rig.workers.started.empty());
+  rig.disk.is_crashed = false;
+  rig.disk.crash_at.reset();
+  rig.Advance(std::chrono::seconds(3));
+  EXPECT_EQ(rig.workers.started.size(), 1U);
+}
+
+TEST(WardenTest, RefusesTheCommandAboveTheBoundOnOpenOnes) {
+  WardenRig rig;
+  rig.Open();
+  std::string last;
+  for (std::size_t i = 0; i <= kMaxOpenCommands; ++i) {
+    last = rig.Sign(rig.Query(static_cast<char>(i + 1)));
+    rig.Deliver(last);
+  }
+  EXPECT_EQ(rig.workers.started.size(), kMaxRunningWorkers);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_TOO_MANY_OPEN);
+  EXPECT_EQ(rig.disk.Row(rig.DigestOf(last))->state, CommandState::kDone);
+  rig.Exit(rig.workers.started[0].id);
+  EXPECT_EQ(rig.workers.started.size(), kMaxRunningWorkers + 1);
+}
+
+TEST(WardenTest, RefusesWhileTheSpoolIsFull) {
+  WardenRig rig;
+  rig.Open();
+  rig.spool_disk.max_bytes = 0;
+  rig.Deliver(rig.Sign(rig.Query()));
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_SPOOL_FULL);
+}
+
+// --- limits and ends -----------------------------------------------------------------------------
+
+TEST(WardenTest, KillsAWorkerAtItsWallLimitAndReportsWhenItIsGone) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.mutable_limits()->set_wall_ms(5000);
+  rig.Deliver(rig.Sign(command));
+  rig.ups.clear();
+  rig.Advance(std::chrono::milliseconds(4999));
+  EXPECT_TRUE(rig.workers.killed.empty());
+  rig.Advance(std::chrono::milliseconds(1));
+  EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
+  EXPECT_TRUE(rig.ups.empty());
+  rig.Gone(rig.LastWorker(), {0, 9, false});
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WALL_LIMIT);
+}
+
+TEST(WardenTest, CutsTheOutputAtItsLimitAndSaysSo) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.mutable_limits()->set_out_bytes(6);
+  rig.Deliver(rig.Sign(command));
+  rig.Output(rig.LastWorker(), "1234");
+  rig.Output(rig.LastWorker(), "5678");
+  rig.Output(rig.LastWorker(), "more");
+  rig.Gone(rig.LastWorker(), {0, 9, false});
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.failure(), pb::COMMAND_FAILURE_OUTPUT_LIMIT);
+  EXPECT_TRUE(result.truncated());
+  EXPECT_EQ(result.output_bytes(), 6U);
+  EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256("123456").str());
+}
+
+TEST(WardenTest, SaysHowAWorkerDied) {
+  WardenRig rig;
+  rig.Open();
+  rig.Deliver(rig.Sign(rig.Query('1')));
+  rig.Gone(rig.LastWorker(), {0, 11, false});
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
+  rig.Deliver(rig.Sign(rig.Query('2')));
+  rig.Gone(rig.LastWorker(), {0, 24, true});
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_CPU_LIMIT);
+  rig.workers.refuse_next = 1;
+  rig.Deliver(rig.Sign(rig.Query('3')));
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
+}
+
+TEST(WardenTest, ReportsCancelledOnlyWhenTheProcessesAreGone) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query('1'));
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  auto cancel = rig.Query('2');
+  cancel.mutable_cancel()->set_digest(digest.str());
+  const std::string cancel_envelope = rig.Sign(cancel);
+  rig.ups.clear();
+  rig.Deliver(cancel_envelope);
+  EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
+  EXPECT_EQ(rig.Story(rig.DigestOf(cancel_envelope)), "1.0:received");
+  rig.Gone(rig.LastWorker(), {0, 9, false});
+  const auto ups = rig.ups;
+  EXPECT_EQ(rig.Story(digest), "1.2:CANCELLED");
+  rig.ups = ups;
+  EXPECT_EQ(rig.Story(rig.DigestOf(cancel_envelope)), "1.1:DONE");
+}
+
+TEST(WardenTest, CancelsACommandThatWaitsForItsTurn) {
+  WardenRig rig;
+  rig.Open();
+  for (char id = 1; id <= 8; ++id) rig.Deliver(rig.Sign(rig.Query(id)));
+  const std::string waiting = rig.Sign(rig.Query('w'));
+  rig.Deliver(waiting);
+  auto cancel = rig.Query('x');
+  cancel.mutable_cancel()->set_digest(rig.DigestOf(waiting).str());
+  rig.ups.clear();
+  rig.Deliver(rig.Sign(cancel));
+  EXPECT_EQ(rig.Story(rig.DigestOf(waiting)), "1.1:CANCELLED");
+  EXPECT_EQ(rig.workers.started.size(), 8U);
+}
+
+TEST(WardenTest, FailsACancelOfNothing) {
+  WardenRig rig;
+  rig.Open();
+  auto cancel = rig.Query();
+  cancel.mutable_cancel()->set_digest(std::string(32, 'z'));
+  rig.Deliver(rig.Sign(cancel));
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_BAD_ARGUMENT);
+}
+
+// --- restart -------------------------------------------------------------------------------------
+
+TEST(WardenTest, InterruptsWhatRanWhenTheAgentDied) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  rig.Output(rig.LastWorker(), "half");
+  rig.Restart();
+  EXPECT_TRUE(rig.workers.started.empty());
+  rig.ups.clear();
+  rig.others.clear();
+  rig.Open();
+  EXPECT_EQ(rig.others.back().sync().streams(0).attempt(), 2U);
+  rig.Ack(digest, 2, 0, false, true);
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.failure(), pb::COMMAND_FAILURE_INTERRUPTED);
+  EXPECT_EQ(result.output_bytes(), 0U);
+  EXPECT_EQ(rig.Story(digest), "2.0:INTERRUPTED");
+  rig.Deliver(envelope);
+  EXPECT_TRUE(rig.workers.started.empty());
+}
+
+TEST(WardenTest, RunsAnIdempotentCommandAgainAsTheNextAttempt) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.set_idempotent(true);
+  const std::string envelope = rig.Sign(command);
+  rig.Deliver(envelope);
+  rig.Restart();
+  ASSERT_EQ(rig.workers.started.size(), 1U);
+  EXPECT_EQ(rig.disk.Row(rig.DigestOf(envelope))->attempt, 2U);
+  rig.ups.clear();
+  rig.Open();
+  rig.Ack(rig.DigestOf(envelope), 2, 0, false, true);
+  rig.Exit(rig.LastWorker());
+  EXPECT_EQ(rig.Story(rig.DigestOf(envelope)), "2.0:started 2.1:DONE");
+}
+
+TEST(WardenTest, RunsWhatWasReceivedButNotStartedUnlessItHasExpired) {
+  for (const bool late : {false, true}) {
+    WardenRig rig;
+    rig.Open();
+    for (char id = 1; id <= 8; ++id) rig.Deliver(rig.Sign(rig.Query(id)));
+    const std::string waiting = rig.Sign(rig.Query('w'));
+    rig.Deliver(waiting);
+    if (late) rig.at.wall = WallTime(rig.at.wall.get() + 2 * kHourMs);
+    rig.Restart();
+    EXPECT_EQ(rig.workers.started.size(), late ? 0U : 1U);
+  }
+}
+
+TEST(WardenTest, UploadsAResultThatWaitedThroughARestart) {
+  for (const std::size_t bytes : {std::size_t{100}, std::size_t{100'000}}) {  // inline, spooled
+    WardenRig rig;
+    rig.Open();
+    const std::string envelope = rig.Sign(rig.Query());
+    const Digest digest = rig.DigestOf(envelope);
+    rig.Deliver(envelope);
+    rig.Close();
+    const std::string output(bytes, 'o');
+    rig.Output(rig.LastWorker(), output);
+    rig.Exit(rig.LastWorker());
+    rig.spool_disk.PowerCut();
+    rig.Restart();
+    rig.ups.clear();
+    rig.Open();
+    rig.Ack(digest, 1, 2, false, true);
+    ASSERT_EQ(rig.ups.size(), 2U) << bytes;
+    EXPECT_EQ(rig.ups[0].chunk().data(), output);
+    EXPECT_EQ(rig.Story(digest), "1.2:chunk 1.3:DONE");
+    rig.Ack(digest, 1, 4, true);
+    EXPECT_TRUE(rig.warden->is_idle());
+    EXPECT_TRUE(rig.spool_disk.streams.empty());
+  }
+}
+
+TEST(WardenTest, ReportsAResultWhoseOutputTheSpoolHasLost) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  rig.Close();
+  rig.Output(rig.LastWorker(), std::string(100'000, 'o'));
+  rig.Exit(rig.LastWorker());
+  rig.spool_disk.streams.clear();
+  rig.Restart();
+  rig.ups.clear();
+  rig.Open();
+  rig.Ack(rig.DigestOf(envelope), 2, 0, false, true);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_IO);
+}
+
+TEST(WardenTest, KeepsAResultUntilTheJournalTakesIt) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  rig.ups.clear();
+  rig.disk.fail_next = 2;
+  rig.Exit(rig.LastWorker());
+  EXPECT_TRUE(rig.ups.empty());
+  rig.Advance(std::chrono::seconds(2));
+  EXPECT_TRUE(rig.ups.empty());
+  rig.Advance(std::chrono::seconds(2));
+  EXPECT_EQ(rig.Story(rig.DigestOf(envelope)), "1.2:DONE");
+}
+
+// --- blobs and turns -----------------------------------------------------------------------------
+
+TEST(WardenTest, FetchesABlobChecksItAndOnlyThenStartsTheWorker) {
+  for (const bool good : {true, false}) {
+    WardenRig rig;
+    rig.Open();
+    const std::string content(300'000, 'b');
+    auto command = rig.Query();
+    command.mutable_put()->set_path("/tmp/x");
+    auto* blob = command.add_blobs();
+    blob->set_sha256(rig.crypto.Sha256(content).str());
+    blob->set_size(content.size());
+    const std::string envelope = rig.Sign(command);
+    rig.others.clear();
+    rig.Deliver(envelope);
+    ASSERT_EQ(rig.others.size(), 2U);
+    EXPECT_TRUE(rig.workers.started.empty());
+    for (const auto& request : std::vector(rig.others)) {
+      ::holdfast::link::v1::Frame frame;
+      auto* data = frame.mutable_blob_data();
+      data->set_digest(request.blob_request().digest());
+      data->set_sha256(request.blob_request().sha256());
+      data->set_offset(request.blob_request().offset());
+      std::string piece =
+          content.substr(request.blob_request().offset(), request.blob_request().length());
+      if (!good) piece[0] = 'x';
+      data->set_data(piece);
+      rig.Send(frame);
+    }
+    ASSERT_EQ(rig.workers.started.size(), good ? 1U : 0U);
+    if (good) {
+      EXPECT_FALSE(rig.workers.started[0].blob_path.empty());
+      rig.Exit(rig.LastWorker());
+    } else {
+      EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_BLOB_CORRUPT);
+    }
+    EXPECT_TRUE(rig.spool_disk.blobs.empty());
+  }
+}
+
+TEST(WardenTest, AsksForABlobAgainAfterTenSecondsAndFailsWhenItIsMissing) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.mutable_put()->set_path("/tmp/x");
+  auto* blob = command.add_blobs();
+  blob->set_sha256(std::string(32, 'h'));
+  blob->set_size(10);
+  rig.others.clear();
+  rig.Deliver(rig.Sign(command));
+  EXPECT_EQ(rig.others.size(), 1U);
+  rig.Advance(std::chrono::seconds(10));
+  EXPECT_EQ(rig.others.size(), 2U);
+  ::holdfast::link::v1::Frame frame;
+  frame.mutable_blob_data()->set_digest(rig.others[0].blob_request().digest());
+  frame.mutable_blob_data()->set_sha256(rig.others[0].blob_request().sha256());
+  frame.mutable_blob_data()->set_missing(true);
+  rig.Send(frame);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_BLOB_MISSING);
+}
+
+TEST(WardenTest, SendsASmallAnswerBeforeTheBacklogOfALargeOne) {
+  WardenRig rig;
+  rig.Open();
+  const std::string large = rig.Sign(rig.Query('1'));
+  rig.Deliver(large);
+  const WorkerId bulk = rig.LastWorker();
+  rig.Deliver(rig.Sign(rig.Query('2')));
+  const WorkerId quick = rig.LastWorker();
+  rig.Ack(rig.DigestOf(large), 1, 2);
+  // Both write before the link takes anything.
+  for (int i = 0; i < 3; ++i) {
+    rig.warden->OnWorkerMessage(bulk, WorkerMessageType::kOutput, std::string(200'000, 'x'),
+                                rig.at);
+  }
+  rig.warden->OnWorkerMessage(quick, WorkerMessageType::kOutput, "row", rig.at);
+  rig.ups.clear();
+  rig.Pump();
+  EXPECT_EQ(rig.ups.front().chunk().data(), "row");
+}
+
+TEST(WardenTest, StopsReadingAWorkerWhoseOutputNobodyTakes) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.mutable_get()->set_path("/big");
+  rig.Deliver(rig.Sign(command));
+  const std::string piece(link::kMaxChunkBytes, 'x');
+  std::uint64_t bytes = 0;
+  while (rig.warden->WantsOutput(rig.LastWorker()) && bytes < 2 * kMaxUnackedBytes) {
+    rig.warden->OnWorkerMessage(rig.LastWorker(), WorkerMessageType::kOutput, piece, rig.at);
+    bytes += piece.size();
+  }
+  EXPECT_EQ(bytes, kMaxUnackedBytes);
+}
+
+TEST(WardenTest, IgnoresAcksThatMakeNoSense) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  rig.Ack(digest, 1, 99);
+  rig.Ack(digest, 7, 0);
+  rig.Ack(digest, 1, 2, true);  // an end that was never sent
+  EXPECT_FALSE(rig.warden->is_idle());
+  rig.Exit(rig.LastWorker());
+  EXPECT_EQ(rig.disk.Row(digest)->state, CommandState::kDone);
+}
+
+}  // namespace
+}  // namespace holdfast::agent
