@@ -247,6 +247,12 @@ void Grammar::AddJobs() {
   jobs->add_flag("--open", options_.open_only, "Only those that have not ended");
   CLI::App* job = Add(&app_, "job", "What became of a command, step by step", Command::kJob);
   job->add_option("ID", options_.path, "The job's id, or a prefix of 4+ digits")->required();
+  CLI::App* results =
+      Add(&app_, "results", "The answers of a command that was sent before", Command::kResults);
+  results->add_option("ID", options_.path, "The job's id, or a prefix of 4+ digits")->required();
+  results
+      ->add_option("-d,--into", options_.local_dir, "Where the files of a `get` go (default: here)")
+      ->type_name("DIR");
   CLI::App* cancel = Add(&app_, "cancel", "End a command that has not ended", Command::kCancel);
   cancel->add_option("ID", options_.path, "The job's id, or a prefix of 4+ digits")->required();
   CLI::App* pending =

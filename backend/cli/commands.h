@@ -1,8 +1,12 @@
 // The commands of the program, one function each: does it, prints it, returns the exit status.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include "backend/cli/console.h"
 #include "backend/cli/options.h"
+#include "backend/sdk/client.h"
 #include "backend/sdk/fleet.h"
 #include "common/sign/crypto.h"
 
@@ -13,6 +17,7 @@ struct Call {
   const Options& options;
   Console& console;
   const sign::Crypto& crypto;
+  int interrupt_fd;  // readable after Ctrl-C
 };
 
 // The fleet that --dir, --profile, HOLDFAST_DIR or the default profile names.
@@ -20,10 +25,31 @@ Result<sdk::Fleet> ChooseFleet(const Options& options);
 // --operator, else fleet.toml's.
 std::string OperatorName(const Options& options, const sdk::Fleet& fleet);
 
+// Fleet, operator and connection, as most commands need them. Not movable: the client borrows.
+struct Session {
+  sdk::Fleet fleet;
+  sdk::Operator who;
+  std::unique_ptr<sdk::Client> client;
+};
+// Renews the operator's certificate on the way where it can, and says so; dials.
+Result<std::unique_ptr<Session>> OpenSession(const Call& call);
+
 int RunInit(const Call& call);
+int RunEnrolToken(const Call& call);
+int RunAgents(const Call& call);
+int RunAgentsRemove(const Call& call);
+int RunRead(const Call& call);  // query ls stat hash ps cat get
+int RunAct(const Call& call);   // exec put kill
+int RunCancel(const Call& call);
+int RunResults(const Call& call);
+int RunJobs(const Call& call);
+int RunJob(const Call& call);
+int RunPending(const Call& call);
+int RunAudit(const Call& call);
 int RunOperatorAdd(const Call& call);
 int RunOperatorRenew(const Call& call);
 int RunOperatorList(const Call& call);
 int RunVersion(const Call& call);
+int RunCompletion(const Call& call);
 
 }  // namespace holdfast::cli

@@ -6,6 +6,7 @@
 
 #include "backend/cli/arguments.h"
 #include "backend/cli/commands.h"
+#include "backend/cli/interrupt.h"
 #include "common/adapters/openssl/openssl_crypto.h"
 
 namespace holdfast::cli {
@@ -14,12 +15,33 @@ namespace {
 int Dispatch(const Call& call) {
   switch (call.options.command) {
     case Command::kInit: return RunInit(call);
+    case Command::kEnrolToken: return RunEnrolToken(call);
+    case Command::kAgents: return RunAgents(call);
+    case Command::kAgentsRemove: return RunAgentsRemove(call);
+    case Command::kQuery:
+    case Command::kLs:
+    case Command::kStat:
+    case Command::kCat:
+    case Command::kHash:
+    case Command::kGet:
+    case Command::kPs: return RunRead(call);
+    case Command::kExec:
+    case Command::kPut:
+    case Command::kKill: return RunAct(call);
+    case Command::kCancel: return RunCancel(call);
+    case Command::kResults: return RunResults(call);
+    case Command::kJobs: return RunJobs(call);
+    case Command::kJob: return RunJob(call);
+    case Command::kPending: return RunPending(call);
+    case Command::kAudit: return RunAudit(call);
     case Command::kOperatorAdd: return RunOperatorAdd(call);
     case Command::kOperatorRenew: return RunOperatorRenew(call);
     case Command::kOperatorList: return RunOperatorList(call);
     case Command::kVersion: return RunVersion(call);
-    default: return kExitUsage;
+    case Command::kCompletion: return RunCompletion(call);
+    case Command::kNone: break;
   }
+  return kExitUsage;
 }
 
 int Main(int argc, const char* const* argv) {
@@ -29,7 +51,8 @@ int Main(int argc, const char* const* argv) {
   std::signal(SIGPIPE, SIG_IGN);
   Console console;
   const std::unique_ptr<sign::Crypto> crypto = NewOpensslCrypto();
-  return Dispatch({std::get<Options>(parsed), console, *crypto});
+  const Interrupt interrupt;
+  return Dispatch({std::get<Options>(parsed), console, *crypto, interrupt.fd()});
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ enum class Command : std::uint8_t {
   kJobs,
   kJob,
   kCancel,
+  kResults,
   kPending,
   kAudit,
   kOperatorAdd,

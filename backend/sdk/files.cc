@@ -84,16 +84,18 @@ Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
   }
 }
 
-Status WriteFile(const std::string& path, std::string_view content, mode_t mode) {
+Status WriteFile(const std::string& path, std::string_view content, mode_t mode,
+                 Durability durability) {
+  const bool sync = durability == Durability::kSynced;
   std::string temporary = path + ".new-XXXXXX";
   const Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (fd.get() < 0) return FileError("creating", temporary, errno);
   const auto finish = [&]() -> Status {
     if (::fchmod(fd.get(), mode) != 0) return FileError("changing the mode of", temporary, errno);
     HF_TRY(WriteAll(fd.get(), content, temporary));
-    if (::fsync(fd.get()) != 0) return FileError("syncing", temporary, errno);
+    if (sync && ::fsync(fd.get()) != 0) return FileError("syncing", temporary, errno);
     if (::rename(temporary.c_str(), path.c_str()) != 0) return FileError("writing", path, errno);
-    return SyncDir(ParentOf(path));
+    return sync ? SyncDir(ParentOf(path)) : Ok();
   };
   Status done = finish();
   if (!done.ok()) ::unlink(temporary.c_str());

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,9 +26,12 @@ inline constexpr mode_t kDirMode = 0700;
 Error FileError(const std::string& doing, const std::string& path, int error_number);
 
 Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
-// Temporary file beside it, fsync, rename, fsync of the directory: afterwards the path holds the
-// old or the new content, whatever happens meanwhile.
-Status WriteFile(const std::string& path, std::string_view content, mode_t mode);
+// What a written file survives: the end of the machine, or only that of the program.
+enum class Durability : std::uint8_t { kSynced, kProgram };
+// Temporary file beside it, fsync, rename, fsync of the directory: afterwards the path holds the old
+// or the new content, whatever happens meanwhile. Without the fsyncs for kProgram.
+Status WriteFile(const std::string& path, std::string_view content, mode_t mode,
+                 Durability durability = Durability::kSynced);
 Status MakeDirs(const std::string& path, mode_t mode);  // with parents; existing ones are fine
 Status SyncDir(const std::string& path);
 Status RemoveFile(const std::string& path);  // a missing file is fine

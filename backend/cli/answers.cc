@@ -1,0 +1,148 @@
+#include "backend/cli/answers.h"
+
+#include <algorithm>
+
+#include "backend/cli/duration_text.h"
+#include "backend/cli/size_text.h"
+#include "backend/cli/time_text.h"
+#include "backend/sdk/clock.h"
+#include "common/base/untrusted.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace pb = ::holdfast::command::v1;
+namespace api = ::holdfast::api::v1;
+constexpr Duration kQuietFor = std::chrono::seconds(1);  // faster answers need no progress
+constexpr Duration kRedrawEvery = std::chrono::milliseconds(200);  // more is flicker
+
+}  // namespace
+
+Answers::Answers(const Call& call, const Job& job)
+    : call_(call), job_(job), began_(sdk::MonotonicNow()), last_progress_(began_) {
+  for (const auto& target : job.targets) states_[target.id] = api::DELIVERY_STATE_ACCEPTED;
+}
+
+std::string Answers::HostOf(const AgentId& agent) const {
+  const auto found = job_.hosts.find(agent);
+  return found == job_.hosts.end() ? agent.hex().substr(0, 8) : found->second;
+}
+
+bool Answers::wants_answers() const {
+  const Format format = call_.options.format;
+  return format == Format::kJson || (format == Format::kJsonl && !own_lines());
+}
+
+void Answers::OnState(const api::Delivery& delivery) {
+  if (const auto id = AgentId::From(delivery.agent_id())) states_[*id] = delivery.state();
+}
+
+Status Answers::OnOutput(const AgentId& agent, std::string_view bytes) {
+  bytes_ += bytes.size();
+  OnTick();
+  return Take(agent, bytes);
+}
+
+Status Answers::OnRestart(const AgentId& agent) { return Reset(agent); }
+
+void Answers::OnTick() {
+  if (!call_.console.err_is_terminal()) return;
+  const TimePoint now = sdk::MonotonicNow();
+  if (now - began_ < kQuietFor || now - last_progress_ < kRedrawEvery) return;
+  last_progress_ = now;
+  const Duration spent = now - began_;
+  std::string line = std::to_string(ended_) + " of " + std::to_string(job_.targets.size()) +
+                     (job_.targets.size() == 1 ? " host" : " hosts");
+  if (bytes_ > 0) {
+    const std::uint64_t rate = bytes_ * 1000 / static_cast<std::uint64_t>(spent.count());
+    line += ", " + FormatSize(bytes_) + ", " + FormatSize(rate) + "/s";
+  }
+  call_.console.Progress(line + ", " + FormatDuration(spent) + "  (Ctrl-C: the job goes on)");
+}
+
+Status Answers::OnEnd(const sdk::TargetEnd& end) {
+  ++ended_;
+  states_.erase(end.agent);
+  if (end.succeeded()) ++succeeded_;
+  if (end.delivery.outcome() == pb::OUTCOME_REFUSED) ++refused_;
+  call_.console.Progress("");
+  JsonObject answer;
+  answer.Text("agent_id", end.agent.hex()).Text("hostname", end.hostname).Text("job", job_.id());
+  answer.Text("outcome", OutcomeName(end.delivery.outcome()));
+  const bool failed = end.delivery.failure() != pb::COMMAND_FAILURE_UNSPECIFIED;
+  answer.Put("failure", failed ? Cell::Text(FailureName(end.delivery.failure())) : Cell::Null());
+  answer.Text("message", end.result ? end.result->message() : end.delivery.message());
+  answer.Put("problem", end.problem.empty() ? Cell::Null() : Cell::Text(end.problem));
+  HF_TRY(Finish(end, answer));
+  if (wants_answers()) PrintAnswer(answer.str());
+  if (!end.succeeded()) SayHowItEnded(end);
+  return call_.console.out_works()
+             ? Ok()
+             : Error{Code::kInternal, "standard output cannot be written any more"};
+}
+
+// One line on stderr, in every format: a person may be watching.
+void Answers::SayHowItEnded(const sdk::TargetEnd& end) {
+  std::string line = HostOf(end.agent) + ": ";
+  if (!end.problem.empty()) {
+    call_.console.Say(line + "NOT TRUSTED: " + ForTerminal(Untrusted(end.problem)));
+    return;
+  }
+  line += OutcomeName(end.delivery.outcome());
+  if (end.delivery.failure() != pb::COMMAND_FAILURE_UNSPECIFIED) {
+    line += " " + FailureName(end.delivery.failure());
+  }
+  const std::string& message = end.result ? end.result->message() : end.delivery.message();
+  if (!message.empty()) line += ": " + ForTerminal(Untrusted(message));
+  call_.console.Say(line);
+}
+
+void Answers::PrintAnswer(const std::string& json) {
+  const bool in_array = call_.options.format == Format::kJson;
+  const char* before = !in_array ? "" : answers_ == 0 ? "[\n" : ",\n";
+  call_.console.Out(before + json + (in_array ? "" : "\n"));
+  ++answers_;
+}
+
+void Answers::AddUnfinished() {
+  const Format format = call_.options.format;
+  for (const auto& [agent, state] : states_) {
+    if (format == Format::kJson || format == Format::kJsonl) {
+      JsonObject answer;
+      std::string hostname;
+      bool online = false;
+      for (const auto& target : job_.targets) {
+        if (target.id == agent) {
+          hostname = target.hostname;
+          online = target.online;
+        }
+      }
+      answer.Text("agent_id", agent.hex()).Text("hostname", hostname).Text("job", job_.id());
+      answer.Raw("outcome", "null").Text("state", StateName(state)).Bool("online", online);
+      answer.Text("not_after", FormatRfc3339(job_.not_after));
+      PrintAnswer(answer.str());
+    } else if (call_.options.wait && call_.options.wait->count() > 0) {
+      call_.console.Say(HostOf(agent) + ": not done yet (" + StateName(state) + ")");
+    }
+  }
+}
+
+void Answers::Close(bool all_ended) {
+  call_.console.Progress("");
+  complete_ = all_ended;
+  if (!all_ended) AddUnfinished();
+  FinishAll();
+  if (call_.options.format == Format::kJson) call_.console.Out(answers_ == 0 ? "[]\n" : "\n]\n");
+}
+
+int Answers::ExitStatus() const {
+  if (!call_.console.out_works()) return kExitFailed;
+  if (!complete_) {
+    // Returning at once is what was asked for.
+    return call_.options.wait && call_.options.wait->count() == 0 ? kExitOk : kExitFailed;
+  }
+  if (succeeded_ == job_.targets.size()) return kExitOk;
+  return refused_ == job_.targets.size() ? kExitRefused : kExitFailed;
+}
+
+}  // namespace holdfast::cli

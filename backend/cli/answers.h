@@ -1,0 +1,64 @@
+// Answers: what all verbs have in common when their targets answer: who ended how, failures in words,
+// the JSON object of each target, progress. Each verb's own part derives from it.
+//
+//   OnOutput* --> Take(bytes)     OnEnd --> Finish(end) + one answer
+//
+// Ordering:  output that is printed at the end of a target has been verified; what streams (exec) is
+//            checked afterwards and a lie is told.
+// Threading: one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "backend/cli/job.h"
+#include "backend/cli/json_text.h"
+#include "backend/sdk/result_tracker.h"
+
+namespace holdfast::cli {
+
+class Answers : public sdk::FollowSink {
+ public:
+  Answers(const Call& call, const Job& job);
+
+  void OnState(const ::holdfast::api::v1::Delivery& delivery) final;
+  Status OnOutput(const AgentId& agent, std::string_view bytes) final;
+  Status OnRestart(const AgentId& agent) final;
+  Status OnEnd(const sdk::TargetEnd& end) final;
+  void OnTick() final;
+
+  // After the last event: prints what was held back. `all_ended` is false when --wait ran out.
+  void Close(bool all_ended);
+  int ExitStatus() const;
+
+ protected:
+  // The verb's part. Take: the next bytes of a target. Reset: forget them, a new attempt began.
+  virtual Status Take(const AgentId& agent, std::string_view bytes) = 0;
+  virtual Status Reset(const AgentId& agent) = 0;
+  // The target has ended; adds to its answer, and prints in the formats that have no answers.
+  virtual Status Finish(const sdk::TargetEnd& end, JsonObject& answer) = 0;
+  // After the last target.
+  virtual void FinishAll() {}
+  // True: jsonl prints what Finish() prints (rows), not the answers.
+  virtual bool own_lines() const { return false; }
+
+  std::string HostOf(const AgentId& agent) const;
+  bool wants_answers() const;  // json, or jsonl of a verb without lines of its own
+  const Call& call_;
+  const Job& job_;
+
+ private:
+  void PrintAnswer(const std::string& json);
+  void SayHowItEnded(const sdk::TargetEnd& end);
+  void AddUnfinished();
+
+  std::map<AgentId, ::holdfast::api::v1::DeliveryState> states_;  // of those that have not ended
+  std::uint64_t bytes_ = 0;
+  std::size_t ended_ = 0, succeeded_ = 0, refused_ = 0, answers_ = 0;
+  TimePoint began_, last_progress_;
+  bool complete_ = true;
+};
+
+}  // namespace holdfast::cli

@@ -1,0 +1,180 @@
+// Answers of cat and get: a file's bytes, passed on only when they are the ones that were signed.
+#include <optional>
+#include <utility>
+
+#include "backend/cli/answers_by_verb.h"
+#include "backend/cli/host_names.h"
+#include "backend/cli/record_printer.h"
+#include "backend/cli/size_text.h"
+#include "backend/cli/terminal_text.h"
+#include "backend/sdk/partial_file.h"
+#include "common/base/bytes.h"
+
+namespace holdfast::cli {
+namespace {
+
+constexpr std::size_t kPieceBytes = std::size_t{256} * 1024;
+using File = std::unique_ptr<sdk::PartialFile>;
+
+class FileAnswers : public Answers {
+ public:
+  using Answers::Answers;
+
+ protected:
+  virtual Result<File> NewFile(const AgentId& agent) = 0;
+
+  Status Take(const AgentId& agent, std::string_view bytes) override {
+    HF_ASSIGN_OR_RETURN(sdk::PartialFile * file, FileOf(agent));
+    return file->Append(bytes);
+  }
+  Status Reset(const AgentId& agent) override {
+    const auto found = files_.find(agent);
+    return found == files_.end() ? Ok() : found->second->Restart();
+  }
+  // An empty file has no output to begin it.
+  Result<sdk::PartialFile*> FileOf(const AgentId& agent) {
+    const auto found = files_.find(agent);
+    if (found != files_.end()) return found->second.get();
+    HF_ASSIGN_OR_RETURN(File file, NewFile(agent));
+    return files_.emplace(agent, std::move(file)).first->second.get();
+  }
+  void Drop(const AgentId& agent) { files_.erase(agent); }
+  static bool Good(const sdk::TargetEnd& end) { return end.succeeded() && end.output_verified; }
+  // What the signed result tells of the file.
+  static void AddFacts(const sdk::TargetEnd& end, JsonObject& answer) {
+    if (!end.result) return;
+    const auto& file = end.result->file();
+    answer.Count("size", end.result->output_bytes());
+    answer.Text("sha256", ToHex(end.result->output_sha256()));
+    answer.Count("mode", file.mode()).Count("uid", file.uid()).Count("gid", file.gid());
+    answer.Int("mtime_ns", file.mtime_ns()).Int("ctime_ns", file.ctime_ns());
+    answer.Int("atime_ns", file.atime_ns()).Int("btime_ns", file.btime_ns());
+    answer.Bool("unstable", file.unstable());
+  }
+  void WarnIfUnstable(const sdk::TargetEnd& end) {
+    if (end.result && end.result->file().unstable()) {
+      call_.console.Say(HostOf(end.agent) + ": the file changed while it was read");
+    }
+  }
+
+ private:
+  std::map<AgentId, File> files_;
+};
+
+class CatAnswers final : public FileAnswers {
+ public:
+  using FileAnswers::FileAnswers;
+
+ private:
+  Result<File> NewFile(const AgentId& /*agent*/) override {
+    return sdk::PartialFile::CreateUnnamed();
+  }
+
+  Status Finish(const sdk::TargetEnd& end, JsonObject& answer) override {
+    HF_ASSIGN_OR_RETURN(sdk::PartialFile * file, FileOf(end.agent));
+    const bool good = end.problem.empty() && end.output_verified;
+    std::string content;  // json and jsonl
+    if (good && !wants_answers() && job_.several) {
+      call_.console.Out("==> " + HostOf(end.agent) + " <==\n");
+    }
+    for (std::uint64_t offset = 0; good;) {
+      HF_ASSIGN_OR_RETURN(const std::string piece, file->ReadBack(offset, kPieceBytes));
+      if (piece.empty()) break;
+      offset += piece.size();
+      if (wants_answers()) {
+        content += piece;
+      } else {
+        Print(piece);
+      }
+    }
+    Print(std::nullopt);
+    answer.Text("remote_path", job_.command.cat().path());
+    if (end.succeeded()) AddFacts(end, answer);
+    answer.Text("content", content);
+    WarnIfUnstable(end);
+    Drop(end.agent);
+    return Ok();
+  }
+
+  // As it is in a pipe; made safe, line by line, on a terminal. nullopt: the end.
+  void Print(const std::optional<std::string>& piece) {
+    if (!call_.console.out_is_terminal()) {
+      if (piece) call_.console.Out(*piece);
+      return;
+    }
+    call_.console.Out(SafeLines(piece ? lines_.Push(*piece) : lines_.Flush()));
+  }
+
+  LineCutter lines_;
+};
+
+class GetAnswers final : public FileAnswers {
+ public:
+  GetAnswers(const Call& call, const Job& job)
+      : FileAnswers(call, job), directories_(DirectoryNames(job.targets)) {
+    if (call.options.format == Format::kTable || call.options.format == Format::kCsv) {
+      table_.emplace(
+          call.console, call.options.format,
+          std::vector<RecordColumn>{
+              {"host", job.several}, {"agent_id", false}, {"path"}, {"size"}, {"sha256"}});
+    }
+  }
+
+ private:
+  // The last part of the path that was asked for; it is the analyst's own word, not the endpoint's.
+  std::string Basename() const {
+    std::string path = job_.command.get().path();
+    while (!path.empty() && path.back() == '/') path.pop_back();
+    const std::string name = path.substr(path.rfind('/') + 1);
+    return name.empty() || name == "." || name == ".." ? "file" : name;
+  }
+  std::string LocalPath(const AgentId& agent) const {
+    if (!call_.options.local_file.empty()) return call_.options.local_file;
+    const auto found = directories_.find(agent);
+    const std::string host = found == directories_.end() ? agent.hex() : found->second;
+    return call_.options.local_dir + "/" + host + "/" + Basename();
+  }
+  Result<File> NewFile(const AgentId& agent) override {
+    return sdk::PartialFile::Create(LocalPath(agent));
+  }
+
+  Status Finish(const sdk::TargetEnd& end, JsonObject& answer) override {
+    answer.Text("remote_path", job_.command.get().path());
+    if (!Good(end)) {
+      Drop(end.agent);
+      return Ok();
+    }
+    HF_ASSIGN_OR_RETURN(sdk::PartialFile * file, FileOf(end.agent));
+    using IfThere = sdk::PartialFile::IfThere;
+    HF_ASSIGN_OR_RETURN(
+        const std::string path,
+        file->Commit(call_.options.local_file.empty() ? IfThere::kNumber : IfThere::kReplace));
+    Drop(end.agent);
+    answer.Text("path", path);
+    AddFacts(end, answer);
+    WarnIfUnstable(end);
+    if (table_) {
+      table_->Add({Cell::Text(HostOf(end.agent)), Cell::Text(end.agent.hex()), Cell::Text(path),
+                   Cell::Count(end.result->output_bytes()),
+                   Cell::Text(ToHex(end.result->output_sha256()))});
+    }
+    return Ok();
+  }
+  void FinishAll() override {
+    if (table_ && (table_->count() > 0 || call_.options.format == Format::kCsv)) table_->Finish();
+  }
+
+  std::map<AgentId, std::string> directories_;
+  std::optional<RecordPrinter> table_;
+};
+
+}  // namespace
+
+std::unique_ptr<Answers> MakeCatAnswers(const Call& call, const Job& job) {
+  return std::make_unique<CatAnswers>(call, job);
+}
+std::unique_ptr<Answers> MakeGetAnswers(const Call& call, const Job& job) {
+  return std::make_unique<GetAnswers>(call, job);
+}
+
+}  // namespace holdfast::cli

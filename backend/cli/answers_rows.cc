@@ -1,0 +1,112 @@
+// Answers of query, ls, stat, hash, ps and kill: rows, printed when the target has ended and its
+// output is the one that was signed.
+#include <optional>
+#include <utility>
+
+#include "backend/cli/answers_by_verb.h"
+#include "backend/cli/record_printer.h"
+#include "backend/sdk/output_reader.h"
+#include "common/base/bytes.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace pb = ::holdfast::command::v1;
+
+Cell ToCell(const pb::Value& value) {
+  switch (value.kind_case()) {
+    case pb::Value::kInteger: return Cell::Int(value.integer());
+    case pb::Value::kReal: return Cell::Real(value.real());
+    case pb::Value::kText: return Cell::Text(value.text());
+    case pb::Value::kBlob: return Cell::Text(ToHex(value.blob()));
+    case pb::Value::KIND_NOT_SET: break;
+  }
+  return Cell::Null();
+}
+
+class RowAnswers final : public Answers {
+ public:
+  using Answers::Answers;
+
+ private:
+  Status Take(const AgentId& agent, std::string_view bytes) override {
+    outputs_[agent] += bytes;
+    return Ok();
+  }
+  Status Reset(const AgentId& agent) override {
+    outputs_.erase(agent);
+    return Ok();
+  }
+  bool own_lines() const override { return true; }
+
+  Status Finish(const sdk::TargetEnd& end, JsonObject& answer) override {
+    const auto output = outputs_.extract(end.agent);
+    const bool trusted = end.problem.empty() && end.output_verified;
+    sdk::RowReader reader;
+    if (trusted && !output.empty()) reader.Push(output.mapped());
+    JsonArray rows;
+    std::vector<std::string> names;
+    for (;;) {
+      auto batch = reader.Next();
+      if (!batch.ok()) return std::move(batch).error().In(HostOf(end.agent));
+      if (!batch.value()) break;
+      for (const auto& column : batch.value()->columns()) names.push_back(column.name());
+      if (batch.value()->columns_size() > 0) names = Columns(std::move(names));
+      for (const auto& row : batch.value()->rows()) PrintRow(end.agent, names, row, rows);
+    }
+    answer.Bool("truncated", end.result && end.result->truncated());
+    answer.Raw("rows", rows.str());
+    return Ok();
+  }
+
+  // The names as they are printed; begins a new table when they are not those of the one before.
+  std::vector<std::string> Columns(std::vector<std::string> names) {
+    if (call_.options.format == Format::kJson) return DistinctNames(std::move(names));
+    if (job_.several) names.insert(names.begin(), {"host", "agent_id"});
+    names = DistinctNames(std::move(names));
+    if (names == printed_names_) return names;
+    if (printer_) printer_->Finish();
+    std::vector<RecordColumn> columns;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      columns.push_back({names[i], !job_.several || i != 1});  // people read the host
+    }
+    printer_.emplace(call_.console, call_.options.format, std::move(columns));
+    printed_names_ = names;
+    return names;
+  }
+
+  void PrintRow(const AgentId& agent, const std::vector<std::string>& names, const pb::Row& row,
+                JsonArray& rows) {
+    if (call_.options.format == Format::kJson) {
+      JsonObject object;
+      for (int i = 0; i < row.values_size(); ++i) {
+        object.Put(names[static_cast<std::size_t>(i)], ToCell(row.values(i)));
+      }
+      rows.Add(object.str());
+      return;
+    }
+    std::vector<Cell> cells;
+    if (job_.several) {
+      cells.push_back(Cell::Text(HostOf(agent)));
+      cells.push_back(Cell::Text(agent.hex()));
+    }
+    for (const auto& value : row.values()) cells.push_back(ToCell(value));
+    printer_->Add(cells);
+  }
+
+  void FinishAll() override {
+    if (printer_) printer_->Finish();
+  }
+
+  std::map<AgentId, std::string> outputs_;  // of targets that have not ended
+  std::optional<RecordPrinter> printer_;
+  std::vector<std::string> printed_names_;
+};
+
+}  // namespace
+
+std::unique_ptr<Answers> MakeRowAnswers(const Call& call, const Job& job) {
+  return std::make_unique<RowAnswers>(call, job);
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,77 @@
+// holdfast audit
+#include <deque>
+
+#include "backend/cli/commands.h"
+#include "backend/cli/record_printer.h"
+#include "backend/cli/time_text.h"
+#include "backend/sdk/audit_chain.h"
+#include "common/base/bytes.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace api = ::holdfast::api::v1;
+
+void Print(const Call& call, RecordPrinter& printer, const api::AuditRecord& record) {
+  if (call.options.format == Format::kTable) {
+    printer.Add({Cell::Count(record.seq()), Cell::Text(FormatTime(WallTime(record.at_ms()))),
+                 Cell::Text(record.actor()), Cell::Text(record.action()),
+                 Cell::Text(ToHex(record.digest()).substr(0, 12)),
+                 Cell::Text(ToHex(record.agent_id()).substr(0, 12)), Cell::Text(record.detail())});
+    return;
+  }
+  printer.Add({Cell::Count(record.seq()), Cell::Count(record.at_ms()), Cell::Text(record.actor()),
+               Cell::Text(record.action()), Cell::Text(ToHex(record.digest())),
+               Cell::Text(ToHex(record.agent_id())), Cell::Text(record.detail()),
+               Cell::Text(ToHex(record.prev_hash())), Cell::Text(ToHex(record.hash()))});
+}
+
+std::vector<RecordColumn> Columns(Format format) {
+  if (format == Format::kTable) {
+    return {{"seq"}, {"at"}, {"actor"}, {"action"}, {"job"}, {"agent"}, {"detail"}};
+  }
+  return {{"seq"},      {"at_ms"},  {"actor"},     {"action"}, {"digest"},
+          {"agent_id"}, {"detail"}, {"prev_hash"}, {"hash"}};
+}
+
+int Verify(const Call& call, sdk::Client& client) {
+  sdk::AuditChain chain(call.crypto);
+  Status checked =
+      client.Audit(0, "", [&](const api::AuditRecord& record) { return chain.OnRecord(record); });
+  if (!checked.ok()) return call.console.Fail(checked.error());
+  call.console.Out(std::to_string(chain.count()) + " records, one unbroken chain\nlast hash " +
+                   chain.head().hex() + "\n");
+  return kExitOk;
+}
+
+}  // namespace
+
+int RunAudit(const Call& call) {
+  auto session = OpenSession(call);
+  if (!session.ok()) return call.console.Fail(session.error());
+  sdk::Client& client = *session.value()->client;
+  if (call.options.verify) return Verify(call, client);
+  std::string digest;
+  if (!call.options.path.empty()) {
+    auto detail = client.Command(call.options.path);
+    if (!detail.ok()) return call.console.Fail(detail.error());
+    digest = detail.value().summary().digest();
+  }
+  RecordPrinter printer(call.console, call.options.format, Columns(call.options.format));
+  std::deque<api::AuditRecord> last;  // with --limit
+  const std::uint32_t limit = call.options.limit;
+  Status listed = client.Audit(0, digest, [&](const api::AuditRecord& record) {
+    if (limit == 0) {
+      Print(call, printer, record);
+      return Ok();
+    }
+    last.push_back(record);
+    if (last.size() > limit) last.pop_front();
+    return Ok();
+  });
+  for (const auto& record : last) Print(call, printer, record);
+  printer.Finish();
+  return listed.ok() ? kExitOk : call.console.Fail(listed.error());
+}
+
+}  // namespace holdfast::cli

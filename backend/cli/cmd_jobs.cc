@@ -1,0 +1,280 @@
+// holdfast jobs, job, results, pending
+#include <utility>
+
+#include "backend/cli/host_names.h"
+#include "backend/cli/job.h"
+#include "backend/cli/json_text.h"
+#include "backend/cli/record_printer.h"
+#include "backend/cli/time_text.h"
+#include "backend/sdk/clock.h"
+#include "common/base/bytes.h"
+#include "common/base/untrusted.h"
+#include "common/sign/envelope.h"
+#include "common/sign/strict.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace api = ::holdfast::api::v1;
+namespace pb = ::holdfast::command::v1;
+
+Cell TimeCell(std::uint64_t at_ms) {
+  return at_ms == 0 ? Cell::Null() : Cell::Text(FormatRfc3339(WallTime(at_ms)));
+}
+
+std::string Standing(const api::CommandSummary& job) {
+  if (job.ended() < job.targets()) {
+    return std::to_string(job.ended()) + " of " + std::to_string(job.targets()) + " ended";
+  }
+  if (job.succeeded() == job.targets()) return "done";
+  return std::to_string(job.targets() - job.succeeded()) + " of " + std::to_string(job.targets()) +
+         " failed";
+}
+
+void PrintJobs(const Call& call, const std::vector<api::CommandSummary>& jobs) {
+  if (call.options.format == Format::kTable) {
+    RecordPrinter printer(call.console, Format::kTable,
+                          {{"job"}, {"accepted"}, {"operator"}, {"verb"}, {"state"}, {"detail"}});
+    for (const auto& job : jobs) {
+      printer.Add({Cell::Text(ToHex(job.digest()).substr(0, 12)),
+                   Cell::Text(FormatTime(WallTime(job.accepted_ms()))),
+                   Cell::Text(job.operator_id()), Cell::Text(job.verb()), Cell::Text(Standing(job)),
+                   Cell::Text(job.detail())});
+    }
+    printer.Finish();
+    return;
+  }
+  RecordPrinter printer(call.console, call.options.format,
+                        {{"job"},
+                         {"verb"},
+                         {"operator"},
+                         {"accepted"},
+                         {"not_after"},
+                         {"targets"},
+                         {"ended"},
+                         {"succeeded"},
+                         {"detail"}});
+  for (const auto& job : jobs) {
+    printer.Add({Cell::Text(ToHex(job.digest())), Cell::Text(job.verb()),
+                 Cell::Text(job.operator_id()), TimeCell(job.accepted_ms()),
+                 TimeCell(job.not_after_ms()), Cell::Count(job.targets()), Cell::Count(job.ended()),
+                 Cell::Count(job.succeeded()), Cell::Text(job.detail())});
+  }
+  printer.Finish();
+}
+
+std::vector<RecordColumn> DeliveryColumns() {
+  return {{"agent_id", false},
+          {"hostname"},
+          {"state"},
+          {"outcome"},
+          {"failure"},
+          {"message"},
+          {"accepted"},
+          {"sent"},
+          {"received"},
+          {"started"},
+          {"ended"},
+          {"sends", false},
+          {"stored_bytes", false},
+          {"problem"}};
+}
+
+// What the agent signed is checked here too: a backend's word about an outcome is not enough.
+std::vector<Cell> DeliveryCells(const Call& call, const Digest& digest,
+                                const api::Delivery& delivery) {
+  const bool ended = delivery.state() == api::DELIVERY_STATE_ENDED;
+  const bool failed = delivery.failure() != pb::COMMAND_FAILURE_UNSPECIFIED;
+  std::string problem;
+  if (ended && !delivery.result_envelope().empty()) {
+    const auto result = sdk::VerifyResult(call.crypto, digest, delivery);
+    if (!result.ok()) problem = "NOT TRUSTED: " + result.error().message;
+  }
+  return {Cell::Text(ToHex(delivery.agent_id())),
+          Cell::Text(delivery.hostname()),
+          Cell::Text(StateName(delivery.state())),
+          ended ? Cell::Text(OutcomeName(delivery.outcome())) : Cell::Null(),
+          failed ? Cell::Text(FailureName(delivery.failure())) : Cell::Null(),
+          Cell::Text(delivery.message()),
+          TimeCell(delivery.accepted_ms()),
+          TimeCell(delivery.sent_ms()),
+          TimeCell(delivery.received_ms()),
+          TimeCell(delivery.started_ms()),
+          TimeCell(delivery.ended_ms()),
+          Cell::Count(delivery.sends()),
+          Cell::Count(delivery.stored_bytes()),
+          problem.empty() ? Cell::Null() : Cell::Text(problem)};
+}
+
+std::string DeliveriesJson(const Call& call, const Digest& digest,
+                           const api::CommandDetail& detail) {
+  const auto columns = DeliveryColumns();
+  JsonArray list;
+  for (const auto& delivery : detail.deliveries()) {
+    const auto cells = DeliveryCells(call, digest, delivery);
+    JsonObject object;
+    for (std::size_t i = 0; i < columns.size(); ++i) object.Put(columns[i].name, cells[i]);
+    list.Add(object.str());
+  }
+  return list.str();
+}
+
+void PrintJobAsJson(const Call& call, const Digest& digest, const api::CommandDetail& detail) {
+  const auto& job = detail.summary();
+  JsonObject object;
+  object.Text("job", digest.hex()).Text("verb", job.verb()).Text("operator", job.operator_id());
+  object.Put("accepted", TimeCell(job.accepted_ms()));
+  object.Put("not_after", TimeCell(job.not_after_ms()));
+  object.Count("targets", job.targets()).Count("ended", job.ended());
+  object.Count("succeeded", job.succeeded()).Text("detail", job.detail());
+  object.Raw("deliveries", DeliveriesJson(call, digest, detail));
+  call.console.Out(object.str() + "\n");
+}
+
+void PrintStep(const Call& call, const char* name, std::uint64_t at_ms, std::uint64_t before_ms) {
+  if (at_ms == 0) return;
+  std::string line = std::string("    ") + name + FormatTime(WallTime(at_ms));
+  if (before_ms != 0 && at_ms >= before_ms) {
+    line += "  +" + std::to_string(at_ms - before_ms) + " ms";
+  }
+  call.console.Out(line + "\n");
+}
+
+void PrintJobForPeople(const Call& call, const Digest& digest, const api::CommandDetail& detail) {
+  const auto& job = detail.summary();
+  call.console.Out("job       " + digest.hex() + "\nverb      " + job.verb() + "  " +
+                   ForTerminal(Untrusted(job.detail())) + "\noperator  " +
+                   ForTerminal(Untrusted(job.operator_id())) + "\naccepted  " +
+                   FormatTime(WallTime(job.accepted_ms())) + ", valid until " +
+                   FormatTime(WallTime(job.not_after_ms())) + "\nstate     " + Standing(job) +
+                   "\n");
+  for (const auto& d : detail.deliveries()) {
+    const auto cells = DeliveryCells(call, digest, d);
+    const auto text = [&](std::size_t i) { return ForTerminal(cells[i].text); };
+    call.console.Out("\n  " + ToHex(d.agent_id()) + "  " + text(1) + "\n    " + text(2) +
+                     (text(3).empty() ? "" : " " + text(3)) +
+                     (text(4).empty() ? "" : " " + text(4)) +
+                     (text(5).empty() ? "" : ": " + text(5)) +
+                     (text(13).empty() ? "" : "\n    " + text(13)) + "\n");
+    PrintStep(call, "accepted  ", d.accepted_ms(), 0);
+    PrintStep(call, "sent      ", d.sent_ms(), d.accepted_ms());
+    PrintStep(call, "received  ", d.received_ms(), d.sent_ms());
+    PrintStep(call, "started   ", d.started_ms(), d.received_ms());
+    PrintStep(call, "ended     ", d.ended_ms(), d.started_ms());
+    if (d.sends() > 1) {
+      call.console.Out("    sent " + std::to_string(d.sends()) + " times\n");
+    }
+  }
+}
+
+void PrintJob(const Call& call, const Digest& digest, const api::CommandDetail& detail) {
+  switch (call.options.format) {
+    case Format::kTable: PrintJobForPeople(call, digest, detail); break;
+    case Format::kJson:
+    case Format::kJsonl: PrintJobAsJson(call, digest, detail); break;
+    case Format::kCsv: {
+      RecordPrinter printer(call.console, Format::kCsv, DeliveryColumns());
+      for (const auto& delivery : detail.deliveries()) {
+        printer.Add(DeliveryCells(call, digest, delivery));
+      }
+      printer.Finish();
+      break;
+    }
+  }
+}
+
+Result<api::CommandDetail> FetchJob(const Call& call, Session& session) {
+  HF_ASSIGN_OR_RETURN(auto detail, session.client->Command(call.options.path));
+  if (!Digest::From(detail.summary().digest())) {
+    return Error{Code::kCorrupt, "the backend names no command"};
+  }
+  return detail;
+}
+
+// The job as it was signed: its envelope must have the digest that names it.
+Result<Job> ReadJob(const Call& call, const api::CommandDetail& detail) {
+  HF_ASSIGN_OR_RETURN(const auto envelope,
+                      sign::ParseEnvelope(detail.envelope(), sign::kCommandType));
+  Job job;
+  job.digest = sign::EnvelopeDigest(call.crypto, sign::kCommandType, envelope.payload());
+  if (job.digest.view() != detail.summary().digest()) {
+    return Error{Code::kCorrupt, "the backend shows another command under this job's id"};
+  }
+  HF_ASSIGN_OR_RETURN(job.command, sign::ParseCommand(envelope.payload()));
+  job.verb = detail.summary().verb();
+  job.not_after = WallTime(job.command.not_after_ms());
+  for (const auto& delivery : detail.deliveries()) {
+    if (const auto id = AgentId::From(delivery.agent_id())) {
+      job.targets.push_back({*id, delivery.hostname(), true});
+    }
+  }
+  job.several = job.targets.size() > 1;
+  job.hosts = ShownHosts(job.targets);
+  return job;
+}
+
+}  // namespace
+
+int RunJobs(const Call& call) {
+  auto session = OpenSession(call);
+  if (!session.ok()) return call.console.Fail(session.error());
+  api::ListCommands request;
+  request.set_limit(call.options.limit);
+  request.set_open_only(call.options.open_only);
+  auto jobs = session.value()->client->Commands(request);
+  if (!jobs.ok()) return call.console.Fail(jobs.error());
+  PrintJobs(call, jobs.value());
+  return kExitOk;
+}
+
+int RunJob(const Call& call) {
+  auto session = OpenSession(call);
+  if (!session.ok()) return call.console.Fail(session.error());
+  auto detail = FetchJob(call, *session.value());
+  if (!detail.ok()) return call.console.Fail(detail.error());
+  PrintJob(call, *Digest::From(detail.value().summary().digest()), detail.value());
+  return kExitOk;
+}
+
+int RunResults(const Call& call) {
+  auto session = OpenSession(call);
+  if (!session.ok()) return call.console.Fail(session.error());
+  auto detail = FetchJob(call, *session.value());
+  if (!detail.ok()) return call.console.Fail(detail.error());
+  auto job = ReadJob(call, detail.value());
+  if (!job.ok()) return call.console.Fail(job.error());
+  return FollowJob(call, *session.value()->client, job.value());
+}
+
+int RunPending(const Call& call) {
+  auto session = std::unique_ptr<Session>();
+  auto fleet = ChooseFleet(call.options);
+  if (!fleet.ok()) return call.console.Fail(fleet.error());
+  const sdk::PendingStore store(fleet.value().paths.pending());
+  auto commands = store.List(call.crypto);
+  if (!commands.ok()) return call.console.Fail(commands.error());
+  RecordPrinter printer(call.console, call.options.format, {{"job"}, {"not_after"}, {"state"}});
+  int status = kExitOk;
+  for (const auto& command : commands.value()) {
+    std::string state = "not known to have arrived";
+    if (command.not_after.get() < sdk::WallNow().get()) {
+      state = "too late to send; removed";
+      if (!store.Remove(command.digest).ok()) state = "too late to send";
+    } else if (call.options.send) {
+      if (!session) {
+        auto opened = OpenSession(call);
+        if (!opened.ok()) return call.console.Fail(opened.error());
+        session = std::move(opened).value();
+      }
+      auto submitted = session->client->Submit(command);
+      state = submitted.ok() ? "accepted" : submitted.error().message;
+      if (!submitted.ok()) status = kExitFailed;
+    }
+    printer.Add({Cell::Text(command.digest.hex()), Cell::Text(FormatRfc3339(command.not_after)),
+                 Cell::Text(state)});
+  }
+  printer.Finish();
+  return status;
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,43 @@
+#include "backend/cli/interrupt.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+namespace holdfast::cli {
+namespace {
+
+constexpr int kExitInterrupted = 130;  // docs/cli-output.md
+// What a signal handler may reach: plain numbers.
+volatile std::sig_atomic_t g_fd = -1;
+volatile std::sig_atomic_t g_seen = 0;
+
+extern "C" void OnInterrupt(int /*signal*/) {
+  const int before = errno;
+  if (g_seen != 0) ::_exit(kExitInterrupted);
+  g_seen = 1;
+  const std::uint64_t one = 1;
+  if (::write(g_fd, &one, sizeof one) < 0) ::_exit(kExitInterrupted);
+  errno = before;
+}
+
+}  // namespace
+
+Interrupt::Interrupt() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  g_fd = fd_;
+  struct sigaction action {};
+  action.sa_handler = OnInterrupt;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+Interrupt::~Interrupt() {
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,92 @@
+#include "backend/cli/job.h"
+
+#include "backend/cli/answers_by_verb.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace pb = ::holdfast::command::v1;
+namespace api = ::holdfast::api::v1;
+constexpr Duration kTick = std::chrono::milliseconds(250);  // progress while nothing comes
+
+// The value's name without what all values of its enum begin with.
+std::string Bare(const std::string& name, std::string_view prefix, int number) {
+  if (name.starts_with(prefix)) return name.substr(prefix.size());
+  return "UNKNOWN_" + std::to_string(number);  // of a newer backend or agent
+}
+
+std::unique_ptr<Answers> MakeAnswers(const Call& call, const Job& job) {
+  switch (OutputOf(job.command)) {
+    case sdk::OutputFormat::kRows: return MakeRowAnswers(call, job);
+    case sdk::OutputFormat::kStdio: return MakeExecAnswers(call, job);
+    case sdk::OutputFormat::kBytes:
+      return job.command.has_get() ? MakeGetAnswers(call, job) : MakeCatAnswers(call, job);
+    case sdk::OutputFormat::kNone: break;
+  }
+  return MakePlainAnswers(call, job);
+}
+
+}  // namespace
+
+sdk::OutputFormat OutputOf(const pb::Command& command) {
+  switch (command.verb_case()) {
+    case pb::Command::kQuery:
+    case pb::Command::kLs:
+    case pb::Command::kStat:
+    case pb::Command::kHash:
+    case pb::Command::kPs:
+    case pb::Command::kKill: return sdk::OutputFormat::kRows;
+    case pb::Command::kExec: return sdk::OutputFormat::kStdio;
+    case pb::Command::kCat:
+    case pb::Command::kGet: return sdk::OutputFormat::kBytes;
+    default: return sdk::OutputFormat::kNone;
+  }
+}
+
+std::string FailureName(pb::CommandFailure failure) {
+  return Bare(pb::CommandFailure_Name(failure), "COMMAND_FAILURE_", failure);
+}
+std::string OutcomeName(pb::Outcome outcome) {
+  return Bare(pb::Outcome_Name(outcome), "OUTCOME_", outcome);
+}
+std::string StateName(api::DeliveryState state) {
+  return Bare(api::DeliveryState_Name(state), "DELIVERY_STATE_", state);
+}
+
+namespace {
+
+void SayItGoesOn(const Call& call, const Job& job) {
+  call.console.Say("job " + job.short_id() + " goes on. Its answers: holdfast results " +
+                   job.short_id() + ". To end it: holdfast cancel " + job.short_id());
+}
+
+}  // namespace
+
+int FollowJob(const Call& call, sdk::Client& client, const Job& job) {
+  const auto answers = MakeAnswers(call, job);
+  if (call.options.wait && call.options.wait->count() == 0) {
+    if (call.options.format == Format::kTable) call.console.Out(job.id() + "\n");
+    answers->Close(/*all_ended=*/false);
+    SayItGoesOn(call, job);
+    return answers->ExitStatus();
+  }
+  sdk::Client::FollowOptions options;
+  options.output = OutputOf(job.command) == sdk::OutputFormat::kNone
+                       ? sdk::ResultTracker::Output::kUnwanted
+                       : sdk::ResultTracker::Output::kWanted;
+  options.wait = call.options.wait;
+  if (call.console.err_is_terminal()) options.tick = kTick;
+  auto followed = client.Follow(job.digest, options, *answers);
+  if (!followed.ok()) {
+    call.console.Progress("");
+    if (followed.error().code != Code::kCancelled) call.console.Say(followed.error().message);
+    SayItGoesOn(call, job);
+    return ExitStatusFor(followed.error().code);
+  }
+  const bool all_ended = followed.value() == sdk::Client::Followed::kFinished;
+  answers->Close(all_ended);
+  if (!all_ended) SayItGoesOn(call, job);
+  return answers->ExitStatus();
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,43 @@
+// Job: a submitted command as the command line sees it, and what to print of its answers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/cli/commands.h"
+#include "backend/sdk/targets.h"
+#include "backend/sdk/verbs.h"
+#include "common/base/ids.h"
+#include "holdfast/command/v1/command.pb.h"
+
+namespace holdfast::cli {
+
+struct Job {
+  Digest digest;
+  ::holdfast::command::v1::Command command;  // as signed
+  std::string verb;
+  std::vector<sdk::Target> targets;
+  // The target's words may mean several: then every answer says which host it is from, even if it is
+  // only one today. Programs that read the output can rely on its shape.
+  bool several = false;
+  WallTime not_after{0};
+  std::map<AgentId, std::string> hosts;  // for people, distinct, safe
+
+  std::string id() const { return digest.hex(); }
+  std::string short_id() const { return digest.hex().substr(0, 12); }
+};
+
+// "query", "exec", ... and what its output is.
+sdk::OutputFormat OutputOf(const ::holdfast::command::v1::Command& command);
+
+// "NO_SUCH_FILE" for COMMAND_FAILURE_NO_SUCH_FILE, and so on.
+std::string FailureName(::holdfast::command::v1::CommandFailure failure);
+std::string OutcomeName(::holdfast::command::v1::Outcome outcome);
+std::string StateName(::holdfast::api::v1::DeliveryState state);
+
+// Follows the job, printing answers as they come; honours --wait and Ctrl-C. The exit status.
+int FollowJob(const Call& call, sdk::Client& client, const Job& job);
+
+}  // namespace holdfast::cli

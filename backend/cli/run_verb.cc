@@ -1,0 +1,258 @@
+// The verbs: from words to a signed command, and its answers.
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "backend/cli/host_names.h"
+#include "backend/cli/job.h"
+#include "backend/cli/size_text.h"
+#include "backend/cli/time_text.h"
+#include "backend/sdk/clock.h"
+#include "backend/sdk/files.h"
+#include "common/base/untrusted.h"
+#include "common/sign/chain.h"
+
+namespace holdfast::cli {
+namespace {
+
+using sdk::Verb;
+constexpr std::size_t kMaxStdinBytes = std::size_t{16} * 1024;  // command.proto, ExecArgs
+// A certificate lives 24 h at most: a command that waits longer ends with it.
+constexpr Duration kLongestCert = sdk::kMaxCertTtl - std::chrono::minutes(30);
+
+Result<std::int32_t> SignalNumber(std::string name) {
+  struct Named {
+    const char* name;
+    std::int32_t number;
+  };
+  // signal(7), the numbers of x86 and ARM.
+  static constexpr std::array<Named, 19> kSignals = {{{"HUP", 1},
+                                                      {"INT", 2},
+                                                      {"QUIT", 3},
+                                                      {"ILL", 4},
+                                                      {"TRAP", 5},
+                                                      {"ABRT", 6},
+                                                      {"BUS", 7},
+                                                      {"FPE", 8},
+                                                      {"KILL", 9},
+                                                      {"USR1", 10},
+                                                      {"SEGV", 11},
+                                                      {"USR2", 12},
+                                                      {"PIPE", 13},
+                                                      {"ALRM", 14},
+                                                      {"TERM", 15},
+                                                      {"CHLD", 17},
+                                                      {"CONT", 18},
+                                                      {"STOP", 19},
+                                                      {"TSTP", 20}}};
+  std::int32_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error == std::errc() && end == name.data() + name.size()) return number;
+  for (char& c : name) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  if (name.starts_with("SIG")) name.erase(0, 3);
+  for (const auto& known : kSignals) {
+    if (name == known.name) return known.number;
+  }
+  return Error{Code::kInvalid, "'" + name + "' is no signal; TERM, KILL, HUP, ... or a number"};
+}
+
+Result<std::uint32_t> OctalMode(const std::string& text) {
+  std::uint32_t mode = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return Error{Code::kInvalid, "'" + text + "' is no mode; octal digits, such as 0644"};
+  }
+  return mode;
+}
+
+Result<Verb> MakeRead(const Options& o) {
+  switch (o.command) {
+    case Command::kQuery: return Verb::Query(o.sql);
+    case Command::kLs: return Verb::Ls(o.path, o.all, o.recursive);
+    case Command::kStat: return Verb::Stat(o.paths);
+    case Command::kCat: return Verb::Cat(o.path, o.offset, o.length);
+    case Command::kHash: return Verb::Hash(o.paths);
+    case Command::kGet: return Verb::Get(o.path);
+    default: return Verb::Ps();
+  }
+}
+
+Result<Verb> MakeExec(const Options& o) {
+  Verb::ExecArgs args{o.argv, o.cwd, o.env, ""};
+  if (!o.stdin_file.empty()) {
+    HF_ASSIGN_OR_RETURN(args.stdin_bytes, sdk::ReadFile(o.stdin_file, kMaxStdinBytes));
+  }
+  return Verb::Exec(args);
+}
+
+// Uploads the content first: the command names it by its hash.
+Result<Verb> MakePut(const Call& call, sdk::Client& client) {
+  const Options& o = call.options;
+  Verb::PutArgs args;
+  args.path = o.path;
+  args.overwrite = o.overwrite;
+  HF_ASSIGN_OR_RETURN(args.mode, OctalMode(o.mode));
+  HF_TRY(Verb::Put(args));  // before anything is sent
+  const TimePoint began = sdk::MonotonicNow();
+  const auto progress = [&](std::uint64_t done, std::uint64_t all) {
+    if (sdk::MonotonicNow() - began < std::chrono::seconds(1)) return;
+    call.console.Progress("sending " + FormatSize(done) + " of " + FormatSize(all));
+  };
+  auto upload = client.UploadFile(o.local_file, progress);
+  call.console.Progress("");
+  if (!upload.ok()) return std::move(upload).error();
+  args.sha256 = upload.value().sha256;
+  args.size = upload.value().size;
+  return Verb::Put(args);
+}
+
+Result<Verb> MakeAct(const Call& call, sdk::Client& client) {
+  const Options& o = call.options;
+  if (o.command == Command::kExec) return MakeExec(o);
+  if (o.command == Command::kPut) return MakePut(call, client);
+  HF_ASSIGN_OR_RETURN(const std::int32_t signal, SignalNumber(o.signal));
+  return Verb::Kill(o.pids, signal);
+}
+
+void SetLimits(const Options& o, Verb& verb) {
+  if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time) return;
+  auto* limits = verb.command.mutable_limits();
+  limits->set_rows(o.max_rows);
+  limits->set_out_bytes(o.max_bytes);
+  if (o.max_time) limits->set_wall_ms(static_cast<std::uint64_t>(o.max_time->count()));
+}
+
+// What acts on several hosts at once is shown first, to people.
+bool Agreed(const Call& call, const Verb& verb, const Job& job) {
+  if (!verb.acts() || call.options.yes || job.targets.size() < 2) return true;
+  if (!call.console.in_is_terminal()) return true;  // a script said what it wants
+  std::string list;
+  for (const auto& target : job.targets) list += "  " + job.hosts.at(target.id) + "\n";
+  call.console.SayPlain(job.verb + " on " + std::to_string(job.targets.size()) + " hosts:\n" +
+                        list);
+  return call.console.Confirm("Sign and send it?");
+}
+
+// The signer's certificate must outlive the time that the command may wait for an absent endpoint.
+Result<sdk::SignedCommand> Sign(const Call& call, const Session& session, const Verb& verb,
+                                const Job& job) {
+  sdk::SignRequest request;
+  request.fleet_id = session.fleet.toml.id;
+  request.ttl = call.options.ttl.value_or(Duration(0));
+  request.case_id = call.options.case_id;
+  request.reason = call.options.reason;
+  request.now = sdk::WallNow();
+  bool waits = call.options.ttl.has_value();
+  for (const auto& target : job.targets) {
+    request.targets.push_back(target.id);
+    waits = waits || !target.online;
+  }
+  if (!waits) return sdk::SignCommand(call.crypto, session.who, verb, request);
+  const Duration ttl = request.ttl.count() > 0 ? request.ttl : verb.ttl;
+  HF_ASSIGN_OR_RETURN(const auto ready,
+                      sdk::EnsureOperator(call.crypto, session.fleet, session.who.name,
+                                          std::min(ttl, kLongestCert), request.now));
+  return sdk::SignCommand(call.crypto, ready.who, verb, request);
+}
+
+void SayWhoIsAway(const Call& call, const Job& job,
+                  const ::holdfast::api::v1::Submitted& submitted) {
+  if (submitted.offline_size() == 0) return;
+  std::string names;
+  constexpr int kShown = 5;
+  for (int i = 0; i < submitted.offline_size() && i < kShown; ++i) {
+    const auto id = AgentId::From(submitted.offline(i));
+    const auto found = id ? job.hosts.find(*id) : job.hosts.end();
+    if (found != job.hosts.end()) names += (names.empty() ? "" : ", ") + found->second;
+  }
+  if (submitted.offline_size() > kShown) {
+    names += " and " + std::to_string(submitted.offline_size() - kShown) + " more";
+  }
+  call.console.Say(names + (submitted.offline_size() == 1 ? " is" : " are") +
+                   " offline: queued until " + FormatTime(job.not_after));
+}
+
+int RefusedOrUnreachable(const Call& call, const Error& error) {
+  const int status = call.console.Fail(error);
+  return error.code == Code::kUnavailable || error.code == Code::kCancelled ? status : kExitRefused;
+}
+
+int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job job) {
+  job.verb = sign::VerbName(verb.command);
+  job.command = verb.command;
+  job.hosts = ShownHosts(job.targets);
+  if (!Agreed(call, verb, job)) {
+    call.console.Say("nothing was sent");
+    return kExitRefused;
+  }
+  auto command = Sign(call, session, verb, job);
+  if (!command.ok()) return call.console.Fail(command.error());
+  job.digest = command.value().digest;
+  job.not_after = command.value().not_after;
+  auto submitted = session.client->Submit(command.value());
+  if (!submitted.ok()) return RefusedOrUnreachable(call, submitted.error());
+  SayWhoIsAway(call, job, submitted.value());
+  return FollowJob(call, *session.client, job);
+}
+
+// The words are checked before anybody is bothered.
+int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make) {
+  auto terms = sdk::ParseTargets(call.options.target);
+  if (!terms.ok()) return call.console.Fail(terms.error());
+  if (!call.options.local_file.empty() && call.options.command == Command::kGet &&
+      sdk::MayBeSeveral(terms.value())) {
+    call.console.Say("--as names one file, the target may be several hosts; use --into DIR");
+    return kExitUsage;
+  }
+  auto session = OpenSession(call);
+  if (!session.ok()) return call.console.Fail(session.error());
+  sdk::Client& client = *session.value()->client;
+  Job job;
+  job.several = sdk::MayBeSeveral(terms.value());
+  auto targets = client.ResolveTargets(terms.value());
+  if (!targets.ok()) return call.console.Fail(targets.error());
+  job.targets = std::move(targets).value();
+  auto verb = make(client);
+  if (!verb.ok()) return call.console.Fail(verb.error());
+  SetLimits(call.options, verb.value());
+  return SignSubmitFollow(call, *session.value(), verb.value(), std::move(job));
+}
+
+}  // namespace
+
+int RunRead(const Call& call) {
+  auto verb = MakeRead(call.options);
+  if (!verb.ok()) return call.console.Fail(verb.error());
+  return Run(call, [&](sdk::Client&) { return verb; });
+}
+
+int RunAct(const Call& call) {
+  return Run(call, [&](sdk::Client& client) { return MakeAct(call, client); });
+}
+
+int RunCancel(const Call& call) {
+  auto session = OpenSession(call);
+  if (!session.ok()) return call.console.Fail(session.error());
+  auto detail = session.value()->client->Command(call.options.path);
+  if (!detail.ok()) return call.console.Fail(detail.error());
+  const auto digest = Digest::From(detail.value().summary().digest());
+  if (!digest) return call.console.Fail({Code::kCorrupt, "the backend names no command"});
+  Job job;
+  job.several = true;
+  for (const auto& delivery : detail.value().deliveries()) {
+    const auto id = AgentId::From(delivery.agent_id());
+    if (delivery.state() == ::holdfast::api::v1::DELIVERY_STATE_ENDED || !id) continue;
+    job.targets.push_back({*id, delivery.hostname(), true});
+  }
+  if (job.targets.empty()) {
+    call.console.Say("job " + digest->hex().substr(0, 12) +
+                     " has ended everywhere; see: holdfast " + "job " +
+                     digest->hex().substr(0, 12));
+    return kExitOk;
+  }
+  return SignSubmitFollow(call, *session.value(), Verb::Cancel(*digest), std::move(job));
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,92 @@
+#include "backend/sdk/partial_file.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include <unistd.h>
+
+#include "backend/sdk/files.h"
+
+namespace holdfast::sdk {
+namespace {
+
+constexpr int kMaxNumber = 10'000;  // same-named files: more is a loop
+
+}  // namespace
+
+Result<std::unique_ptr<PartialFile>> PartialFile::Create(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  HF_TRY(MakeDirs(parent.string(), kDirMode));
+  std::string temporary =
+      (parent / ("." + std::filesystem::path(path).filename().string() + ".part-XXXXXX")).string();
+  const int fd = ::mkstemp(temporary.data());  // 0600
+  if (fd < 0) return FileError("creating", temporary, errno);
+  return std::unique_ptr<PartialFile>(new PartialFile(fd, path, temporary));
+}
+
+Result<std::unique_ptr<PartialFile>> PartialFile::CreateUnnamed() {
+  std::error_code error;
+  std::string temporary =
+      (std::filesystem::temp_directory_path(error) / "holdfast-XXXXXX").string();
+  const int fd = ::mkstemp(temporary.data());
+  if (fd < 0) return FileError("creating", temporary, errno);
+  ::unlink(temporary.c_str());
+  return std::unique_ptr<PartialFile>(new PartialFile(fd, "", ""));
+}
+
+PartialFile::~PartialFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  ::close(fd_);
+}
+
+Status PartialFile::Append(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return FileError("writing", path_, errno);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return Ok();
+}
+
+Status PartialFile::Restart() {
+  if (::ftruncate(fd_, 0) != 0 || ::lseek(fd_, 0, SEEK_SET) != 0) {
+    return FileError("emptying", path_, errno);
+  }
+  return Ok();
+}
+
+Result<std::string> PartialFile::Commit(IfThere if_there) {
+  if (::fsync(fd_) != 0) return FileError("syncing", path_, errno);
+  std::string name = path_;
+  if (if_there == IfThere::kReplace) {
+    if (::rename(temporary_.c_str(), name.c_str()) != 0) {
+      return FileError("writing", name, errno);
+    }
+  } else {
+    // link() never replaces, whoever else writes here.
+    for (int number = 2; ::link(temporary_.c_str(), name.c_str()) != 0; ++number) {
+      if (errno != EEXIST || number > kMaxNumber) return FileError("writing", name, errno);
+      name = path_ + "." + std::to_string(number);
+    }
+    ::unlink(temporary_.c_str());
+  }
+  temporary_.clear();
+  const std::string parent = std::filesystem::path(path_).parent_path().string();
+  HF_TRY(SyncDir(parent.empty() ? "." : parent));
+  return name;
+}
+
+Result<std::string> PartialFile::ReadBack(std::uint64_t offset, std::size_t max) const {
+  std::string out(max, '\0');
+  for (;;) {
+    const ssize_t n = ::pread(fd_, out.data(), max, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return FileError("reading", path_, errno);
+    out.resize(static_cast<std::size_t>(n));
+    return out;
+  }
+}
+
+}  // namespace holdfast::sdk

@@ -1,0 +1,66 @@
+// Verbs: one builder for each thing that can be asked of an endpoint.
+//
+// A builder checks what the endpoint would refuse anyway and says so before anything is signed. It
+// knows the verb's class, whether it may run twice, and how long it waits for an endpoint by default.
+//
+//   Verb::Query("SELECT ...") --> SignCommand(..., targets) --> envelope
+//
+// Limits:    those of command.proto: paths 4 KiB and absolute, SQL 32 KiB, argv 256 words, ...
+// Threading: values.
+// Errors:    kInvalid, and says what is wrong with the argument.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "holdfast/command/v1/command.pb.h"
+
+namespace holdfast::sdk {
+
+// How long a command waits for its endpoint unless told otherwise.
+inline constexpr Duration kQueuedTtl = std::chrono::hours(24);
+inline constexpr Duration kActTtl = std::chrono::hours(1);
+
+// What the output of a verb is (result.proto).
+enum class OutputFormat : std::uint8_t { kNone, kRows, kStdio, kBytes };
+
+struct Verb {
+  std::string class_id;  // "read" or "act", as `holdfast init` makes the policy
+  Duration ttl{0};
+  OutputFormat output = OutputFormat::kNone;
+  // The verb, its limits, blobs and idempotence; nothing of who, whom and when.
+  ::holdfast::command::v1::Command command;
+
+  bool acts() const { return class_id == "act"; }
+
+  static Result<Verb> Query(const std::string& sql);
+  static Result<Verb> Ls(const std::string& path, bool all, bool recursive);
+  static Result<Verb> Stat(const std::vector<std::string>& paths);
+  static Result<Verb> Cat(const std::string& path, std::uint64_t offset, std::uint64_t length);
+  static Result<Verb> Hash(const std::vector<std::string>& paths);
+  static Result<Verb> Get(const std::string& path);
+  struct PutArgs {
+    std::string path;
+    std::uint32_t mode = 0644;
+    bool overwrite = false;
+    Digest sha256;  // of the content, uploaded before
+    std::uint64_t size = 0;
+  };
+  static Result<Verb> Put(const PutArgs& args);
+  struct ExecArgs {
+    std::vector<std::string> argv;
+    std::string cwd;
+    std::vector<std::string> env;
+    std::string stdin_bytes;
+  };
+  static Result<Verb> Exec(const ExecArgs& args);
+  static Verb Ps();
+  static Result<Verb> Kill(const std::vector<std::int32_t>& pids, std::int32_t signal);
+  static Verb Cancel(const Digest& command);
+};
+
+}  // namespace holdfast::sdk
