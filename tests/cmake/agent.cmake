@@ -23,3 +23,8 @@ holdfast_fuzz(fuzz_agent_worker_request SRCS fuzz/agent/worker_request_fuzz.cc
   DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_worker_request)
 holdfast_fuzz(fuzz_agent_sql SRCS fuzz/agent/sql_fuzz.cc
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query CORPUS fuzz/corpus/agent_sql)
+holdfast_test(conformance_agent_journal LABEL conformance
+  DEPS holdfast_agent_adapters_sqlite holdfast_common_adapters_mbedtls
+  SRCS conformance/agent/journal_test.cc)
+holdfast_test(conformance_agent_spool LABEL conformance DEPS holdfast_agent_adapters_linux
+  SRCS conformance/agent/spool_test.cc)

@@ -1,22 +1,20 @@
-// TempDir: an empty directory for one test, removed with all that is in it.
+// TempDir: a directory that is gone when the test is over.
 #pragma once
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
-#include <string_view>
 
-#include <gtest/gtest.h>
+#include "common/base/check.h"
 
-namespace holdfast {
+namespace holdfast::testing {
 
 class TempDir {
  public:
   TempDir() {
-    std::string name = testing::TempDir() + "holdfast-test-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
+    const char* base = std::getenv("TMPDIR");
+    path_ = std::string(base == nullptr ? "/tmp" : base) + "/holdfast-test-XXXXXX";
+    HF_CHECK(::mkdtemp(path_.data()) != nullptr);
   }
   ~TempDir() {
     std::error_code ignored;
@@ -24,23 +22,10 @@ class TempDir {
   }
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
-
   const std::string& path() const { return path_; }
-  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-  std::string Write(std::string_view name, std::string_view content) const {
-    const std::string file = *this / name;
-    std::ofstream(file, std::ios::binary)
-        .write(content.data(), static_cast<std::streamsize>(content.size()));
-    return file;
-  }
 
  private:
   std::string path_;
 };
 
-inline std::string ReadWhole(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-}  // namespace holdfast
+}  // namespace holdfast::testing

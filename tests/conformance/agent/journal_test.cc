@@ -1,0 +1,170 @@
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include "agent/adapters/sqlite/sqlite_journal.h"
+#include "common/adapters/mbedtls/mbedtls_crypto.h"
+#include "tests/conformance/agent/journal_suite.h"
+#include "tests/support/fake_journal.h"
+#include "tests/support/temp_dir.h"
+
+namespace holdfast::agent {
+namespace {
+
+class FakeWorld final : public JournalWorld {
+ public:
+  FakeWorld() { Restart(); }
+  Journal& journal() override { return *journal_; }
+  void Restart() override { journal_ = std::make_unique<testing::FakeJournal>(disk_); }
+
+ private:
+  testing::FakeDisk disk_;
+  std::unique_ptr<testing::FakeJournal> journal_;
+};
+
+class SqliteWorld final : public JournalWorld {
+ public:
+  SqliteWorld() { Restart(); }
+  SqliteJournal& journal() override { return *journal_; }
+  void Restart() override { Restart(WallTime(100)); }
+  void Restart(WallTime now) {
+    journal_.reset();
+    journal_ = SqliteJournal::Open(*crypto_, path(), key_, now).value();
+  }
+  void Close() { journal_.reset(); }
+  std::string path() const { return dir_.path() + "/journal.db"; }
+
+ private:
+  std::unique_ptr<sign::Crypto> crypto_ = NewMbedtlsCrypto();
+  testing::TempDir dir_;
+  MacKey key_ = *MacKey::From(std::string(32, 'k'));
+  std::unique_ptr<SqliteJournal> journal_;
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, JournalSuite, FakeWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, JournalSuite, SqliteWorld);
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+void WriteFile(const std::string& path, std::string_view bytes) {
+  std::ofstream(path, std::ios::binary)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+TEST(SqliteJournalTest, BeginsANewIncarnationWhenTheFileIsGone) {
+  SqliteWorld world;
+  const Nonce16 before = world.journal().meta().incarnation;
+  world.Close();
+  ASSERT_EQ(std::remove(world.path().c_str()), 0);
+  world.Restart(WallTime(7000));
+  EXPECT_EQ(world.journal().origin(), SqliteJournal::Origin::kMissing);
+  EXPECT_NE(world.journal().meta().incarnation, before);
+  EXPECT_EQ(world.journal().meta().birth, WallTime(7000));
+  EXPECT_EQ(world.journal().meta().epoch, 7000U);
+}
+
+TEST(SqliteJournalTest, RefusesAJournalThatAnotherKeySealed) {
+  SqliteWorld world;
+  ASSERT_TRUE(world.journal().Insert(SomeCommand('a'), WallTime(1)).ok());
+  const std::string path = world.path();
+  world.Close();
+  const auto crypto = NewMbedtlsCrypto();
+  auto other = SqliteJournal::Open(*crypto, path, *MacKey::From(std::string(32, 'x')), WallTime(9));
+  ASSERT_TRUE(other.ok());
+  EXPECT_EQ(other.value()->origin(), SqliteJournal::Origin::kReplaced);
+  EXPECT_TRUE(other.value()->Open().value().empty());
+  EXPECT_FALSE(ReadFile(path + ".bad").empty());
+}
+
+// Flips bytes all over the file. Either nothing that matters changed, and every row is as it was, or a
+// new incarnation begins: never a row that nobody wrote, never one that silently vanished.
+TEST(SqliteJournalTest, NoticesEveryFlippedByteThatChangesARow) {
+  SqliteWorld world;
+  for (char name = 'a'; name < 'i'; ++name) {
+    ASSERT_TRUE(world.journal().Insert(SomeCommand(name), WallTime(1)).ok());
+  }
+  world.Close();
+  const std::string good = ReadFile(world.path());
+  ASSERT_GT(good.size(), 4096U);
+  std::mt19937 random(7);
+  int replaced = 0;
+  for (int i = 0; i < 150; ++i) {
+    std::string bad = good;
+    const std::size_t at = random() % bad.size();
+    bad[at] = static_cast<char>(bad[at] ^ (1U << (random() % 8)));
+    for (const char* suffix : {"-wal", "-shm"}) std::remove((world.path() + suffix).c_str());
+    WriteFile(world.path(), bad);
+    world.Restart();
+    if (world.journal().origin() == SqliteJournal::Origin::kReplaced) {
+      ++replaced;
+      EXPECT_TRUE(world.journal().Open().value().empty());
+    } else {
+      const auto open = world.journal().Open().value();
+      ASSERT_EQ(open.size(), 8U) << "byte " << at;
+      for (const auto& row : open) {
+        EXPECT_EQ(row.envelope, SomeCommand(row.envelope.back()).envelope);
+        EXPECT_TRUE(world.journal().FindId(row.command_id).value().has_value()) << "byte " << at;
+      }
+    }
+    world.Close();
+  }
+  EXPECT_GT(replaced, 5);  // most bytes of a small file belong to nothing
+}
+
+TEST(SqliteJournalTest, NoticesARowThatSomebodyTookOut) {
+  SqliteWorld world;
+  ASSERT_TRUE(world.journal().Insert(SomeCommand('a'), WallTime(1)).ok());
+  ASSERT_TRUE(world.journal().Insert(SomeCommand('b'), WallTime(1)).ok());
+  world.Close();
+  {
+    auto db = SqliteDb::Open(world.path(), SqliteDb::Mode::kReadWrite).value();
+    ASSERT_TRUE(db->Execute("DELETE FROM commands WHERE number = 1").ok());
+  }
+  world.Restart();
+  EXPECT_EQ(world.journal().origin(), SqliteJournal::Origin::kReplaced);
+}
+
+TEST(SqliteJournalTest, NoticesAnOlderCopyOfOneRow) {
+  SqliteWorld world;
+  ASSERT_TRUE(world.journal().Insert(SomeCommand('a'), WallTime(1)).ok());
+  world.Close();
+  {
+    auto db = SqliteDb::Open(world.path(), SqliteDb::Mode::kReadWrite).value();
+    ASSERT_TRUE(db->Execute("CREATE TABLE copy AS SELECT * FROM commands").ok());
+  }
+  world.Restart();
+  ASSERT_EQ(world.journal().origin(), SqliteJournal::Origin::kFound);
+  ASSERT_TRUE(world.journal().SetStarted(SomeCommand('a').digest, 1, WallTime(5)).ok());
+  world.Close();
+  {
+    auto db = SqliteDb::Open(world.path(), SqliteDb::Mode::kReadWrite).value();
+    ASSERT_TRUE(db->Execute("DELETE FROM commands; INSERT INTO commands SELECT * FROM copy").ok());
+  }
+  world.Restart();
+  EXPECT_EQ(world.journal().origin(), SqliteJournal::Origin::kReplaced);
+}
+
+// The disk refuses writes (a full one, as SQLite sees it): nothing is taken, and it goes on later.
+TEST(SqliteJournalTest, RefusesWhatItCannotWriteAndGoesOnWhenItCan) {
+  SqliteWorld world;
+  ASSERT_TRUE(world.journal().Insert(SomeCommand('a'), WallTime(1)).ok());
+  {
+    // Another connection holds the write lock: the commit cannot happen.
+    auto db = SqliteDb::Open(world.path(), SqliteDb::Mode::kReadWrite).value();
+    ASSERT_TRUE(db->Execute("BEGIN IMMEDIATE").ok());
+    EXPECT_EQ(world.journal().Insert(SomeCommand('b'), WallTime(1)).error().code,
+              Code::kUnavailable);
+    ASSERT_TRUE(db->Execute("ROLLBACK").ok());
+  }
+  EXPECT_TRUE(world.journal().is_trustworthy());
+  EXPECT_FALSE(world.journal().Find(SomeCommand('b').digest).value().has_value());
+  EXPECT_TRUE(world.journal().Insert(SomeCommand('c'), WallTime(1)).ok());
+  world.Restart();
+  EXPECT_EQ(world.journal().Open().value().size(), 2U);
+}
+
+}  // namespace
+}  // namespace holdfast::agent
