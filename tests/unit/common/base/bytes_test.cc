@@ -23,6 +23,7 @@ TEST(BytesTest, HexGoesBothWays) {
 }
 
 TEST(BytesTest, HexRefusesWhatIsNotHex) {
+  EXPECT_FALSE(FromHex(std::string_view("0000", 3)).ok());
   for (const char* bad : {"0", "0g", "g0", " 00", "0x", "00 ", "\xc3\xa9"}) {
     const auto result = FromHex(bad);
     ASSERT_FALSE(result.ok()) << bad;
