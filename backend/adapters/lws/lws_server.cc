@@ -28,6 +28,9 @@ constexpr unsigned int kMaxHeaderBytes = 2048;
 // Header tables exist only while a socket is in its handshake; admission bounds those.
 constexpr unsigned int kMaxHeaderTables = 4096;
 
+constexpr std::string_view kNotFound = "404 Not Found";
+constexpr std::string_view kForbidden = "403 Forbidden";
+
 std::string g_last_error;  // what libwebsockets said while a server was made; then it is silent
 
 void Remember(int /*level*/, const char* line) { g_last_error = line; }
@@ -46,7 +49,7 @@ class Server final : public LwsServer {
   int OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_reasons reason,
                      std::string_view in);
   int ConfirmUpgrade(struct lws* wsi, std::string_view upgrade);
-  int Refuse(struct lws* wsi, unsigned int status);
+  int Refuse(struct lws* wsi, std::string_view status);
   void OnDestroyed(ServerLink* link);
   void OnSecond();
   Status StartContext();
@@ -195,7 +198,7 @@ int Server::OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_
                            std::string_view in) {
   switch (reason) {
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED: link.OnCreated(wsi); return 0;
-    case LWS_CALLBACK_HTTP: link.OnHttp(); return Refuse(wsi, HTTP_STATUS_NOT_FOUND);
+    case LWS_CALLBACK_HTTP: link.OnHttp(); return Refuse(wsi, kNotFound);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
       link.OnHttp();
       // `in` is a zero-terminated word here, its length is not given.
@@ -214,18 +217,24 @@ int Server::ConfirmUpgrade(struct lws* wsi, std::string_view upgrade) {
   // Browsers send Origin; nothing of ours does (security.md I1).
   if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 ||
       lws_hdr_total_length(wsi, WSI_TOKEN_SWORIGIN) > 0) {
-    return Refuse(wsi, HTTP_STATUS_FORBIDDEN);
+    return Refuse(wsi, kForbidden);
   }
   const bool ours = upgrade == "websocket" &&
                     RequestHeader(wsi, WSI_TOKEN_GET_URI) == core_.options.path &&
                     lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) == 0 &&
                     RequestHeader(wsi, WSI_TOKEN_PROTOCOL) == core_.options.subprotocol;
-  return ours ? 0 : Refuse(wsi, HTTP_STATUS_NOT_FOUND);
+  return ours ? 0 : Refuse(wsi, kNotFound);
 }
 
-int Server::Refuse(struct lws* wsi, unsigned int status) {
+int Server::Refuse(struct lws* wsi, std::string_view status) {
+  // Not lws_return_http_status(): before the request is taken up that says HTTP/1.0.
+  std::string answer(LWS_PRE, '\0');
+  answer += "HTTP/1.1 ";
+  answer += status;
+  answer += "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  auto* const bytes = reinterpret_cast<unsigned char*>(answer.data()) + LWS_PRE;
   // Whether the answer went out or not, the socket closes.
-  [[maybe_unused]] const int sent = lws_return_http_status(wsi, status, nullptr);
+  static_cast<void>(lws_write(wsi, bytes, answer.size() - LWS_PRE, LWS_WRITE_HTTP_HEADERS));
   return -1;
 }
 

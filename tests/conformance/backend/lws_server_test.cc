@@ -264,7 +264,7 @@ TEST_F(LwsServerTest, AnswersPlainHttpWith404AndAnOriginWith403) {
     client->Send(wrong.request);
     ASSERT_TRUE(TurnUntil([&] { return !delegate_.closed.empty(); })) << wrong.request;
     EXPECT_EQ(delegate_.closed[0], ServerClose::kNotALink) << wrong.request;
-    EXPECT_EQ(client->received().substr(9, 3), wrong.status) << wrong.request;
+    EXPECT_EQ(client->received().substr(0, 12), "HTTP/1.1 " + wrong.status) << wrong.request;
   }
   EXPECT_EQ(delegate_.opened, 0);
 }
@@ -290,7 +290,7 @@ TEST_F(LwsServerTest, NeverGrantsAnExtensionOrHttp2) {
   preface->Send(std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33));
   ASSERT_TRUE(TurnUntil([&] { return !delegate_.closed.empty(); }));
   // An HTTP/2 server's first bytes would be a SETTINGS frame.
-  EXPECT_TRUE(preface->received().empty() || preface->received().starts_with("HTTP/1.0 4"));
+  EXPECT_TRUE(preface->received().empty() || preface->received().starts_with("HTTP/1."));
 }
 
 TEST_F(LwsServerTest, ClosesBinaryNoise) {

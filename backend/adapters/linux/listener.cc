@@ -1,0 +1,118 @@
+#include "backend/adapters/linux/listener.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace holdfast::backend {
+namespace {
+
+// Who waits while admission holds back; the kernel lowers it to net.core.somaxconn.
+constexpr int kBacklog = 4096;
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(sockaddr_storage);
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+std::optional<Address> ToAddress(const ListenAddress& from) {
+  Address out;
+  auto* const v4 = reinterpret_cast<sockaddr_in*>(&out.storage);
+  auto* const v6 = reinterpret_cast<sockaddr_in6*>(&out.storage);
+  if (::inet_pton(AF_INET, from.host.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(from.port);
+    out.length = sizeof *v4;
+    return out;
+  }
+  if (::inet_pton(AF_INET6, from.host.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(from.port);
+    out.length = sizeof *v6;
+    return out;
+  }
+  return std::nullopt;
+}
+
+std::string ToText(const Address& from) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (from.storage.ss_family == AF_INET) {
+    const auto* const v4 = reinterpret_cast<const sockaddr_in*>(&from.storage);
+    ::inet_ntop(AF_INET, &v4->sin_addr, text.data(), text.size());
+    return std::string(text.data()) + ":" + std::to_string(ntohs(v4->sin_port));
+  }
+  const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&from.storage);
+  const std::string port = std::to_string(ntohs(v6->sin6_port));
+  if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+    ::inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], text.data(), text.size());
+    return std::string(text.data()) + ":" + port;
+  }
+  ::inet_ntop(AF_INET6, &v6->sin6_addr, text.data(), text.size());
+  return "[" + std::string(text.data()) + "]:" + port;
+}
+
+Error Failed(const ListenAddress& address) {
+  const Code code = errno == EADDRINUSE ? Code::kExists
+                    : errno == EACCES   ? Code::kDenied
+                                        : Code::kInternal;
+  return Error{code, address.text() + ": " + strerror(errno)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> Listener::Open(struct ev_loop* loop, const ListenAddress& address,
+                                                 ListenerDelegate& delegate) {
+  auto at = ToAddress(address);
+  if (!at) return Error{Code::kInvalid, address.text() + ": not a numeric address"};
+  UniqueFd fd(::socket(at->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return Failed(address);
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(fd.get(), at->get(), at->length) != 0 || ::listen(fd.get(), kBacklog) != 0) {
+    return Failed(address);
+  }
+  return std::unique_ptr<Listener>(new Listener(loop, std::move(fd), delegate));
+}
+
+Listener::Listener(struct ev_loop* loop, UniqueFd fd, ListenerDelegate& delegate)
+    : loop_(loop), fd_(std::move(fd)), delegate_(delegate) {
+  ev_io_init(
+      &io_,
+      [](struct ev_loop*, ev_io* io, int) {
+        auto* const self = static_cast<Listener*>(io->data);
+        self->delegate_.OnAcceptable(*self);
+      },
+      fd_.get(), EV_READ);
+  io_.data = this;
+}
+
+Listener::~Listener() { ev_io_stop(loop_, &io_); }
+
+std::optional<Listener::Accepted> Listener::Accept() {
+  Address peer;
+  UniqueFd fd(::accept4(fd_.get(), peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!fd.valid()) return std::nullopt;
+  return Accepted{std::move(fd), ToText(peer)};
+}
+
+void Listener::SetAccepting(bool on) {
+  if (on) {
+    ev_io_start(loop_, &io_);
+  } else {
+    ev_io_stop(loop_, &io_);
+  }
+}
+
+std::string Listener::address() const {
+  Address at;
+  if (::getsockname(fd_.get(), at.get(), &at.length) != 0) return {};
+  return ToText(at);
+}
+
+}  // namespace holdfast::backend

@@ -1,0 +1,59 @@
+// Listener: a listening TCP socket on a libev loop.
+//
+//   Open --> [Listener] --> delegate: OnAcceptable; the delegate calls Accept() as often as it wants
+//
+// Ownership: owns its socket; borrows loop and delegate.
+// Threading: loop thread only.
+// Errors:    Open(): kExists: the port is taken; kDenied: not allowed; kInternal else. The message names
+//            the address.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <ev.h>
+
+#include "backend/adapters/linux/unique_fd.h"
+#include "backend/core/config.h"
+#include "common/base/result.h"
+
+namespace holdfast::backend {
+
+class Listener;
+
+class ListenerDelegate {
+ public:
+  virtual ~ListenerDelegate() = default;
+  virtual void OnAcceptable(Listener& listener) = 0;
+};
+
+class Listener {
+ public:
+  static Result<std::unique_ptr<Listener>> Open(struct ev_loop* loop, const ListenAddress& address,
+                                                ListenerDelegate& delegate);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  struct Accepted {
+    UniqueFd fd;               // non-blocking, close-on-exec
+    std::string peer_address;  // "1.2.3.4:567", "[::1]:567"
+  };
+  // nullopt: nobody waits, or the process has no descriptor left.
+  std::optional<Accepted> Accept();
+  // While off, those who connect wait in the kernel's backlog.
+  void SetAccepting(bool on);
+  bool accepting() const { return ev_is_active(&io_); }
+  std::string address() const;  // with the port that the system chose, if it was left to it
+
+ private:
+  Listener(struct ev_loop* loop, UniqueFd fd, ListenerDelegate& delegate);
+
+  struct ev_loop* const loop_;
+  const UniqueFd fd_;
+  ListenerDelegate& delegate_;
+  ev_io io_{};
+};
+
+}  // namespace holdfast::backend

@@ -1,0 +1,58 @@
+#include "backend/supervisor/arguments.h"
+
+#include <CLI/CLI.hpp>
+
+namespace holdfast::backend {
+namespace {
+
+constexpr char kAbout[] =
+    "holdfastd: the backend of Holdfast.\n\n"
+    "  holdfastd --dir D                  run the fleet that `holdfast init --dir D` made\n"
+    "  holdfastd --config F               the same, by its configuration file\n"
+    "  holdfastd check-config --config F  say what is wrong with F, and end\n\n"
+    "SIGTERM or SIGINT ends it in order. Every key of F: docs/operations/configuration.md";
+
+}  // namespace
+
+Result<Arguments> ParseArguments(int argc, const char* const* argv) {
+  Arguments out;
+  std::string dir;
+  std::string role;
+  CLI::App app(kAbout, "holdfastd");
+  app.set_version_flag("--version", "holdfastd " HOLDFAST_VERSION);
+  app.add_option("--dir", dir, "fleet directory, the one given to `holdfast init`");
+  app.add_option("--config", out.config_file, "configuration file, instead of --dir");
+  // For the supervisor's own use; hidden from --help by their empty group.
+  app.add_option("--role", role)->group("");
+  app.add_option("--slot", out.identity.slot)->group("");
+  app.add_option("--instance", out.identity.instance)->group("");
+  CLI::App* const check = app.add_subcommand("check-config", "check a configuration file");
+  check->add_option("--config", out.config_file, "configuration file");
+  check->add_option("--dir", dir, "fleet directory");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& done) {  // --help, --version
+    out.command = Arguments::Command::kPrint;
+    out.text = done.get_name() == "CallForVersion" ? std::string(done.what()) : app.help();
+    return out;
+  } catch (const CLI::ParseError& error) {
+    return Error{Code::kInvalid, error.what()};
+  }
+  if (out.config_file.empty() && dir.empty()) {
+    return Error{Code::kInvalid, "needs --dir D or --config F; holdfastd --help says more"};
+  }
+  if (out.config_file.empty()) out.config_file = dir + "/server/holdfastd.toml";
+  if (check->parsed()) out.command = Arguments::Command::kCheckConfig;
+  if (role.empty()) return out;
+  out.command = Arguments::Command::kWorker;
+  if (role == "gateway") {
+    out.identity.role = WorkerRole::kGateway;
+  } else if (role == "control") {
+    out.identity.role = WorkerRole::kControl;
+  } else {
+    return Error{Code::kInvalid, "--role: gateway or control"};
+  }
+  return out;
+}
+
+}  // namespace holdfast::backend

@@ -1,0 +1,12 @@
+// CheckConfig: what can be known about a configuration before anything is started.
+#pragma once
+
+#include "backend/core/config.h"
+#include "common/base/result.h"
+
+namespace holdfast::backend {
+
+// The files that it names are there and good for their purpose: policy, certificate, key, CA.
+Status CheckConfig(const Config& config);
+
+}  // namespace holdfast::backend

@@ -1,0 +1,173 @@
+#include "backend/supervisor/child.h"
+
+#include <array>
+#include <csignal>
+#include <random>
+#include <utility>
+
+#include <sys/wait.h>
+
+#include "backend/adapters/linux/clocks.h"
+#include "backend/adapters/linux/spawn.h"
+#include "common/base/bytes.h"
+
+namespace holdfast::backend {
+namespace {
+
+// Its sockets are dead weight by then, and control takes it for gone (delivery.md section 6).
+constexpr Duration kSilence = std::chrono::seconds(15);
+
+std::string NewNonce() {
+  std::random_device random;
+  const std::array<std::uint32_t, 1> word{random()};
+  return ToHex({reinterpret_cast<const char*>(word.data()), sizeof word});
+}
+
+}  // namespace
+
+Child::Child(struct ev_loop* loop, Spec spec, const LogWriter& log, ChildDelegate& delegate)
+    : loop_(loop), spec_(std::move(spec)), log_(log), delegate_(delegate) {
+  ev_timer_init(
+      &restart_,
+      [](struct ev_loop*, ev_timer* timer, int) { static_cast<Child*>(timer->data)->Start(); }, 0.0,
+      0.0);
+  restart_.data = this;
+  ev_init(&watcher_, [](struct ev_loop* here, ev_child* child, int) {
+    ev_child_stop(here, child);
+    static_cast<Child*>(child->data)->OnExit(child->rstatus);
+  });
+  watcher_.data = this;
+}
+
+Child::~Child() {
+  ev_timer_stop(loop_, &restart_);
+  if (ev_is_active(&watcher_)) {
+    ::kill(watcher_.pid, SIGKILL);
+    ev_child_stop(loop_, &watcher_);
+    ::waitpid(watcher_.pid, nullptr, 0);
+  }
+}
+
+void Child::Start() {
+  const Status started = StartProcess();
+  if (started.ok()) return;
+  log_.Write(
+      LogLine(LogLevel::kError, "child_not_started").Id("slot", spec_.slot).Err(started.error()));
+  OnExit(-1);
+}
+
+Status Child::StartProcess() {
+  instance_ = spec_.host + "." + spec_.slot + "." + NewNonce();
+  backoff_.OnStarted(MonotonicNow());
+  heard_at_ = MonotonicNow();
+  ++starts_;
+  sent_sockets_ = 0;
+  SpawnOptions options;
+  options.program = spec_.program;
+  options.argv = spec_.argv(instance_);
+  options.output_file = spec_.output_file;
+  UniqueFd theirs;
+  if (spec_.kind == Kind::kWorker) {
+    HF_ASSIGN_OR_RETURN(CountersPage page, CountersPage::Make());
+    page_ = std::move(page);
+    HF_ASSIGN_OR_RETURN(auto pair, WorkerChannel::MakePair());
+    WorkerChannelDelegate& here = *this;
+    channel_.emplace(loop_, std::move(pair.first), here);
+    theirs = std::move(pair.second);
+    options.inherited_fds = {theirs.get(), page_->fd()};
+  }
+  HF_ASSIGN_OR_RETURN(const pid_t pid, Spawn(options));
+  ev_child_set(&watcher_, pid, 0);
+  ev_child_start(loop_, &watcher_);
+  log_.Write(LogLine(LogLevel::kInfo, "child_started")
+                 .Id("role", spec_.role)
+                 .Id("slot", spec_.slot)
+                 .Id("instance", instance_)
+                 .Num("pid", pid));
+  SetState(State::kStarting);
+  if (spec_.kind == Kind::kForeign) {
+    SetState(State::kReady);
+    delegate_.OnChildReady(*this);
+  }
+  return Ok();
+}
+
+void Child::OnExit(int status) {
+  channel_.reset();
+  const bool expected = !wanted_;
+  log_.Write(LogLine(expected ? LogLevel::kInfo : LogLevel::kWarn, "child_ended")
+                 .Id("role", spec_.role)
+                 .Id("slot", spec_.slot)
+                 .Num("exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1)
+                 .Num("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+  SetState(wanted_ ? State::kWaiting : State::kEnded);
+  if (wanted_) {
+    const Duration wait = backoff_.OnEnded(MonotonicNow());
+    ev_timer_stop(loop_, &restart_);
+    ev_timer_set(&restart_, static_cast<double>(wait.count()) / 1000.0, 0.0);
+    ev_timer_start(loop_, &restart_);
+  }
+  delegate_.OnChildEnded(*this);
+}
+
+void Child::Drain() {
+  wanted_ = false;
+  ev_timer_stop(loop_, &restart_);
+  if (!ev_is_active(&watcher_)) {
+    SetState(State::kEnded);
+    return;
+  }
+  SetState(State::kStopping);
+  if (spec_.kind == Kind::kForeign) {
+    ::kill(watcher_.pid, SIGTERM);
+  } else {
+    Send(WorkerMessageType::kDrain, "");
+  }
+}
+
+void Child::Kill() {
+  if (ev_is_active(&watcher_)) ::kill(watcher_.pid, SIGKILL);
+}
+
+void Child::OnSecond() {
+  if (spec_.kind == Kind::kForeign || !ev_is_active(&watcher_)) return;
+  if (MonotonicNow() - heard_at_ < kSilence) return;
+  log_.Write(LogLine(LogLevel::kError, "child_silent").Id("slot", spec_.slot));
+  heard_at_ = MonotonicNow();
+  Kill();
+}
+
+bool Child::SendSocket(WorkerMessageType type, std::string_view peer_address, int fd) {
+  if (!channel_ || !channel_->Send(type, peer_address, fd).ok()) return false;
+  ++sent_sockets_;
+  return true;
+}
+
+void Child::Send(WorkerMessageType type, std::string_view payload) {
+  // A child that does not read is killed for its silence.
+  if (channel_) static_cast<void>(channel_->Send(type, payload));
+}
+
+std::uint64_t Child::sockets() const {
+  if (!page_) return 0;
+  std::uint64_t closed = 0;
+  for (std::size_t i = 0; i < kCloseReasonSlots; ++i) {
+    closed += page_->block().Get(
+        static_cast<Counter>(static_cast<std::size_t>(Counter::kClosedBase) + i));
+  }
+  return sent_sockets_ > closed ? sent_sockets_ - closed : 0;
+}
+
+void Child::OnWorkerMessage(WorkerMessageType type, std::string_view /*payload*/, UniqueFd /*fd*/) {
+  heard_at_ = MonotonicNow();
+  if (type != WorkerMessageType::kReady || state_ != State::kStarting) return;
+  SetState(State::kReady);
+  delegate_.OnChildReady(*this);
+}
+
+void Child::OnWorkerChannelEnd() {
+  // Its exit status follows by itself; a child that only closed its end is of no use either.
+  Kill();
+}
+
+}  // namespace holdfast::backend

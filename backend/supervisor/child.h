@@ -1,0 +1,102 @@
+// Child: one place for a process of the backend, and whoever fills it now.
+//
+// Starts it, hears that it is ready and alive, starts it again when it ends, kills it when it falls
+// silent. Every start is a new instance with a new name.
+//
+//   kWaiting (back-off) -> kStarting -> kReady -> kWaiting ...     Drain(): -> kStopping -> kEnded
+//
+// Limits:    RestartBackoff between starts; silent for kSilence: killed.
+// Ownership: owns the process, its channel and counters.
+// Threading: loop thread only (the default loop: libev watches children there).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <ev.h>
+
+#include "backend/adapters/linux/counters_page.h"
+#include "backend/adapters/linux/log_writer.h"
+#include "backend/adapters/linux/worker_channel.h"
+#include "backend/core/placement.h"
+#include "common/base/time.h"
+
+namespace holdfast::backend {
+
+class Child;
+
+class ChildDelegate {
+ public:
+  virtual ~ChildDelegate() = default;
+  virtual void OnChildReady(Child& child) = 0;
+  virtual void OnChildEnded(Child& child) = 0;
+};
+
+class Child final : private WorkerChannelDelegate {
+ public:
+  enum class State : std::uint8_t { kWaiting, kStarting, kReady, kStopping, kEnded };
+  enum class Kind : std::uint8_t { kWorker, kForeign };  // kForeign: no channel; ready when started
+
+  struct Spec {
+    Kind kind = Kind::kWorker;
+    std::string role;  // "gateway", "control", "redis": for people
+    std::string slot;  // "g0"
+    std::string program;
+    // The command line of an instance of this name, from argv[0] on.
+    std::function<std::vector<std::string>(const std::string& instance)> argv;
+    std::string output_file;  // empty: our stderr
+    std::string host;         // first part of the instance's name
+  };
+  Child(struct ev_loop* loop, Spec spec, const LogWriter& log, ChildDelegate& delegate);
+  ~Child() override;
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  void Start();
+  // Asks it to end, and not to be started again.
+  void Drain();
+  void Kill();  // now
+  void OnSecond();
+  // False if it could not be handed over.
+  bool SendSocket(WorkerMessageType type, std::string_view peer_address, int fd);
+  void Send(WorkerMessageType type, std::string_view payload);
+
+  const Spec& spec() const { return spec_; }
+  State state() const { return state_; }
+  bool ready() const { return state_ == State::kReady; }
+  bool ended() const { return state_ == State::kEnded; }
+  const std::string& instance() const { return instance_; }
+  std::uint64_t restarts() const { return starts_ == 0 ? 0 : starts_ - 1; }
+  // Of the running one; of the last one while none runs; null before the first.
+  const CounterBlock* counters() const { return page_ ? &page_->block() : nullptr; }
+  // Sockets given to the running instance and not yet closed by it.
+  std::uint64_t sockets() const;
+
+ private:
+  void OnWorkerMessage(WorkerMessageType type, std::string_view payload, UniqueFd fd) override;
+  void OnWorkerChannelEnd() override;
+  Status StartProcess();
+  void OnExit(int status);
+  void SetState(State state) { state_ = state; }
+
+  struct ev_loop* const loop_;
+  const Spec spec_;
+  const LogWriter& log_;
+  ChildDelegate& delegate_;
+  State state_ = State::kWaiting;
+  std::string instance_;
+  std::optional<WorkerChannel> channel_;
+  std::optional<CountersPage> page_;
+  RestartBackoff backoff_;
+  ev_child watcher_{};
+  ev_timer restart_{};
+  TimePoint heard_at_{};
+  std::uint64_t starts_ = 0;
+  std::uint64_t sent_sockets_ = 0;
+  bool wanted_ = true;  // start again when it ends
+};
+
+}  // namespace holdfast::backend

@@ -1,0 +1,66 @@
+// holdfastd, in all its roles.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include <ev.h>
+
+#include "backend/adapters/toml/toml_config.h"
+#include "backend/control/control_main.h"
+#include "backend/gateway/gateway_main.h"
+#include "backend/supervisor/arguments.h"
+#include "backend/supervisor/check_config.h"
+#include "backend/supervisor/supervisor.h"
+
+namespace holdfast::backend {
+namespace {
+
+constexpr int kUsage = 2;
+constexpr int kFailed = 1;
+
+int Complain(const Error& error, int status) {
+  std::fprintf(stderr, "holdfastd: %s\n", error.message.c_str());
+  return status;
+}
+
+int Supervise(const Config& config) {
+  Supervisor supervisor(ev_default_loop(EVFLAG_AUTO), config);
+  const Status started = supervisor.Start();
+  return started.ok() ? supervisor.Run() : Complain(started.error(), kFailed);
+}
+
+int Main(int argc, const char* const* argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto arguments = ParseArguments(argc, argv);
+  if (!arguments.ok()) return Complain(arguments.error(), kUsage);
+  if (arguments.value().command == Arguments::Command::kPrint) {
+    std::printf("%s\n", arguments.value().text.c_str());
+    return 0;
+  }
+  const auto config = LoadConfig(arguments.value().config_file);
+  if (!config.ok()) return Complain(config.error(), kUsage);
+  if (arguments.value().command == Arguments::Command::kWorker) {
+    const WorkerIdentity& identity = arguments.value().identity;
+    return identity.role == WorkerRole::kGateway ? RunGateway(config.value(), identity)
+                                                 : RunControl(config.value(), identity);
+  }
+  const Status checked = CheckConfig(config.value());
+  if (!checked.ok()) return Complain(checked.error(), kUsage);
+  if (arguments.value().command == Arguments::Command::kCheckConfig) {
+    std::printf("%s: good\n", config.value().file.c_str());
+    return 0;
+  }
+  return Supervise(config.value());
+}
+
+}  // namespace
+}  // namespace holdfast::backend
+
+int main(int argc, char** argv) {
+  try {
+    return holdfast::backend::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "holdfastd: %s\n", error.what());
+    return 1;
+  }
+}

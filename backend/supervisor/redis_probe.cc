@@ -1,0 +1,29 @@
+#include "backend/supervisor/redis_probe.h"
+
+#include <utility>
+
+namespace holdfast::backend {
+
+RedisProbe::RedisProbe(struct ev_loop* loop, std::string url)
+    : connection_(loop, *this), url_(std::move(url)) {}
+
+void RedisProbe::OnSecond() {
+  if (!connection_.up()) return connection_.Dial(url_);
+  ++unanswered_;
+  connection_.Send(0, 0, {"PING"});
+}
+
+void RedisProbe::OnConnected() { OnSecond(); }
+
+void RedisProbe::OnConnectionLost(std::string /*why*/) {
+  answered_ = false;
+  connection_.Drop();
+}
+
+void RedisProbe::OnReply(int /*kind*/, std::size_t /*tag*/, const redisReply* reply) {
+  if (reply == nullptr) return;
+  answered_ = reply->type != REDIS_REPLY_ERROR;  // -LOADING is not an answer
+  unanswered_ = 0;
+}
+
+}  // namespace holdfast::backend

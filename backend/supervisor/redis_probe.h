@@ -1,0 +1,30 @@
+// RedisProbe: asks Redis once a second whether it is there, for /healthz.
+#pragma once
+
+#include <string>
+
+#include <ev.h>
+
+#include "backend/adapters/hiredis/redis_connection.h"
+
+namespace holdfast::backend {
+
+class RedisProbe final : private RedisConnectionOwner {
+ public:
+  RedisProbe(struct ev_loop* loop, std::string url);
+  void OnSecond();
+  bool answers() const { return unanswered_ < kMaxUnanswered && answered_; }
+
+ private:
+  static constexpr int kMaxUnanswered = 3;
+  void OnConnected() override;
+  void OnConnectionLost(std::string why) override;
+  void OnReply(int kind, std::size_t tag, const redisReply* reply) override;
+
+  RedisConnection connection_;
+  const std::string url_;
+  int unanswered_ = 0;  // PINGs since the last answer
+  bool answered_ = false;
+};
+
+}  // namespace holdfast::backend

@@ -1,0 +1,298 @@
+#include "backend/supervisor/supervisor.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "backend/adapters/linux/clocks.h"
+#include "backend/adapters/linux/files.h"
+
+namespace holdfast::backend {
+namespace {
+
+// How often admission is looked at again while it holds back.
+constexpr double kTickSeconds = 0.05;
+constexpr int kTicksPerSecond = 20;
+// Children that have not drained by then are killed; Redis is stopped after them.
+constexpr int kDrainTicks = 5 * kTicksPerSecond;
+// A tenth of a second's worth of links may come at once.
+constexpr std::uint32_t kBurstDivisor = 10;
+
+// Raised to what the system allows; gateways need a descriptor per link.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+// Part of instance names: short, and of letters that need no escaping anywhere.
+std::string HostWord() {
+  std::array<char, 65> name{};
+  static_cast<void>(::gethostname(name.data(), name.size() - 1));
+  std::string word;
+  for (const char* c = name.data(); *c != '\0' && *c != '.' && word.size() < 32; ++c) {
+    const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                       (*c >= '0' && *c <= '9') || *c == '-';
+    if (plain) word += *c;
+  }
+  return word.empty() ? "host" : word;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(struct ev_loop* loop, const Config& config)
+    : loop_(loop),
+      config_(config),
+      log_("supervisor", config.log_level),
+      host_(HostWord()),
+      placement_(config.gateway_max_links),
+      bucket_(config.admission_links_per_second,
+              std::max(config.admission_links_per_second / kBurstDivisor, 1U)) {}
+
+Supervisor::~Supervisor() {
+  ev_timer_stop(loop_, &tick_);
+  for (ev_signal& watcher : signals_) ev_signal_stop(loop_, &watcher);
+}
+
+Status Supervisor::Start() {
+  RaiseDescriptorLimit();
+  HF_TRY(PrepareState());
+  HF_TRY(OpenListeners());
+  if (config_.tls_plain) {
+    log_.Write(LogLine(LogLevel::kWarn, "tls_off")
+                   .Text("warning", "links and API are not encrypted: tls.plain = true"));
+  }
+  for (std::size_t i = 0; i < signals_.size(); ++i) {
+    ev_signal_init(
+        &signals_[i],
+        [](struct ev_loop*, ev_signal* watcher, int) {
+          static_cast<Supervisor*>(watcher->data)->Stop();
+        },
+        i == 0 ? SIGTERM : SIGINT);
+    signals_[i].data = this;
+    ev_signal_start(loop_, &signals_[i]);
+  }
+  ev_timer_init(
+      &tick_,
+      [](struct ev_loop*, ev_timer* timer, int) {
+        static_cast<Supervisor*>(timer->data)->OnTick();
+      },
+      kTickSeconds, kTickSeconds);
+  tick_.data = this;
+  ev_timer_start(loop_, &tick_);
+  AddChildren();
+  probe_.emplace(loop_, config_.redis_address());
+  return Ok();
+}
+
+Status Supervisor::PrepareState() {
+  HF_TRY(MakeDirectories(config_.run_dir()));
+  HF_TRY(MakeDirectories(config_.redis_dir()));
+  auto lock = LockFile(config_.run_dir() + "/lock");
+  if (!lock.ok()) {
+    if (lock.error().code != Code::kExists) return std::move(lock).error();
+    return std::move(lock).error().In("another holdfastd uses " + config_.state_dir);
+  }
+  lock_ = std::move(lock).value();
+  ::unlink((config_.run_dir() + "/ready").c_str());
+  return Ok();
+}
+
+Status Supervisor::OpenListener(std::unique_ptr<Listener>& listener, const char* key,
+                                const ListenAddress& address) {
+  auto opened = Listener::Open(loop_, address, *this);
+  if (!opened.ok()) {
+    Error error = std::move(opened).error().In(key);
+    if (error.code == Code::kExists) {
+      error.message += ": another program has this port; end it, or change " + std::string(key) +
+                       " in " + config_.file;
+    }
+    return error;
+  }
+  listener = std::move(opened).value();
+  return Ok();
+}
+
+Status Supervisor::OpenListeners() {
+  HF_TRY(OpenListener(agents_, "agents.listen", config_.agents_listen));
+  HF_TRY(OpenListener(api_, "api.listen", config_.api_listen));
+  auto admin = AdminServer::Open(loop_, config_.admin_listen, *this);
+  if (!admin.ok()) return std::move(admin).error().In("admin.listen");
+  admin_ = std::move(admin).value();
+  return Ok();
+}
+
+Child::Spec Supervisor::RedisSpec() const {
+  Child::Spec spec;
+  spec.kind = Child::Kind::kForeign;
+  spec.role = "redis";
+  spec.slot = "redis";
+  spec.host = host_;
+  spec.output_file = config_.redis_dir() + "/redis.log";
+  spec.program = config_.redis_server_program;
+  // Nothing is kept on disk: a restart equals FLUSHALL, a case that must pass anyway (delivery.md 5).
+  spec.argv = [this](const std::string&) -> std::vector<std::string> {
+    return {"redis-server",
+            "--port",
+            "0",
+            "--unixsocket",
+            config_.run_dir() + "/redis.sock",
+            "--unixsocketperm",
+            "600",
+            "--dir",
+            config_.redis_dir(),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--daemonize",
+            "no",
+            "--maxmemory",
+            std::to_string(config_.redis_max_memory_mib) + "mb",
+            "--maxmemory-policy",
+            "noeviction",
+            "--protected-mode",
+            "yes",
+            "--loglevel",
+            "warning",
+            "--stop-writes-on-bgsave-error",
+            "no"};
+  };
+  return spec;
+}
+
+Child::Spec Supervisor::WorkerSpec(std::string role, std::string slot) const {
+  Child::Spec spec;
+  spec.role = role;
+  spec.slot = slot;
+  spec.host = host_;
+  spec.program = "/proc/self/exe";  // this very program, also if its file was replaced meanwhile
+  spec.argv = [this, role = std::move(role),
+               slot = std::move(slot)](const std::string& instance) -> std::vector<std::string> {
+    return {"holdfastd",  "--role", role,       "--slot",    slot,
+            "--instance", instance, "--config", config_.file};
+  };
+  return spec;
+}
+
+void Supervisor::AddChildren() {
+  ChildDelegate& here = *this;
+  if (config_.redis_url.empty()) {
+    redis_ = std::make_unique<Child>(loop_, RedisSpec(), log_, here);
+  }
+  control_ = std::make_unique<Child>(loop_, WorkerSpec("control", "c0"), log_, here);
+  std::uint32_t count = config_.gateway_count;
+  if (count == 0) count = static_cast<std::uint32_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
+  for (std::uint32_t i = 0; i < count; ++i) {
+    gateways_.push_back(
+        std::make_unique<Child>(loop_, WorkerSpec("gateway", "g" + std::to_string(i)), log_, here));
+  }
+  for (Child* const child : children()) child->Start();
+}
+
+std::vector<Child*> Supervisor::children() const {
+  std::vector<Child*> all;
+  if (redis_) all.push_back(redis_.get());
+  if (control_) all.push_back(control_.get());
+  for (const auto& gateway : gateways_) all.push_back(gateway.get());
+  return all;
+}
+
+int Supervisor::Run() {
+  ev_run(loop_, 0);
+  static_cast<void>(::unlink((config_.run_dir() + "/ready").c_str()));
+  log_.Write(LogLine(LogLevel::kInfo, "stopped"));
+  return 0;
+}
+
+void Supervisor::OnChildReady(Child& child) {
+  if (control_ && &child == control_.get()) {
+    for (const auto& gateway : gateways_) {
+      gateway->Send(WorkerMessageType::kControl, child.instance());
+    }
+  } else if (child.spec().role == "gateway" && control_->ready()) {
+    child.Send(WorkerMessageType::kControl, control_->instance());
+  }
+  UpdateAccepting();
+}
+
+void Supervisor::OnChildEnded(Child& /*child*/) {
+  UpdateAccepting();
+  if (stopping_) ContinueStop();
+}
+
+void Supervisor::OnTick() {
+  UpdateAccepting();
+  if (stopping_) {
+    ++stop_ticks_;
+    ContinueStop();
+  }
+  if (++ticks_ % kTicksPerSecond == 0) OnSecond();
+  if (!was_ready_ && !stopping_) CheckReady();
+}
+
+void Supervisor::OnSecond() {
+  for (Child* const child : children()) child->OnSecond();
+  probe_->OnSecond();
+}
+
+void Supervisor::CheckReady() {
+  if (!probe_->answers()) probe_->OnSecond();
+  if (!NotReady().empty()) return;
+  was_ready_ = true;
+  const std::string text = "agents=" + agents_->address() + "\napi=" + api_->address() +
+                           "\nadmin=" + admin_->address() + "\npid=" + std::to_string(::getpid()) +
+                           "\n";
+  const Status written = ReplaceFile(config_.run_dir() + "/ready", text);
+  LogLine line(written.ok() ? LogLevel::kInfo : LogLevel::kError, "ready");
+  line.Id("agents", agents_->address()).Id("api", api_->address()).Id("admin", admin_->address());
+  if (!written.ok()) line.Err(written.error());
+  log_.Write(line);
+}
+
+std::string Supervisor::NotReady() const {
+  std::string missing;
+  if (!probe_->answers()) missing += "redis: no answer\n";
+  if (!control_->ready()) missing += "control: not ready\n";
+  const auto ready = std::count_if(gateways_.begin(), gateways_.end(),
+                                   [](const auto& gateway) { return gateway->ready(); });
+  // At first all of them; later one is enough to serve.
+  if (ready == 0 || (!was_ready_ && ready < static_cast<std::int64_t>(gateways_.size()))) {
+    missing += "gateways: " + std::to_string(ready) + " of " + std::to_string(gateways_.size()) +
+               " ready\n";
+  }
+  return missing;
+}
+
+void Supervisor::Stop() {
+  if (stopping_) {  // asked twice: now
+    for (Child* const child : children()) child->Kill();
+    return;
+  }
+  stopping_ = true;
+  log_.Write(LogLine(LogLevel::kInfo, "stopping"));
+  UpdateAccepting();
+  for (const auto& gateway : gateways_) gateway->Drain();
+  control_->Drain();
+  ContinueStop();
+}
+
+void Supervisor::ContinueStop() {
+  bool workers_ended = control_->ended();
+  for (const auto& gateway : gateways_) workers_ended = workers_ended && gateway->ended();
+  if (stop_ticks_ == kDrainTicks) {
+    for (Child* const child : children()) child->Kill();
+  }
+  if (!workers_ended) return;
+  // Redis ends last: what the others said before they went should not meet an error.
+  if (redis_ && redis_->state() == Child::State::kReady) redis_->Drain();
+  if (redis_ && redis_->state() == Child::State::kWaiting) redis_->Drain();
+  if (!redis_ || redis_->ended()) ev_break(loop_, EVBREAK_ALL);
+}
+
+}  // namespace holdfast::backend
