@@ -2,6 +2,7 @@
 
 #include "agent/verbs/verb_result.h"
 #include "common/base/delimited.h"
+#include "common/base/untrusted.h"
 
 namespace holdfast::agent {
 
@@ -14,6 +15,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kBatchBytes = std::size_t{64} * 1024;
 // A watcher sees slow rows trickle in; fast ones fill a batch long before.
 constexpr std::chrono::milliseconds kBatchAge{200};
+constexpr std::size_t kMaxNameBytes = 128;      // Column.name
 constexpr std::size_t kValueOverheadBytes = 6;  // tags and lengths of a value, about
 // A batch cut in the middle could not be read: the end of the room is left unused instead.
 constexpr std::size_t kMaxLengthBytes = 10;
@@ -27,7 +29,7 @@ void RowWriter::Columns(std::span<const RowColumn> columns) {
   for (const RowColumn& column : columns) {
     pb::Column& added = *batch_.add_columns();
     // A statement names its columns itself; `string` on the wire is UTF-8.
-    added.set_name(Shown(column.name).substr(0, 128));
+    added.set_name(ForTerminal(Untrusted(std::string(column.name)), kMaxNameBytes));
     added.set_type(std::string(column.type));
   }
   columns_pending_ = true;

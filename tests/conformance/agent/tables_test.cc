@@ -11,6 +11,9 @@
 namespace holdfast::agent {
 namespace {
 
+using holdfast::testing::ReadWhole;
+using holdfast::testing::TempDir;
+
 std::string MarksText(Marks marks) {
   std::string text;
   if ((marks & kRequired) != 0) text += "!";

@@ -11,6 +11,9 @@
 namespace holdfast::agent {
 namespace {
 
+using holdfast::testing::ReadWhole;
+using holdfast::testing::TempDir;
+
 namespace pb = command::v1;
 
 WorkerRun Get(const std::string& path) {

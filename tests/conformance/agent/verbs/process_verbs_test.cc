@@ -13,6 +13,9 @@
 namespace holdfast::agent {
 namespace {
 
+using holdfast::testing::ReadWhole;
+using holdfast::testing::TempDir;
+
 namespace pb = command::v1;
 
 pb::Command Exec(const std::vector<std::string>& argv) {

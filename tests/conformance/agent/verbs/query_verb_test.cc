@@ -40,6 +40,16 @@ TEST(QueryVerbTest, NamesColumnsEvenWithoutRows) {
   EXPECT_EQ(ReadRows(run.output).columns, std::vector<std::string>{"pid"});
 }
 
+TEST(QueryVerbTest, KeepsColumnNamesThatAStatementMakesReadable) {
+  std::string name = "x";
+  for (int i = 0; i < 100; ++i) name += "\xc3\xa4";  // each two bytes: the cut falls into one
+  const WorkerRun run = Ask("SELECT 1 AS \"" + name + "\", 2 AS \"a\nb\"");
+  const RowTable table = ReadRows(run.output);
+  ASSERT_EQ(table.columns.size(), 2U);
+  EXPECT_LE(table.columns[0].size(), 128U);
+  EXPECT_EQ(table.columns[1], "a\\nb");
+}
+
 TEST(QueryVerbTest, TellsAnUnknownTableItsPositionAndTheNearestName) {
   const WorkerRun run = Ask("SELECT * FROM procesess");
   EXPECT_EQ(run.result.failure(), pb::COMMAND_FAILURE_SQL);
