@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/app/agent_state.h"
+#include "agent/app/keeper_main.h"
 #include "agent/app/link_main.h"
 #include "agent/app/log.h"
 #include "agent/app/warden_main.h"
@@ -99,12 +100,19 @@ void PrepareProcess() {
   ::mallopt(M_TOP_PAD, 0);
 }
 
-int RunInternal(std::string_view subcommand) {
+// nullopt: not one of the subcommands that only warden uses.
+std::optional<int> RunInternal(std::string_view subcommand) {
   const bool is_link = subcommand == "link";
+  const bool is_keeper = subcommand == "keeper";
+  if (!is_link && !is_keeper && subcommand != "worker") return std::nullopt;
   // Started through a descriptor, a process is otherwise called by its number.
-  ::prctl(PR_SET_NAME, is_link ? "holdfast-link" : "holdfast-worker", 0, 0, 0);
+  const char* const name = is_link     ? "holdfast-link"
+                           : is_keeper ? "holdfast-keeper"
+                                       : "holdfast-worker";
+  ::prctl(PR_SET_NAME, name, 0, 0, 0);
   SetLogProcess(is_link ? "link" : "worker");
-  return is_link ? RunLink(kWardenSocket) : RunWorker();
+  if (is_link) return RunLink(kWardenSocket);
+  return is_keeper ? RunKeeper() : RunWorker();
 }
 
 }  // namespace
@@ -112,7 +120,9 @@ int RunInternal(std::string_view subcommand) {
 int RunCommandLine(std::span<char*> args) {
   if (args.size() < 2) return Usage(stderr, kExitUsage);
   const std::string_view verb = args[1];
-  if (args.size() == 2 && (verb == "link" || verb == "worker")) return RunInternal(verb);
+  if (args.size() == 2) {
+    if (const auto status = RunInternal(verb)) return *status;
+  }
   if (verb == "version" || verb == "--version") {
     std::puts("holdfast-agent " HOLDFAST_VERSION);
     return kExitOk;

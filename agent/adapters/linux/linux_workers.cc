@@ -55,7 +55,7 @@ Status LinuxWorkers::Spawn(const WorkerStart& start) {
   ::fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes);  // best effort: a smaller pipe only costs switches
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
   ChildPlan plan;
-  plan.subcommand = "worker";
+  plan.subcommand = start.has_children ? "keeper" : "worker";
   plan.fds = {request.get(), writer.get(), -1, -1};
   plan.data_bytes = start.mem_bytes;
   plan.cpu = start.cpu;
@@ -99,7 +99,8 @@ bool LinuxWorkers::OnChildEnded(pid_t pid, int wait_status, TimePoint now) {
       worker->end.signal = WTERMSIG(wait_status);
       worker->end.cpu_limit = worker->end.signal == SIGXCPU;
     }
-    if (worker->has_children) {
+    // A keeper that ended by itself has left nothing.
+    if (worker->has_children && worker->end.signal != 0) {
       has_orphans_ = true;  // until a sweep has found none
       worker->give_up = now + kKillPatience;
     }

@@ -1,8 +1,9 @@
 // LinuxWorkers: the Workers port with processes: `holdfast-agent worker`, one per command.
 //
-// A worker has its own session and process group and dies with warden. It adopts its orphans; when it
-// ends, whatever it leaves behind becomes warden's child (warden is a subreaper) and is killed until
-// nothing is left. Only then is the worker gone.
+// A worker has its own session and process group and dies with warden. One that starts other programs
+// runs below a keeper (agent/app/keeper_main.h), which ends them all when the worker ends or warden dies.
+// Should the keeper itself be killed, what is left becomes warden's child (warden is a subreaper) and
+// is killed until nothing is left. Only then is the worker gone.
 //
 //   Spawn Kill OnReadable OnChildEnded OnTick --> [LinuxWorkers] --> NextMessage TakeGone NextDeadline
 //
