@@ -147,13 +147,14 @@ void ApiSession::ListCommands(std::uint64_t id, const api::ListCommands& request
   auto rows = ports_.store.ListCommands(request.before_ms(), limit, request.open_only());
   if (!rows.ok()) return Fail(id, rows.error());
   api::ServerMessage message;
+  auto& page = *message.mutable_commands();  // also when there is none: the answer is an empty page
   std::size_t bytes = 0;
   for (const CommandRow& row : rows.value()) {
     const CommandRow* open = ports_.ledger.FindCommand(row.digest);
     api::CommandSummary summary = ToProto(open == nullptr ? row : *open);
     bytes += summary.ByteSizeLong();
     if (bytes > options_.page_bytes) break;  // the client pages on from the last one's time
-    *message.mutable_commands()->add_commands() = std::move(summary);
+    *page.add_commands() = std::move(summary);
   }
   Send(id, std::move(message));
 }

@@ -25,6 +25,7 @@ class FleetTest(StackTest):
 
     @classmethod
     def set_up_agents(cls):
+        assert cls.stack.holdfast("jobs").json() == []  # nothing yet is an answer too
         cls.a = cls.stack.add_agent("a", labels=["site=north", "role=web"])
         cls.b = cls.stack.add_agent("b", labels=["site=south", "role=web"])
 
@@ -117,8 +118,8 @@ class FleetTest(StackTest):
             self.assertEqual(record["hash"], audit_hash(record), record)
             before = record["hash"]
         about = [r["action"] for r in records if r.get("digest") == job]
-        self.assertEqual(about, ["command.accepted", "command.received", "command.started",
-                                 "command.ended"])
+        self.assertEqual(about, ["command.accepted", "command.sent", "command.received",
+                                 "command.started", "command.ended"])
 
     def test_a_second_backend_on_the_same_directory_is_refused(self):
         second = self.stack.run("holdfastd", "--dir", self.stack.fleet, expect=None, timeout=20)

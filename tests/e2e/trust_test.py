@@ -69,7 +69,7 @@ class TrustTest(StackTest):
         self.addCleanup(listener.close)
         bundle = self.edited_bundle(server=f"wss://{host}:{listener.port}")
         agent = Agent(self.stack, f"dial-{listener.port}")
-        reply = agent.enrol(bundle, expect=None)
+        reply = agent.enrol(bundle, expect=None, more=["--timeout", "5"])
         self.assertNotEqual(reply.status, 0, reply)
         self.assertGreater(listener.dialled, 0, reply)
         return listener, reply
@@ -98,7 +98,7 @@ class TrustTest(StackTest):
         before = self.stack.metrics().get("holdfast_links_opened_total", 0)
         agent = Agent(self.stack, "wrong-ca")
         reply = agent.enrol(self.edited_bundle(ca=(other / "server/tls/ca.crt").read_bytes()),
-                            expect=None)
+                            expect=None, more=["--timeout", "5"])
         self.assertNotEqual(reply.status, 0, reply)
         self.assertEqual(self.stack.metrics().get("holdfast_links_opened_total", 0), before)
 

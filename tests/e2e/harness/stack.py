@@ -85,9 +85,9 @@ class Agent:
         self.process = None
         self.id = None
 
-    def enrol(self, bundle, expect=0):
+    def enrol(self, bundle, expect=0, more=()):
         done = subprocess.run(
-            [BIN / "holdfast-agent", "enrol", "--bundle", bundle, "--state", self.state],
+            [BIN / "holdfast-agent", "enrol", "--bundle", bundle, "--state", self.state, *more],
             env=self.stack.env(), capture_output=True, timeout=ANSWER_SECONDS, check=False)
         reply = Reply(["holdfast-agent", "enrol"], done.returncode, done.stdout,
                       done.stderr.decode(errors="replace"))
