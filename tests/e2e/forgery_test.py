@@ -21,7 +21,7 @@ class ForgeryTest(StackTest):
     @classmethod
     def set_up_agents(cls):
         cls.agent = cls.stack.add_agent("a")
-        cls.id = bytes.fromhex(cls.agent.id)
+        cls.agent_id = bytes.fromhex(cls.agent.id)
         cls.forger = Forger(cls.stack.fleet)
         cls.marks = cls.stack.dir / "marks"
         cls.marks.mkdir()
@@ -37,12 +37,12 @@ class ForgeryTest(StackTest):
 
     def inject(self, envelopes):
         for at in range(0, len(envelopes), BATCH):
-            self.redis.pipeline([("XADD", self.stream, "*", "m", self.forger.entry(self.id, e, c))
+            self.redis.pipeline([("XADD", self.stream, "*", "m", self.forger.entry(self.agent_id, e, c))
                                  for e, c in envelopes[at:at + BATCH]])
             time.sleep(PAUSE_SECONDS)
 
     def good_one_runs(self, name, seconds):
-        self.inject([(self.forger.signed(self.id, self.mark(name)), self.forger.cert)])
+        self.inject([(self.forger.signed(self.agent_id, self.mark(name)), self.forger.cert)])
         wait_for((self.marks / name).exists, seconds,
                  lambda: f"the good envelope did not run\n{self.stack.logs()}")
 
@@ -51,9 +51,9 @@ class ForgeryTest(StackTest):
         other = bytes(16)
         for turn in range(4):
             for name, command, cert in forger.wrong_one_way_each(
-                    self.id, other, self.mark(f"forged {turn}")):
+                    self.agent_id, other, self.mark(f"forged {turn}")):
                 envelopes += [(command, cert)] * 10
-        good = [forger.signed(self.id, self.mark(f"altered {n}")) for n in range(40)]
+        good = [forger.signed(self.agent_id, self.mark(f"altered {n}")) for n in range(40)]
         while len(envelopes) < ENVELOPES:
             command = forger.random.choice(good)
             envelopes += [
@@ -77,14 +77,14 @@ class ForgeryTest(StackTest):
 
     def test_each_way_to_be_wrong_is_refused(self):
         for number, (name, command, cert) in enumerate(self.forger.wrong_one_way_each(
-                self.id, bytes(16), self.mark("one way"))):
+                self.agent_id, bytes(16), self.mark("one way"))):
             with self.subTest(name):
                 self.inject([(command, cert)])
                 self.good_one_runs(f"after {number}", 20)
                 self.assertFalse((self.marks / "one way").exists())
 
     def test_a_replayed_envelope_runs_once(self):
-        command = self.forger.signed(self.id, self.mark("replayed"))
+        command = self.forger.signed(self.agent_id, self.mark("replayed"))
         for _ in range(20):
             self.inject([(command, self.forger.cert)] * 5)
         self.agent.kill()
