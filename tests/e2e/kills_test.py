@@ -13,7 +13,7 @@ from harness.case import StackTest, main
 from harness.procs import wait_for
 
 SIZE = 64 * 1024 * 1024
-EARLY, LATE = SIZE // 32, SIZE * 7 // 8  # the middle
+EARLY, LATE = SIZE // 5, SIZE * 7 // 8  # the middle
 TRIES = 6
 GET_SECONDS = 120
 
