@@ -58,11 +58,7 @@ void Results::OnFileDone(FileDone done, Moment now) {
       }
     }
     if (stream.complete) return;  // it ended as BAD_RESULT meanwhile
-    stream.receiver.OnLost();
-    Hold(stream, now);
-    ready_.erase(key);
-    held_.insert(key);
-    return;
+    return Rewind(key, stream, now);
   }
   ApplyJob(key, stream, job, done, now);
 }
@@ -73,6 +69,9 @@ void Results::ApplyJob(const DeliveryKey& key, Stream& stream, const Job& job, c
   DeliveryRow& row = ports_.ledger.ChangeRow(key);
   row.attempt = job.attempt;
   row.next_seq = job.next_seq;
+  if (!done.status.ok() && done.length == 0) {
+    return Finish(key, stream, BadResult("control lost what it had stored of the output"), now);
+  }
   row.output_attempt = job.attempt;
   row.stored_bytes = job.stored_bytes;
   row.chunk_count = job.chunk_count;

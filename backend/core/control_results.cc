@@ -315,16 +315,30 @@ void Results::Undo(Moment now) {
     if (stream.job) {
       stream.job->doomed = true;  // it counts on top of what was undone
     } else {
-      stream.receiver.OnLost();
-      Hold(stream, now);
-      held_.insert(key);
+      Rewind(key, stream, now);
     }
   }
 }
 
-void Results::Hold(Stream& stream, Moment now) {
+// Goes on from what the ledger has. Not from what the receiver last called durable: while a job ran,
+// a turn may have committed records that came before those of the job.
+void Results::Rewind(const DeliveryKey& key, Stream& stream, Moment now) {
+  const DeliveryRow* row = ports_.ledger.Committed(key);
+  std::optional<DeliveryRow> stored;
+  if (row == nullptr) {
+    auto read = ports_.store.FindDelivery(key.digest, key.agent);
+    if (read.ok()) stored = std::move(read).value();
+    if (stored) row = &*stored;
+  }
+  if (row != nullptr) {
+    stream.receiver = link::StreamReceiver({row->attempt, row->next_seq});
+    // Says where to go on, as after a new link.
+    stream.receiver.OnSync(std::max<std::uint32_t>(1, row->attempt));
+  }
   DropWaiting(stream);
   stream.held_until = now.at + options_.retry;
+  ready_.erase(key);
+  held_.insert(key);
 }
 
 void Results::DropWaiting(Stream& stream) {

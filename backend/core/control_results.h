@@ -123,7 +123,7 @@ class Results {
   void StartJob(Stream& stream);
   void ApplyJob(const DeliveryKey& key, Stream& stream, const Job& job, const FileDone& done,
                 Moment now);
-  void Hold(Stream& stream, Moment now);
+  void Rewind(const DeliveryKey& key, Stream& stream, Moment now);
   void DropWaiting(Stream& stream);
   std::size_t window_bytes() const;
 

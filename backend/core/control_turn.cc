@@ -112,8 +112,8 @@ void ControlCore::AfterFailure(const Error& why, Moment now) {
   revoked_.clear();
   sessions_.Undo();
   dispatcher_.Undo();
-  results_.Undo(now);
   ledger_.Undo();
+  results_.Undo(now);  // goes back to what the ledger says now
   for (auto& [connection, session] : api_) session->Undo();
 }
 

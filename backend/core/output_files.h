@@ -14,7 +14,8 @@
 // Threading: loop thread only (the adapter's pool is its own matter).
 // Errors:    FileDone.status: kUnavailable (disk full, I/O), the bytes of this job do not count;
 //            a later job with the same offset writes over them. kCorrupt: the seal's expected hash
-//            did not come out; nothing was sealed.
+//            did not come out, nothing was sealed; with length 0: the file is shorter than
+//            `offset`, what was stored is gone.
 // Design:    docs/decisions/0021-store-layout.md
 #pragma once
 

@@ -1,5 +1,12 @@
 # Tests of this part.
 
+# Control: its cores among fakes.
+add_library(holdfast_tests_control_world STATIC support/control_world.cc support/fake_crypto.cc)
+target_link_libraries(holdfast_tests_control_world
+  PUBLIC holdfast_backend_core_control PRIVATE holdfast_flags)
+holdfast_test(sim_backend_control LABEL sim DEPS holdfast_tests_control_world
+  SRCS sim/control_sim_test.cc)
+
 holdfast_test(conformance_backend_lws LABEL conformance
   DEPS holdfast_backend_adapters_lws holdfast_common_base
   SRCS conformance/backend/lws_server_test.cc)

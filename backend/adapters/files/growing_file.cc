@@ -66,8 +66,7 @@ Status GrowingFile::Open(std::uint64_t offset) {
     hasher_.reset();
   }
   if (length_ < offset) {
-    errno = EIO;
-    return Failed("bytes that were stored are missing:", path_);
+    return Error{Code::kCorrupt, "bytes that were stored are missing: " + path_};
   }
   if (length_ == offset && hasher_ != nullptr) return Ok();
   if (length_ > offset && ftruncate(fd_, static_cast<off_t>(offset)) != 0) {

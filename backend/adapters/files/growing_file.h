@@ -3,7 +3,7 @@
 // Threading: one thread at a time; which one may change between jobs.
 // Errors:    kUnavailable for whatever the system refuses: the caller drops the object, and the next
 //            one starts from what is on disk (a failed fsync must not be asked again). kCorrupt: the
-//            hash to seal under did not come out.
+//            hash to seal under did not come out, or bytes that were stored are gone (length 0).
 #pragma once
 
 #include <cstdint>

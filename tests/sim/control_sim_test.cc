@@ -1,0 +1,92 @@
+// Control among scripted agents and gateways while everything around it fails: what was accepted
+// ends, once, with the right bytes and an unbroken audit trail.
+#include <gtest/gtest.h>
+
+#include "tests/support/control_world.h"
+
+namespace holdfast::testing {
+namespace {
+
+constexpr Duration kSecond = std::chrono::seconds(1);
+
+// Faults cease; within this everything must be over: repeats after 10 s, gateways gone after 15 s.
+bool Settle(ControlWorld& world) {
+  world.Heal();
+  for (int i = 0; i < 120 && !world.Quiet(); ++i) {
+    world.Run(kSecond);
+    if (i % 10 == 0) world.analyst().Repeat();
+  }
+  return world.Quiet();
+}
+
+TEST(ControlSimTest, AnswersEveryCommandWhenNothingFails) {
+  ControlWorld world({.seed = 1});
+  world.Run(3 * kSecond);
+  for (int i = 0; i < 20; ++i) {
+    world.SubmitOne();
+    world.Run(kSecond / 2);
+  }
+  EXPECT_TRUE(Settle(world));
+  EXPECT_EQ(world.Check(), "");
+  EXPECT_GT(world.counts.done, 20);
+  EXPECT_GT(world.counts.files_sealed, 0);
+}
+
+TEST(ControlSimTest, KeepsItsPromiseWhileEverythingFails) {
+  constexpr std::uint32_t kSeeds = 200;
+  ControlWorld::Counts total;
+  for (std::uint32_t seed = 1; seed <= kSeeds; ++seed) {
+    ControlWorld world({.seed = seed});
+    world.Run(3 * kSecond);
+    for (int i = 0; i < 12; ++i) {
+      world.SubmitOne();
+      world.Run(kSecond);
+      world.BreakSomething();
+      world.analyst().Repeat();
+    }
+    ASSERT_TRUE(Settle(world)) << "seed " << seed << "\n" << world.Check();
+    ASSERT_EQ(world.Check(), "") << "seed " << seed;
+    total.Add(world.counts);
+  }
+  // The run was not vacuous: every fault struck, every outcome came.
+  EXPECT_GT(total.control_crashes, 50);
+  EXPECT_GT(total.gateway_deaths, 50);
+  EXPECT_GT(total.flushes, 50);
+  EXPECT_GT(total.repeats, 50);
+  EXPECT_GT(total.outages, 50);
+  EXPECT_GT(total.swaps, 50);
+  EXPECT_GT(total.agent_cuts, 50);
+  EXPECT_GT(total.agent_restarts, 50);
+  EXPECT_GT(total.journals_lost, 10);
+  EXPECT_GT(total.failed_commits, 50);
+  EXPECT_GT(total.failed_jobs, 20);
+  EXPECT_GT(total.done, 1000);
+  EXPECT_GT(total.expired, 20);
+  EXPECT_GT(total.interrupted, 20);
+  EXPECT_GT(total.resends, 20);
+  EXPECT_GT(total.files_sealed, 100);
+}
+
+TEST(ControlSimTest, SurvivesACrashAtEveryCommit) {
+  int crashes = 0;
+  for (const bool before : {true, false}) {
+    for (int commit = 1; commit < 200; ++commit) {
+      ControlWorld world({.seed = 7, .agents = 2, .gateways = 1});
+      world.CrashAtCommit(commit, before);
+      for (int i = 0; i < 4; ++i) {
+        world.Run(kSecond);
+        world.SubmitOne();
+      }
+      world.Run(3 * kSecond);
+      const bool struck = world.crashed_at_commit();
+      ASSERT_TRUE(Settle(world)) << "commit " << commit << "\n" << world.Check();
+      ASSERT_EQ(world.Check(), "") << "commit " << commit;
+      if (!struck) break;  // the scenario has no more commits
+      ++crashes;
+    }
+  }
+  EXPECT_GT(crashes, 30);
+}
+
+}  // namespace
+}  // namespace holdfast::testing
