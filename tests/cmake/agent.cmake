@@ -28,3 +28,15 @@ holdfast_test(conformance_agent_journal LABEL conformance
   SRCS conformance/agent/journal_test.cc)
 holdfast_test(conformance_agent_spool LABEL conformance DEPS holdfast_agent_adapters_linux
   SRCS conformance/agent/spool_test.cc)
+holdfast_test(sim_agent_warden LABEL sim
+  DEPS holdfast_agent_core holdfast_common_adapters_mbedtls SRCS sim/warden_sim_test.cc)
+holdfast_fuzz(link_framer_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/link_framer
+  SRCS fuzz/agent/link_framer_fuzz.cc)
+holdfast_fuzz(worker_framer_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/worker_framer
+  SRCS fuzz/agent/worker_framer_fuzz.cc)
+holdfast_fuzz(answer_restore_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/answer_restore
+  SRCS fuzz/agent/answer_restore_fuzz.cc)
+holdfast_fuzz(spool_record_fuzz DEPS holdfast_agent_adapters_linux CORPUS fuzz/corpus/spool_record
+  SRCS fuzz/agent/spool_record_fuzz.cc)
+holdfast_fuzz(warden_frames_fuzz DEPS holdfast_agent_core holdfast_common_adapters_mbedtls
+  CORPUS fuzz/corpus/warden_frames SRCS fuzz/agent/warden_frames_fuzz.cc)

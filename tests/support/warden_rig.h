@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,7 +27,10 @@ namespace holdfast::testing {
 
 class FakeWorkers final : public agent::Workers {
  public:
+  // Told of each start before it counts; false: the process is dead and starts nothing.
+  std::function<bool(const agent::WorkerStart&)> on_spawn;
   Status Spawn(const agent::WorkerStart& start) override {
+    if (on_spawn && !on_spawn(start)) return Error{Code::kUnavailable, "the power is off"};
     if (refuse_next > 0) {
       --refuse_next;
       return Error{Code::kUnavailable, "no more processes"};
@@ -62,7 +66,8 @@ class WardenRig {
 
   // --- the agent's life ---
   void Start() {
-    workers = FakeWorkers();
+    workers.started.clear();
+    workers.killed.clear();
     journal = std::make_unique<FakeJournal>(disk);
     spool = std::make_unique<FakeSpool>(spool_disk);
     agent::Identity identity;
@@ -194,6 +199,7 @@ class WardenRig {
   void Pump() {
     std::string bytes;
     while (warden->NextLinkBytes(bytes, at)) {
+      if (disk.is_crashed) continue;  // a dead process says nothing
       agent::LinkFramer framer;
       framer.Push(bytes);
       for (;;) {
