@@ -1,4 +1,6 @@
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -285,6 +287,35 @@ TEST(PutVerbTest, LeavesAnExistingFileAloneUnlessTold) {
   EXPECT_EQ(Put(blobs, {.path = path, .overwrite = true}).result.outcome(), pb::OUTCOME_DONE);
   EXPECT_EQ(ReadWhole(path), "new content");
   EXPECT_EQ(Names(Ls(dir.path(), true)), std::vector<std::string>{"file"});
+}
+
+// Whoever comes first has the name: also when somebody else makes the file while its content is copied.
+TEST(PutVerbTest, NeverReplacesAFileThatAppearsMeanwhile) {
+  const TempDir blobs;
+  const TempDir dir;
+  const std::string content(4 << 20, 'x');
+  const auto before = std::chrono::steady_clock::now();
+  (void)Put(blobs, {.path = dir / "first", .content = content});
+  const auto whole = std::chrono::steady_clock::now() - before;
+  int lost = 0;
+  constexpr int kRounds = 12;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string path = dir / ("race" + std::to_string(round));
+    const pid_t other = fork();
+    if (other == 0) {
+      std::this_thread::sleep_for(whole * round / kRounds);
+      _exit(open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600) >= 0 ? 0 : 1);
+    }
+    const WorkerRun run = Put(blobs, {.path = path, .content = content});
+    int status = 0;
+    ASSERT_EQ(waitpid(other, &status, 0), other);
+    const bool theirs = WEXITSTATUS(status) == 0;
+    const bool ours = run.result.outcome() == pb::OUTCOME_DONE;
+    EXPECT_NE(theirs, ours) << "round " << round;
+    EXPECT_EQ(ReadWhole(path).empty(), theirs);
+    lost += theirs ? 1 : 0;
+  }
+  EXPECT_GT(lost, 0);  // else nothing was tried
 }
 
 TEST(PutVerbTest, ReplacesALinkNotWhatItPointsTo) {
