@@ -11,7 +11,7 @@
 // Limits:    kInlineBytes of output in memory; kMaxUnackedRecords; wants_output() says when to
 // stop. Ownership: owns its index; borrows the spool. Threading: thread-compatible; loop thread
 // only. Errors:    AddChunk(): the spool's; nothing added. Fill(): the spool's: the output is lost.
-// Design:    docs/protocol.md, "Streams"; docs/decisions/0006-spool.md
+// Design:    docs/protocol.md, "Streams"; docs/decisions/0015-the-spool-is-segment-files.md
 #pragma once
 
 #include <cstddef>

@@ -12,7 +12,7 @@
 // Errors:    kExists: the command id is there (Insert). kNotFound: no such row. kExhausted: full.
 //            kUnavailable: nothing was written (disk full, I/O error); the journal has reopened and
 //            checked itself, or will at the next call. kCorrupt: see is_trustworthy().
-// Design:    docs/decisions/0005-journal.md
+// Design:    docs/decisions/0014-the-journal-seals-its-rows.md
 #pragma once
 
 #include <cstdint>

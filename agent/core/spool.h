@@ -13,7 +13,7 @@
 // Threading: loop thread only.
 // Errors:    kExhausted: full, nothing appended. kUnavailable: the disk refuses, nothing appended.
 //            kNotFound: no such stream or chunk. kCorrupt: a chunk's CRC does not hold.
-// Design:    docs/decisions/0006-spool.md
+// Design:    docs/decisions/0015-the-spool-is-segment-files.md
 #pragma once
 
 #include <cstdint>

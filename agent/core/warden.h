@@ -19,7 +19,7 @@
 // Errors:    what a peer does wrong hangs up the link with a reason. is_fatal(): the journal can no
 // longer be
 //            trusted; the program must end (the next start makes a new incarnation).
-// Design:    docs/decisions/0004-warden.md
+// Design:    docs/decisions/0013-the-warden-calls-its-ports.md
 #pragma once
 
 #include <cstdint>

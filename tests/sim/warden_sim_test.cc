@@ -155,7 +155,7 @@ class World {
   void DeliverOne() {
     if (!is_open_) return;
     Target& target = targets_[random_() % targets_.size()];
-    // What ended as refused for want of a journal is not delivered again: docs/decisions/0014.
+    // What ended as refused for want of a journal is not delivered again: docs/decisions/0014-the-journal-seals-its-rows.md
     if (target.ends > 0 && target.result.failure() == pb::COMMAND_FAILURE_NO_JOURNAL) return;
     Guarded([&] { rig_.Deliver(target.envelope); });
   }

@@ -14,7 +14,7 @@
 // Threading: loop thread only.
 // Errors:    Open(): a torn tail is cut off and counted in dropped_bytes(); what follows a gap is
 //            deleted; the rest is usable.
-// Design:    docs/decisions/0006-spool.md
+// Design:    docs/decisions/0015-the-spool-is-segment-files.md
 #pragma once
 
 #include <cstdint>

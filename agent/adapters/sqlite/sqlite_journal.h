@@ -11,7 +11,7 @@
 // Errors:    as Journal. After a failed write the connection is closed, opened and checked anew at
 // once,
 //            and an Insert() that was refused is taken out if it is there after all.
-// Design:    docs/decisions/0005-journal.md
+// Design:    docs/decisions/0014-the-journal-seals-its-rows.md
 #pragma once
 
 #include <memory>

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/adapters/linux/segment_spool.h"
+#include "agent/adapters/linux/spool_record.h"
 #include "common/base/crc32c.h"
 #include "tests/support/fake_spool.h"
 #include "tests/support/temp_dir.h"
@@ -143,6 +144,18 @@ TYPED_TEST(SpoolSuite, SyncsWhatIsThereAndDoesNotMindWhatIsNot) {
   this->Fill(Key('a'), 5);
   EXPECT_TRUE(this->spool().Sync(Key('a')).ok());
   EXPECT_TRUE(this->spool().Sync(Key('z')).ok());
+}
+
+// The worked example of docs/decisions/0015-the-spool-is-segment-files.md.
+TEST(SegmentSpoolTest, ReadsTheRecordThatTheDocumentationShows) {
+  const auto bytes =
+      FromHex("4846533105000000070000000000000023000000000000004cbb719a97f30612").value();
+  const auto record = DecodeSpoolRecord(bytes);
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->length, 5U);
+  EXPECT_EQ(record->number, 7U);
+  EXPECT_EQ(record->offset, 35U);
+  EXPECT_EQ(record->crc32c, Crc32c("hello"));
 }
 
 TEST(SegmentSpoolTest, CutsATornTailOffAndKeepsTheRest) {
