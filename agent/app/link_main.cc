@@ -10,8 +10,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "agent/app/link_log.h"
 #include "agent/app/link_process.h"
+#include "agent/app/log.h"
 #include "holdfast/command/v1/trust.pb.h"
 
 namespace holdfast::agent {
@@ -90,9 +90,10 @@ Result<int> Run(int warden_fd) {
 }  // namespace
 
 int RunLink(int warden_fd) {
+  SetLogProcess("link");
   const Result<int> status = Run(warden_fd);
   if (status.ok()) return status.value();
-  Log(LogLine(LogLevel::kError, "link_exit").Err(status.error()));
+  WriteLogLine(LogLine(LogLevel::kError, "link_exit").Err(status.error()));
   return 1;
 }
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "agent/app/link_log.h"
+#include "agent/app/log.h"
 #include "agent/core/server_frames.h"
 #include "common/adapters/lws/close_reason.h"
 #include "common/link/codec.h"
@@ -34,6 +34,10 @@ std::string ReasonAndDetail(CloseReason reason, std::string_view detail) {
   out.push_back(static_cast<char>(value >> 8));
   out.append(detail.substr(0, link::kMaxDetailBytes));
   return out;
+}
+
+bool IsOrderly(CloseReason reason) {
+  return reason == pb::CLOSE_REASON_GOING_AWAY || reason == pb::CLOSE_REASON_AGENT_STOPPING;
 }
 
 Dialer::Options WithServers(Dialer::Options options, std::size_t servers) {
@@ -124,11 +128,11 @@ void LinkProcess::Report(const ClientEnd& end) {
   const CloseReason reason =
       dialer_.OnClosed(ReasonOf(end), std::chrono::seconds(end.retry_after_s), Now());
   const std::string detail = server_detail_.empty() ? end.detail : server_detail_;
-  Log(LogLine(reason == pb::CLOSE_REASON_GOING_AWAY ? LogLevel::kInfo : LogLevel::kWarn,
-              is_open_ ? "link_closed" : "dial_failed")
-          .Id("reason", link::ToString(reason))
-          .Text("host", host_)
-          .Text("detail", Untrusted(detail)));
+  WriteLogLine(LogLine(IsOrderly(reason) ? LogLevel::kInfo : LogLevel::kWarn,
+                       is_open_ ? "link_closed" : "dial_failed")
+                   .Id("reason", link::ToString(reason))
+                   .Text("host", host_)
+                   .Text("detail", Untrusted(detail)));
   ToWarden(LinkMessageType::kClosed, ReasonAndDetail(reason, detail));
   connection_ = nullptr;
   to_server_.reset();
@@ -186,7 +190,7 @@ void LinkProcess::OnWardenMessage(const LinkMessageView& message) {
       welcomed_ = true;
       dialer_.OnWelcomed(std::chrono::seconds(U32(message.payload, 0)),
                          std::chrono::seconds(U32(message.payload, 4)), now);
-      Log(LogLine(LogLevel::kInfo, "link_up").Text("host", host_));
+      WriteLogLine(LogLine(LogLevel::kDebug, "link_up").Text("host", host_));
       return;
     default: Exit(1, Error{Code::kInvalid, "warden: a message of unknown type"}); return;
   }
@@ -222,7 +226,7 @@ void LinkProcess::ToWarden(LinkMessageType type, std::string_view payload) {
 void LinkProcess::Exit(int status, const Error& why) {
   if (exit_status_) return;
   exit_status_ = status;
-  if (status != 0) Log(LogLine(LogLevel::kError, "link_exit").Err(why));
+  if (status != 0) WriteLogLine(LogLine(LogLevel::kError, "link_exit").Err(why));
 }
 
 }  // namespace holdfast::agent

@@ -59,3 +59,5 @@ add_library(holdfast_agent_lws INTERFACE)
 add_dependencies(holdfast_agent_lws agent_libwebsockets)
 target_include_directories(holdfast_agent_lws SYSTEM INTERFACE ${lws_prefix}/include)
 target_link_libraries(holdfast_agent_lws INTERFACE ${lws_archive} holdfast_vendor_mbedtls)
+# See common/adapters/lws/lws_quiet.cc.
+target_link_options(holdfast_agent_lws INTERFACE -Wl,--wrap=__lws_sul_insert_us)
