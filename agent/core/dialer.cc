@@ -29,7 +29,9 @@ void Dialer::OnWelcomed(Duration idle, Duration busy, TimePoint now) {
   was_welcomed_ = true;
   backoff_.OnOpened(now);
   link::Liveness::Options beats;
-  beats.idle = std::clamp(idle, options_.min_beat, options_.max_beat);
+  // Liveness draws 10 % either way. What was asked for is the least here: then no minute sees two
+  // beats, and an idle agent is woken at most twice a minute, by the beat and by its answer.
+  beats.idle = std::clamp(idle, options_.min_beat, options_.max_beat) * 10 / 9;
   beats.busy = std::clamp(busy, options_.min_beat, options_.max_beat);
   beats.answer = options_.beat_answer;
   liveness_.emplace(beats, seed_ ^ static_cast<std::uint32_t>(now.time_since_epoch().count()), now);

@@ -129,7 +129,7 @@ TEST_F(DialerTest, BeatsWhenSilentAndHangsUpOnAPeerThatDoesNotAnswer) {
   Dialer dialer = Make();
   Up(dialer);
   now_ = *dialer.NextDeadline();
-  EXPECT_NEAR(static_cast<double>((now_ - kStart).count()), 60000, 6000);
+  EXPECT_NEAR(static_cast<double>((now_ - kStart).count()), 66666, 6667);
   dialer.OnTick(now_);
   EXPECT_TRUE(dialer.TakeBeat());
   EXPECT_FALSE(dialer.TakeBeat());
@@ -158,7 +158,8 @@ TEST_F(DialerTest, BeatsOnlyOncePerIntervalWhileIdle) {
     }
     now_ = *dialer.NextDeadline();
   }
-  EXPECT_NEAR(beats, 60, 4);
+  EXPECT_LE(beats, 60);  // never two in a minute
+  EXPECT_GE(beats, 48);
 }
 
 TEST_F(DialerTest, RemembersThatItIsBusyAcrossLinks) {
@@ -176,7 +177,7 @@ TEST_F(DialerTest, KeepsTheServersBeatIntervalsWithinItsOwnBounds) {
     dialer.OnWelcomed(asked, asked, now_);
     const Duration wait = *dialer.NextDeadline() - now_;
     EXPECT_GE(wait, milliseconds(900));
-    EXPECT_LE(wait, seconds(264));
+    EXPECT_LE(wait, seconds(294));
   }
 }
 
