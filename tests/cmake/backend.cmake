@@ -15,3 +15,11 @@ holdfast_test(conformance_backend_lws LABEL conformance
 add_executable(holdfastd_scripted ${PROJECT_SOURCE_DIR}/backend/supervisor/main.cc
   support/scripted_control.cc)
 target_link_libraries(holdfastd_scripted PRIVATE holdfast_backend_supervisor holdfast_flags)
+
+# One suite for the port to Redis streams, on the fake and on a redis-server that the test starts.
+holdfast_test(conformance_backend_streams_fake LABEL conformance
+  DEPS holdfast_backend_core_config
+  SRCS conformance/backend/fake_stream_transport_test.cc)
+holdfast_test(conformance_backend_streams_redis LABEL conformance
+  DEPS holdfast_backend_adapters_hiredis holdfast_backend_adapters_linux
+  SRCS conformance/backend/redis_streams_test.cc)

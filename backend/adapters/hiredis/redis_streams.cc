@@ -31,15 +31,26 @@ const redisReply* At(const redisReply* reply, std::size_t index) {
   return reply->element[index];
 }
 
-// XTRIM MINID keeps the id it names: the next one is "<ms>-<seq + 1>".
-std::string NextId(std::string_view id) {
-  const std::size_t dash = id.find('-');
+struct Id {
+  std::uint64_t ms = 0;
   std::uint64_t seq = 0;
-  if (dash != std::string_view::npos) {
-    const auto [stop, error] = std::from_chars(id.data() + dash + 1, id.data() + id.size(), seq);
-    if (error != std::errc() || stop != id.data() + id.size()) return std::string(id);
-  }
-  return std::string(id.substr(0, dash)) + "-" + std::to_string(seq + 1);
+  friend auto operator<=>(const Id&, const Id&) = default;
+};
+
+// "<ms>-<seq>", or "<ms>"; 0-0 for anything else.
+Id ParseId(std::string_view text) {
+  Id id;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, id.ms);
+  if (error != std::errc()) return Id{};
+  if (stop != end && *stop == '-') std::from_chars(stop + 1, end, id.seq);
+  return id;
+}
+
+// XTRIM MINID keeps the id it names: the next one is "<ms>-<seq + 1>".
+std::string NextId(std::string_view text) {
+  const Id id = ParseId(text);
+  return std::to_string(id.ms) + "-" + std::to_string(id.seq + 1);
 }
 
 }  // namespace
@@ -121,6 +132,7 @@ void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
       return Pump();
     case kOther: return OnWriteReply(reply);
     case kRead: return OnReadReply(reply);
+    case kLast: return OnLastReply(reply);
   }
 }
 
@@ -141,7 +153,12 @@ void RedisStreams::ReadMore() {
 
 void RedisStreams::OnReadReply(const redisReply* reply) {
   read_in_flight_ = false;
-  if (reply->type == REDIS_REPLY_NIL) return ReadMore();  // nothing came in time
+  if (reply->type == REDIS_REPLY_NIL) {  // nothing came in time
+    if (cursor_ == "0") return ReadMore();
+    // Or the stream was deleted, and begins anew below our cursor: look at its last entry.
+    read_in_flight_ = true;
+    return reader_.Send(kLast, 0, {"XREVRANGE", options_.own_stream, "+", "-", "COUNT", "1"});
+  }
   if (reply->type == REDIS_REPLY_ERROR) {
     CountError();
     if (Text(*reply).starts_with("WRONGTYPE")) {
@@ -151,6 +168,13 @@ void RedisStreams::OnReadReply(const redisReply* reply) {
     return Start(kReadAgainMs);
   }
   if (!Deliver(*reply)) return OnConnectionLost("a reply that is not one of XREAD's");
+  ReadMore();
+}
+
+void RedisStreams::OnLastReply(const redisReply* reply) {
+  read_in_flight_ = false;
+  const redisReply* const id = At(At(reply, 0), 0);
+  if (id != nullptr && IsText(*id) && ParseId(Text(*id)) < ParseId(cursor_)) cursor_ = "0";
   ReadMore();
 }
 

@@ -5,7 +5,8 @@
 //
 //   Add Trim Remove --> writer --> [Redis] --> reader --> delegate
 //
-// Ordering:  entries in the order of their stream; after OnRestored() the stream is read from its start.
+// Ordering:  entries in the order of their stream; after OnRestored() the stream is read from its start,
+//            also after it was deleted and made anew with lower ids (a clock that went back).
 // Limits:    kMaxInFlightBytes are handed to hiredis at a time, the rest waits here, kMaxPendingBytes in
 //            all. Redial after 50 ms, doubling to 1 s. Replies: see redis_connection.h.
 // Ownership: borrows loop and delegate until destroyed.
@@ -46,7 +47,7 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   bool connected() const override { return ready_; }
 
  private:
-  enum Kind : int { kProbe, kAdd, kOther, kRead };
+  enum Kind : int { kProbe, kAdd, kOther, kRead, kLast };
   struct Waiting {
     std::string stream;
     std::string message;
@@ -55,6 +56,7 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   void OnConnectionLost(std::string why) override;
   void OnReply(int kind, std::size_t tag, const redisReply* reply) override;
   void OnReadReply(const redisReply* reply);
+  void OnLastReply(const redisReply* reply);
   void OnWriteReply(const redisReply* reply);
   bool Deliver(const redisReply& reply);
   void Dial();

@@ -1,0 +1,197 @@
+#include "backend/adapters/hiredis/redis_streams.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include <ev.h>
+#include <hiredis/hiredis.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backend/adapters/linux/spawn.h"
+#include "tests/conformance/backend/stream_transport_suite.h"
+
+namespace holdfast::testing {
+namespace {
+
+using backend::RedisStreams;
+
+// A directory for sockets: short, because a socket's path has 108 bytes at most.
+std::string NewDirectory() {
+  std::string path = "/tmp/holdfast-redis-XXXXXX";
+  EXPECT_NE(::mkdtemp(path.data()), nullptr);
+  return path;
+}
+
+void TurnLoop(struct ev_loop* loop) {
+  ev_timer soon;
+  ev_timer_init(
+      &soon, [](struct ev_loop*, ev_timer*, int) {}, 0.005, 0.0);
+  ev_timer_start(loop, &soon);
+  ev_run(loop, EVRUN_ONCE);
+  ev_timer_stop(loop, &soon);
+}
+
+class RealWorld final : public StreamWorld {
+ public:
+  RealWorld() : loop_(ev_loop_new(EVFLAG_AUTO)), directory_(NewDirectory()) { StartServer(); }
+  ~RealWorld() override {
+    StopServer();
+    ev_loop_destroy(loop_);
+    std::filesystem::remove_all(directory_);
+  }
+  std::unique_ptr<backend::StreamTransport> Make(
+      std::string own_stream, backend::StreamTransportDelegate& delegate) override {
+    return std::make_unique<RedisStreams>(
+        loop_, RedisStreams::Options{"unix://" + socket(), std::move(own_stream), nullptr},
+        delegate);
+  }
+  void Turn() override { TurnLoop(loop_); }
+  void Flush() override { Command("FLUSHALL"); }
+  void Restart() override {
+    StopServer();
+    StartServer();
+  }
+  void MakeWrongType(const std::string& key) override { Command(("SET " + key + " x").c_str()); }
+  void SetRefusing(bool on) override {
+    Command(on ? "CONFIG SET maxmemory 1" : "CONFIG SET maxmemory 0");
+  }
+  void SetFrozen(bool on) override { ::kill(server_, on ? SIGSTOP : SIGCONT); }
+  void Command(const char* text) {
+    redisContext* const context = redisConnectUnix(socket().c_str());
+    auto* const reply = static_cast<redisReply*>(redisCommand(context, text));
+    ASSERT_NE(reply, nullptr) << text;
+    EXPECT_NE(reply->type, REDIS_REPLY_ERROR) << reply->str;
+    freeReplyObject(reply);
+    redisFree(context);
+  }
+
+ private:
+  std::string socket() const { return directory_ + "/redis.sock"; }
+  void StartServer() {
+    backend::SpawnOptions options;
+    options.program = "redis-server";
+    options.argv = {"redis-server", "--port", "0",        "--unixsocket",
+                    socket(),       "--save", "",         "--appendonly",
+                    "no",           "--dir",  directory_, "--maxmemory-policy",
+                    "noeviction"};
+    options.output_file = directory_ + "/log";
+    server_ = backend::Spawn(options).value();
+    WaitForServer();
+  }
+  void WaitForServer() {
+    for (int i = 0; i < 1000; ++i) {
+      redisContext* const context = redisConnectUnix(socket().c_str());
+      const bool up = context->err == 0;
+      redisFree(context);
+      if (up) return;
+      TurnLoop(loop_);
+    }
+    ADD_FAILURE() << "redis-server does not come up; see " << directory_;
+  }
+  void StopServer() {
+    ::kill(server_, SIGKILL);
+    ::waitpid(server_, nullptr, 0);
+  }
+  struct ev_loop* const loop_;
+  const std::string directory_;
+  pid_t server_ = -1;
+};
+
+INSTANTIATE_TEST_SUITE_P(Real, StreamTransportSuite, ::testing::Values(StreamWorldMaker([] {
+                           return std::make_unique<RealWorld>();
+                         })));
+
+TEST(RedisStreamsTest, ReadsAStreamThatWasMadeAnewWithLowerIds) {
+  RealWorld world;
+  RecordingDelegate events;
+  const auto reader = world.Make("own", events);
+  const auto turn_until = [&](std::size_t count) {
+    for (int i = 0; i < 2000 && events.messages.size() < count; ++i) world.Turn();
+    return events.messages.size() >= count;
+  };
+  world.Command("XADD own 9000000000000-0 m first");
+  ASSERT_TRUE(turn_until(1));
+  world.Flush();
+  world.Command("XADD own 5-0 m second");
+  ASSERT_TRUE(turn_until(2));
+  EXPECT_EQ(events.messages[1], "second");
+}
+
+// A server that answers everything with one text of its own.
+class HostileServer {
+ public:
+  explicit HostileServer(std::string answer) : answer_(std::move(answer)) {
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    path().copy(at.sun_path, sizeof at.sun_path - 1);
+    listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    EXPECT_EQ(::listen(listener_, 16), 0);
+  }
+  ~HostileServer() {
+    for (const int fd : clients_) ::close(fd);
+    ::close(listener_);
+    std::filesystem::remove_all(directory_);
+  }
+  std::string path() const { return directory_ + "/redis.sock"; }
+  // Says +PONG to the probe, and the hostile answer to everything else.
+  void Serve() {
+    const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      clients_.push_back(fd);
+      ++accepted;
+    }
+    for (const int client : clients_) {
+      char buffer[4096];
+      const ssize_t got = ::recv(client, buffer, sizeof buffer, 0);
+      if (got <= 0) continue;
+      const std::string_view said(buffer, static_cast<std::size_t>(got));
+      const std::string_view reply =
+          said.find("PING") != said.npos ? std::string_view("+PONG\r\n") : answer_;
+      static_cast<void>(::send(client, reply.data(), reply.size(), MSG_NOSIGNAL));
+    }
+  }
+  int accepted = 0;
+
+ private:
+  const std::string directory_ = NewDirectory();
+  const std::string answer_;
+  int listener_ = -1;
+  std::vector<int> clients_;
+};
+
+class HostileRedisTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(HostileRedisTest, IsLeftAndDialledAgain) {
+  HostileServer server(GetParam());
+  struct ev_loop* const loop = ev_loop_new(EVFLAG_AUTO);
+  RecordingDelegate events;
+  {
+    RedisStreams streams(loop, {"unix://" + server.path(), "own", nullptr}, events);
+    for (int i = 0; i < 400 && server.accepted < 4; ++i) {
+      server.Serve();
+      TurnLoop(loop);
+    }
+  }
+  ev_loop_destroy(loop);
+  EXPECT_GE(server.accepted, 4);  // two connections, twice
+  EXPECT_GE(events.lost, 1);
+  EXPECT_TRUE(events.messages.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, HostileRedisTest,
+    ::testing::Values("*2147483647\r\n", "*1000000\r\n", "$99999999999999999999\r\n",
+                      "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
+                      "+OK\r\n", ":1\r\n", "*0\r\n", "*1\r\n*0\r\n",
+                      "*1\r\n*2\r\n$1\r\na\r\n:1\r\n",
+                      "*1\r\n*2\r\n$1\r\na\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*1\r\n$1\r\nm\r\n",
+                      "nonsense\r\n"));
+
+}  // namespace
+}  // namespace holdfast::testing
