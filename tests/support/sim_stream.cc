@@ -31,6 +31,7 @@ void SimStream::StartAttempt(std::uint32_t attempt) {
   attempt_ = attempt;
   spool_.clear();
   journaled_acks_ = 0;
+  agent_window_bytes_ = link::kInitialWindowBytes;
   sender_.emplace(link::StreamSender::Options{}, 0);
   if (connected_) sender_->OnLinkUp(now_);
 }
@@ -62,6 +63,7 @@ void SimStream::RestartAgent() {
   if (complete()) return;
   ++troubles_.agent_restarts;
   Cut();
+  agent_window_bytes_ = link::kInitialWindowBytes;
   sender_.emplace(link::StreamSender::Options{}, journaled_acks_);
   for (std::uint64_t seq = journaled_acks_; seq < spool_.size(); ++seq) {
     Expect(sender_->OnRecord(spool_[seq].bytes).ok(),
@@ -84,9 +86,14 @@ int SimStream::LoadSocket() {
   }
   const auto seq = sender_->NextRecord(now_);
   if (!seq) {
-    if (sender_->NextDeadline() && sender_->acked() < sender_->recorded()) ++troubles_.window_stops;
+    const bool waits = sender_->NextDeadline() && !sender_->wants_sync();
+    if (waits && sender_->unacked_bytes() > agent_window_bytes_) ++troubles_.window_stops;
     return 0;
   }
+  std::uint64_t in_flight_bytes = 0;
+  for (std::uint64_t i = sender_->acked(); i <= *seq; ++i) in_flight_bytes += spool_.at(i).bytes;
+  Expect(in_flight_bytes <= agent_window_bytes_ || *seq == sender_->acked(),
+         "no more than the window is under way, or one record");
   Expect(*seq >= sender_->acked(), "nothing acknowledged is sent again");
   socket_up_.push_back(spool_.at(*seq));
   return 1;
@@ -96,7 +103,11 @@ int SimStream::AgentReads() {
   const auto ack = Pop(socket_down_);
   if (!ack) return 0;
   if (ack->attempt != attempt_) return 1;  // the caller's to drop
-  if (ack->acked.next_seq < sender_->acked()) ++troubles_.stale_acks;
+  if (ack->acked.next_seq < sender_->acked()) {
+    ++troubles_.stale_acks;
+  } else {
+    agent_window_bytes_ = ack->acked.window_bytes;
+  }
   Expect(sender_->OnAck(ack->acked, now_).ok(), "control never acknowledges what was not recorded");
   const bool known = receiver_->durable().attempt == attempt_;
   Expect(sender_->acked() <= (known ? receiver_->durable().next_seq : 0),

@@ -133,6 +133,7 @@ class SimStream {
   std::uint32_t attempt_ = 0;
   std::vector<Record> spool_;
   std::uint64_t journaled_acks_ = 0;
+  std::uint32_t agent_window_bytes_ = 0;  // what the last ack that counts granted
   std::optional<link::StreamSender> sender_;
   std::map<std::uint32_t, std::vector<Record>> made_;  // every attempt's records, for comparison
 

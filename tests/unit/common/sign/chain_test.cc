@@ -241,6 +241,18 @@ TEST_F(ChainTest, ACommandHasItsTimes) {
   EXPECT_EQ(Changed([](pb::Command&) {}), pb::COMMAND_FAILURE_BAD_CERT);
 }
 
+TEST_F(ChainTest, AtTheEndOfTimeNothingWraps) {
+  pb::OperatorCert cert = fleet_.GoodCert();
+  cert.set_not_before_ms(kMaxMs - kHourMs);
+  cert.set_not_after_ms(kMaxMs);
+  pb::Command command = fleet_.GoodCommand();
+  command.set_issued_at_ms(kMaxMs - 1000);
+  command.set_not_after_ms(kMaxMs);
+  check_.now = WallTime(kMaxMs - 1);  // now + skew would be small
+  EXPECT_EQ(FailureOf(CheckSigned(fleet_.Sign(command), fleet_.Sign(cert))),
+            pb::COMMAND_FAILURE_UNSPECIFIED);
+}
+
 TEST_F(ChainTest, TheFirstFailureWinsInTheOrderOfTheProtocol) {
   // Everything is wrong with this one. Mending one thing after another shows the order.
   pb::Command command = fleet_.GoodCommand();
