@@ -23,3 +23,14 @@ holdfast_test(conformance_backend_streams_fake LABEL conformance
 holdfast_test(conformance_backend_streams_redis LABEL conformance
   DEPS holdfast_backend_adapters_hiredis holdfast_backend_adapters_linux
   SRCS conformance/backend/redis_streams_test.cc)
+
+holdfast_test(unit_backend_gateway LABEL unit
+  DEPS holdfast_backend_core_gateway holdfast_common_adapters_openssl
+  SRCS unit/backend/core/config_test.cc unit/backend/core/gateway_frames_test.cc
+    unit/backend/core/gateway_router_test.cc unit/backend/core/metrics_text_test.cc
+    unit/backend/core/placement_test.cc)
+holdfast_test(conformance_backend_toml LABEL conformance
+  DEPS holdfast_backend_adapters_toml
+  SRCS conformance/backend/toml_config_test.cc)
+target_compile_definitions(conformance_backend_toml PRIVATE
+  HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

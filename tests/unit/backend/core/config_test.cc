@@ -1,0 +1,94 @@
+#include "backend/core/config.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace holdfast::backend {
+namespace {
+
+constexpr char kFile[] = "/etc/holdfast/holdfastd.toml";
+
+std::vector<ConfigEntry> With(std::vector<ConfigEntry> more = {}) {
+  std::vector<ConfigEntry> entries = {
+      {"fleet.servers", std::vector<std::string>{"wss://backend.test:8443"}, 1}};
+  entries.insert(entries.end(), more.begin(), more.end());
+  return entries;
+}
+
+std::string Complaint(std::vector<ConfigEntry> entries) {
+  const auto made = MakeConfig(entries, kFile);
+  if (made.ok()) return "nothing";
+  EXPECT_EQ(made.error().code, Code::kInvalid);
+  return made.error().message;
+}
+
+TEST(ConfigTest, FillsInDefaultsAndTakesPathsFromTheFilesDirectory) {
+  const auto made = MakeConfig(With(), kFile);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  const Config& config = made.value();
+  EXPECT_EQ(config.policy_file, "/etc/holdfast/policy.env");
+  EXPECT_EQ(config.state_dir, "/etc/holdfast/state");
+  EXPECT_EQ(config.agents_listen.text(), "0.0.0.0:8443");
+  EXPECT_EQ(config.redis_address(), "unix:///etc/holdfast/state/run/redis.sock");
+  EXPECT_EQ(config.server_names(), std::vector<std::string>{"backend.test"});
+  EXPECT_EQ(config.log_level, LogLevel::kInfo);
+}
+
+TEST(ConfigTest, NamesFileLineAndKeyOfAMistake) {
+  EXPECT_EQ(Complaint(With({{"gateways.count", std::int64_t{257}, 12}})),
+            "/etc/holdfast/holdfastd.toml:12: gateways.count: must be between 0 and 256");
+  EXPECT_EQ(Complaint(With({{"tls.plain", std::string("yes"), 3}})),
+            "/etc/holdfast/holdfastd.toml:3: tls.plain: must be true or false");
+  EXPECT_NE(Complaint(With({{"agents.listen", std::string("8443"), 4}})).find(":4: agents.listen"),
+            std::string::npos);
+}
+
+TEST(ConfigTest, SuggestsTheKeyThatWasProbablyMeant) {
+  EXPECT_NE(Complaint(With({{"agents.lisen", std::string("x"), 2}}))
+                .find("did you mean \"agents.listen\"?"),
+            std::string::npos);
+  EXPECT_EQ(Complaint(With({{"quite.different", true, 2}})),
+            "/etc/holdfast/holdfastd.toml:2: quite.different: there is no such key");
+  EXPECT_EQ(Complaint(With({{std::string(5000, 'x'), true, 2}})).find("did you mean"),
+            std::string::npos);
+}
+
+TEST(ConfigTest, WantsServersThatFitTheTlsSetting) {
+  EXPECT_NE(Complaint({}).find("fleet.servers: missing"), std::string::npos);
+  EXPECT_NE(Complaint({{"fleet.servers", std::vector<std::string>{"ws://a:1"}, 1}})
+                .find("tls.plain = true"),
+            std::string::npos);
+  EXPECT_NE(Complaint(With({{"tls.plain", true, 2}})).find("wants ws://"), std::string::npos);
+  EXPECT_EQ(Complaint({{"fleet.servers", std::vector<std::string>{"ws://a:1"}, 1},
+                       {"tls.plain", true, 2}}),
+            "nothing");
+}
+
+TEST(ConfigTest, RefusesAStateDirectoryTooDeepForASocket) {
+  EXPECT_NE(Complaint(With({{"state.dir", "/" + std::string(100, 'd'), 2}})).find("too long"),
+            std::string::npos);
+}
+
+TEST(ConfigTest, ReadsAddressesAndUrlsAndRefusesEverythingElse) {
+  for (const char* good : {"0.0.0.0:1", "127.0.0.1:65535", "[::]:8443", "[::1]:0"}) {
+    const auto parsed = ParseListenAddress(good);
+    ASSERT_TRUE(parsed.ok()) << good;
+    EXPECT_EQ(parsed.value().text(), good);
+  }
+  for (const char* bad : {"", ":", ":1", "a", "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:1x", "::1:8443",
+                          "[]:1", "[::1:1", "1.2.3.4:-1"}) {
+    EXPECT_FALSE(ParseListenAddress(bad).ok()) << bad;
+  }
+  for (const char* good : {"wss://a:1", "ws://b.example:65535", "wss://[::1]:8443"}) {
+    EXPECT_TRUE(ParseServerUrl(good).ok()) << good;
+  }
+  for (const char* bad : {"", "https://a:1", "wss://a", "wss://a:0", "wss://a:1/", "wss://a:1/x",
+                          "wss://a b:1", "wss://a@b:1", "wss://:1", "WSS://a:1"}) {
+    EXPECT_FALSE(ParseServerUrl(bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::backend
