@@ -170,6 +170,7 @@ void ControlProcess::Count() {
   counters.Set(Counter::kSubmitsRefused, figures.submits_refused);
   counters.Set(Counter::kSweeperSends, figures.sweeper_sends);
   counters.Set(Counter::kStoredBytes, figures.stored_bytes);
+  counters.Set(Counter::kSignaturesRefused, figures.strange_refusals);
   counters.Set(Counter::kApiConnections, figures.api_connections);
 }
 

@@ -47,6 +47,7 @@ struct ControlFigures {
   std::uint64_t submits_refused = 0;
   std::uint64_t sweeper_sends = 0;
   std::uint64_t stored_bytes = 0;
+  std::uint64_t strange_refusals = 0;  // agents refused what control never sent
   std::uint64_t failed_commits = 0;
   std::uint64_t dropped_frames = 0;  // of stale sessions, or not decodable
   std::uint64_t api_connections = 0;

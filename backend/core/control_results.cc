@@ -50,7 +50,8 @@ void Results::OnUp(const AgentId& agent, link::v1::Up up, Moment now) {
   if (!digest || up.attempt() == 0) return;
   const DeliveryKey key{*digest, agent};
   Stream* stream = Open(key, up.attempt());
-  if (stream == nullptr || now.at < stream->held_until) return;
+  if (stream == nullptr) return ForgetStrangeRefusal(key, up);
+  if (now.at < stream->held_until) return;
   const std::size_t bytes = BytesOf(up);
   if (stream->waiting_bytes + bytes > options_.max_waiting_bytes ||
       stream->waiting.size() >= options_.max_waiting_records) {
@@ -62,13 +63,50 @@ void Results::OnUp(const AgentId& agent, link::v1::Up up, Moment now) {
   if (!stream->job) ready_.insert(key);
 }
 
+// No command of ours targets this agent under this name.
+bool Results::IsStrange(const DeliveryKey& key) const {
+  if (ports_.ledger.Find(key) != nullptr) return false;
+  const auto read = ports_.store.FindDelivery(key.digest, key.agent);
+  return read.ok() && !read.value();
+}
+
+void Results::AckStrange(const DeliveryKey& key, std::uint32_t attempt, std::uint64_t next_seq,
+                         bool complete) {
+  AckOut out{key.agent, {}};
+  out.ack.set_digest(key.digest.str());
+  out.ack.set_attempt(attempt);
+  out.ack.set_next_seq(next_seq);
+  out.ack.set_window_bytes(static_cast<std::uint32_t>(window_bytes()));
+  out.ack.set_rewind(!complete);
+  out.ack.set_complete(complete);
+  direct_.push_back(std::move(out));
+}
+
+// The agent refused what control never sent: somebody else writes to our streams. Nothing ran, so
+// nothing is lost when the agent forgets it. Any other stream of an unknown command stays unanswered:
+// a ledger restored from an older copy must not make agents drop results.
+void Results::ForgetStrangeRefusal(const DeliveryKey& key, const link::v1::Up& up) {
+  if (!up.has_final() || !IsStrange(key)) return;
+  const AgentRow* agent = ports_.agents.Find(key.agent);
+  if (agent == nullptr) return;
+  const auto result =
+      VerifyResult(ports_.crypto, agent->pubkey, key, up.attempt(), up.final().envelope());
+  if (!result.ok() || result.value().outcome() != ::holdfast::command::v1::OUTCOME_REFUSED) return;
+  ++strange_refusals_;
+  AckStrange(key, up.attempt(), up.seq() + 1, true);
+}
+
 void Results::OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment now) {
   for (const auto& ref : sync.streams()) {
     const auto digest = Digest::From(ref.digest());
     if (!digest || ref.attempt() == 0) continue;
     const DeliveryKey key{*digest, agent};
     Stream* stream = Open(key, ref.attempt());
-    if (stream == nullptr) continue;
+    if (stream == nullptr) {
+      // If it is the refusal of a command that is not ours, its Final comes again, and is forgotten.
+      if (IsStrange(key)) AckStrange(key, ref.attempt(), 0, false);
+      continue;
+    }
     ports_.dispatcher.OnAlive(key);
     stream->receiver.OnSync(ref.attempt());
     if (now.at < stream->held_until) continue;  // answered when the hold is over

@@ -84,6 +84,8 @@ class Results {
   // Bytes between the transport and the disk: above some bound the driver stops reading.
   std::size_t pending_bytes() const { return pending_bytes_; }
   std::uint64_t stored_bytes() const { return stored_bytes_; }  // since the start
+  // Signed refusals of commands that control never accepted: an alarm. Since the start.
+  std::uint64_t strange_refusals() const { return strange_refusals_; }
 
  private:
   // What the ledger will say when the running job is done.
@@ -112,6 +114,10 @@ class Results {
   };
 
   Stream* Open(const DeliveryKey& key, std::uint32_t attempt);
+  bool IsStrange(const DeliveryKey& key) const;
+  void AckStrange(const DeliveryKey& key, std::uint32_t attempt, std::uint64_t next_seq,
+                  bool complete);
+  void ForgetStrangeRefusal(const DeliveryKey& key, const link::v1::Up& up);
   bool Ensure(const DeliveryKey& key);
   void Process(const DeliveryKey& key, Stream& stream, Moment now);
   void Take(const DeliveryKey& key, Stream& stream, link::v1::Up up, Moment now);
@@ -138,6 +144,7 @@ class Results {
   std::vector<AckOut> direct_;     // for streams that are over
   std::vector<FileName> forget_;   // after the commit
   std::size_t pending_bytes_ = 0;
+  std::uint64_t strange_refusals_ = 0;
   std::uint64_t stored_bytes_ = 0;
 };
 

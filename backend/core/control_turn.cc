@@ -42,6 +42,11 @@ void ControlCore::EndTurn(Moment now) {
   if (pending > options_.max_pending_bytes) wants_reading_ = false;
   if (pending < options_.max_pending_bytes / 2) wants_reading_ = true;
   figures_.stored_bytes = results_.stored_bytes();
+  if (results_.strange_refusals() != figures_.strange_refusals) {
+    figures_.strange_refusals = results_.strange_refusals();
+    Log(LogLine(LogLevel::kWarn, "agent_refused_what_control_never_sent")
+            .Num("total", static_cast<std::int64_t>(figures_.strange_refusals)));
+  }
   figures_.links = sessions_.links();
 }
 

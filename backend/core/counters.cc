@@ -21,7 +21,9 @@ constexpr std::array<CounterRow, static_cast<std::size_t>(Counter::kClosedBase)>
     {"holdfast_commands_ended_total", "Command and target pairs that reached a terminal state",
      false},
     {"holdfast_submits_refused_total", "Submissions refused", false},
-    {"holdfast_signatures_refused_total", "Envelopes whose signature or certificate did not hold",
+    {"holdfast_signatures_refused_total",
+     "Proofs of identity that did not hold, and commands that agents refused and control never "
+     "sent",
      false},
     {"holdfast_sweeper_sends_total", "Deliveries repeated by the sweeper", false},
     {"holdfast_stored_bytes_total", "Bytes of results stored", false},

@@ -70,7 +70,9 @@ class ForgeryTest(StackTest):
         refused = self.stack.metrics()["holdfast_signatures_refused_total"] - before.get(
             "holdfast_signatures_refused_total", 0)
         print(f"{len(envelopes)} envelopes, {refused:.0f} refusals counted")
-        self.assertGreater(refused, 0)
+        # Counted once per name: altered signatures and certificates share their command's, and what
+        # is cut or random has none.
+        self.assertGreater(refused, ENVELOPES // 10)
         self.assertLess(self.agent.warden().memory("Rss"), WARDEN_BYTES)
         self.assertEqual(self.stack.holdfast("exec", self.agent.id, "--", "true").json()[0]["outcome"],
                          "DONE")
