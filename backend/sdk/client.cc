@@ -12,8 +12,9 @@ namespace holdfast::sdk {
 namespace {
 
 constexpr Duration kFirstPause(50);
-constexpr int kMaxDoublings = 5;       // 50 ms .. 1.6 s
-constexpr std::uint32_t kPage = 1000;  // api.proto
+constexpr int kMaxDoublings = 5;                // 50 ms .. 1.6 s
+constexpr std::uint32_t kDefaultCommands = 50;  // api.proto, ListCommands
+constexpr std::uint32_t kPage = 1000;           // api.proto
 // Of 4 MiB credit (api.proto, Flow): give some back before it is used up.
 constexpr std::uint64_t kFlowEveryBytes = std::uint64_t{1024} * 1024;
 constexpr TimePoint kForever = TimePoint::max();
@@ -161,14 +162,25 @@ Result<api::Submitted> Client::Submit(const SignedCommand& command) {
   }
 }
 
-Result<std::vector<api::CommandSummary>> Client::Commands(const api::ListCommands& request) {
-  api::ClientMessage message;
-  *message.mutable_list_commands() = request;
-  HF_ASSIGN_OR_RETURN(auto reply, Ask(message));
-  if (!reply.has_commands()) return Unexpected();
-  auto& commands = *reply.mutable_commands()->mutable_commands();
-  return std::vector<api::CommandSummary>(std::make_move_iterator(commands.begin()),
-                                          std::make_move_iterator(commands.end()));
+Result<std::vector<api::CommandSummary>> Client::Commands(api::ListCommands request) {
+  const std::size_t wanted = request.limit() == 0 ? kDefaultCommands : request.limit();
+  std::vector<api::CommandSummary> found;
+  std::set<std::string> seen;  // pages overlap by those of one millisecond
+  for (;;) {
+    api::ClientMessage message;
+    request.set_limit(kPage);
+    if (wanted < kPage) request.set_limit(static_cast<std::uint32_t>(wanted));
+    *message.mutable_list_commands() = request;
+    HF_ASSIGN_OR_RETURN(auto reply, Ask(message));
+    if (!reply.has_commands()) return Unexpected();
+    const std::size_t before = found.size();
+    for (auto& command : *reply.mutable_commands()->mutable_commands()) {
+      if (found.size() == wanted) return found;
+      if (seen.insert(command.digest()).second) found.push_back(std::move(command));
+    }
+    if (found.size() == before || found.size() == wanted) return found;
+    request.set_before_ms(found.back().accepted_ms() + 1);
+  }
 }
 
 Result<api::CommandDetail> Client::Command(std::string_view digest_prefix) {

@@ -61,7 +61,8 @@ class Client {
 
   // --- commands
   Result<api::Submitted> Submit(const SignedCommand& command);
-  Result<std::vector<api::CommandSummary>> Commands(const api::ListCommands& request);
+  // Newest first; as many as `limit` says, whatever the size of a page.
+  Result<std::vector<api::CommandSummary>> Commands(api::ListCommands request);
   // By the beginning of its digest, 4 to 64 hex digits.
   Result<api::CommandDetail> Command(std::string_view digest_prefix);
 

@@ -32,6 +32,7 @@ struct FleetToml {
   std::string ca = "server/tls/ca.crt";  // relative to the directory, or absolute
   std::string operator_name = "default";
 };
+std::string TomlString(const std::string& text);  // quoted; the text has no control characters
 std::string FormatFleetToml(const FleetToml& fleet);
 Result<FleetToml> ParseFleetToml(std::string_view text);
 

@@ -54,7 +54,9 @@ Status CheckKeys(const toml::table& table, std::initializer_list<std::string_vie
   return Ok();
 }
 
-std::string Quote(const std::string& text) {
+}  // namespace
+
+std::string TomlString(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -63,17 +65,16 @@ std::string Quote(const std::string& text) {
   return out + "\"";
 }
 
-}  // namespace
-
 std::string FormatFleetToml(const FleetToml& fleet) {
   std::string servers;
-  for (const auto& server : fleet.servers) servers += (servers.empty() ? "" : ", ") + Quote(server);
+  for (const auto& server : fleet.servers)
+    servers += (servers.empty() ? "" : ", ") + TomlString(server);
   return "# What `holdfast --dir` reads about this fleet. Written by `holdfast init`.\n"
          "id = " +
-         Quote(fleet.id.hex()) +
+         TomlString(fleet.id.hex()) +
          "\n"
          "name = " +
-         Quote(fleet.name) +
+         TomlString(fleet.name) +
          "\n"
          "# Where agents connect.\n"
          "servers = [" +
@@ -81,15 +82,15 @@ std::string FormatFleetToml(const FleetToml& fleet) {
          "]\n"
          "# Where the tools connect.\n"
          "api = " +
-         Quote(fleet.api) +
+         TomlString(fleet.api) +
          "\n"
          "# The one CA that may sign the servers' certificates; relative to this file.\n"
          "ca = " +
-         Quote(fleet.ca) +
+         TomlString(fleet.ca) +
          "\n"
          "# Whose key signs: operator/NAME.key and operator/NAME.cert.\n"
          "operator = " +
-         Quote(fleet.operator_name) + "\n";
+         TomlString(fleet.operator_name) + "\n";
 }
 
 Result<FleetToml> ParseFleetToml(std::string_view text) {

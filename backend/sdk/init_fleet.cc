@@ -91,7 +91,7 @@ std::string ListenFor(const ServerUrl& url) {
   return listen.host_port();
 }
 
-std::string HoldfastdToml(const Addresses& at) {
+std::string HoldfastdToml(const Addresses& at, const std::string& name) {
   const std::string plain =
       at.server.tls
           ? ""
@@ -100,8 +100,8 @@ std::string HoldfastdToml(const Addresses& at) {
          "file.\n"
          "# Every key: docs/operations/configuration.md. Check: holdfastd check-config --config "
          "FILE\n"
-         "\n[fleet]\npolicy = \"policy.env\"\nservers = [\"" +
-         at.server.str() +
+         "\n[fleet]\nname = " +
+         TomlString(name) + "\npolicy = \"policy.env\"\nservers = [\"" + at.server.str() +
          "\"]\n"
          "\n[state]\ndir = \"state\"\n"
          "\n[agents]\nlisten = \"" +
@@ -197,7 +197,7 @@ Status WriteAll(const sign::Crypto& crypto, const InitOptions& options, const Ad
   }
   HF_TRY(WriteTrust(crypto, options, paths, fleet, now));
   HF_TRY(WriteTls(paths, fleet, now));
-  HF_TRY(WriteFile(paths.holdfastd_toml(), HoldfastdToml(at), kPlainMode));
+  HF_TRY(WriteFile(paths.holdfastd_toml(), HoldfastdToml(at, fleet.toml.name), kPlainMode));
   const Fleet written{paths, fleet.toml, ""};
   HF_ASSIGN_OR_RETURN(const Operator first, IssueOperator(crypto, written, fleet.toml.operator_name,
                                                           kOperatorCertTtl, now));

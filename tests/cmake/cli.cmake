@@ -1,5 +1,20 @@
 # Tests of libholdfast and the command line.
 holdfast_test(unit_common_bundle LABEL unit DEPS holdfast_common_bundle
   SRCS unit/common/bundle/bundle_text_test.cc)
+holdfast_test(unit_backend_sdk LABEL unit
+  DEPS holdfast_backend_sdk holdfast_common_adapters_openssl
+  SRCS unit/backend/sdk/api_session_test.cc unit/backend/sdk/audit_chain_test.cc
+    unit/backend/sdk/fleet_toml_test.cc unit/backend/sdk/result_tracker_test.cc
+    unit/backend/sdk/targets_test.cc unit/backend/sdk/verbs_test.cc)
+holdfast_test(unit_backend_cli LABEL unit DEPS holdfast_backend_cli
+  SRCS unit/backend/cli/text_test.cc)
+holdfast_test(conformance_fleet_directory LABEL conformance
+  DEPS holdfast_backend_sdk holdfast_common_adapters_openssl
+  SRCS conformance/fleet_directory_test.cc)
+
 holdfast_fuzz(fuzz_bundle_text SRCS fuzz/bundle_text_fuzz.cc DEPS holdfast_common_bundle
   CORPUS fuzz/corpus/bundle_text)
+holdfast_fuzz(fuzz_fleet_toml SRCS fuzz/fleet_toml_fuzz.cc DEPS holdfast_backend_sdk
+  CORPUS fuzz/corpus/fleet_toml)
+holdfast_fuzz(fuzz_api_session SRCS fuzz/api_session_fuzz.cc
+  DEPS holdfast_backend_sdk holdfast_common_adapters_openssl CORPUS fuzz/corpus/api_session)

@@ -1,0 +1,121 @@
+#include "backend/sdk/verbs.h"
+
+#include <gtest/gtest.h>
+
+#include "backend/sdk/server_url.h"
+#include "backend/sdk/sign_command.h"
+#include "common/adapters/openssl/openssl_crypto.h"
+#include "common/sign/envelope.h"
+#include "common/sign/strict.h"
+
+namespace holdfast::sdk {
+namespace {
+
+TEST(VerbTest, ReadingMayRunTwiceAndActingMayNot) {
+  for (const auto& verb : {Verb::Query("SELECT 1").value(), Verb::Ls("/", false, false).value(),
+                           Verb::Stat({"/a"}).value(), Verb::Cat("/a", 0, 0).value(),
+                           Verb::Hash({"/a"}).value(), Verb::Get("/a").value(), Verb::Ps()}) {
+    EXPECT_EQ(verb.class_id, "read");
+    EXPECT_TRUE(verb.command.idempotent());
+    EXPECT_EQ(verb.ttl, kQueuedTtl);
+  }
+  for (const auto& verb : {Verb::Exec({{"true"}, "", {}, ""}).value(), Verb::Kill({2}, 15).value(),
+                           Verb::Put({"/a", 0644, false, Digest(), 1}).value()}) {
+    EXPECT_EQ(verb.class_id, "act");
+    EXPECT_FALSE(verb.command.idempotent());
+    EXPECT_EQ(verb.ttl, kActTtl);
+  }
+}
+
+TEST(VerbTest, ArgumentsThatAnEndpointWouldRefuseAreRefusedHere) {
+  EXPECT_FALSE(Verb::Query("").ok());
+  EXPECT_FALSE(Verb::Query(" ;\n").ok());
+  EXPECT_FALSE(Verb::Query(std::string(40'000, 'x')).ok());
+  EXPECT_FALSE(Verb::Ls("relative", false, false).ok());
+  EXPECT_FALSE(Verb::Get("").ok());
+  EXPECT_FALSE(Verb::Cat("/" + std::string(5000, 'x'), 0, 0).ok());
+  EXPECT_FALSE(Verb::Stat({}).ok());
+  EXPECT_FALSE(Verb::Hash(std::vector<std::string>(65, "/x")).ok());
+  EXPECT_FALSE(Verb::Exec({{}, "", {}, ""}).ok());
+  EXPECT_FALSE(Verb::Exec({{"true"}, "relative", {}, ""}).ok());
+  EXPECT_FALSE(Verb::Exec({{"true"}, "", {"novalue"}, ""}).ok());
+  EXPECT_FALSE(Verb::Exec({{"true"}, "", {}, std::string(17 * 1024, 'x')}).ok());
+  EXPECT_FALSE(Verb::Kill({1}, 15).ok()) << "init";
+  EXPECT_FALSE(Verb::Kill({-5}, 15).ok()) << "a process group";
+  EXPECT_FALSE(Verb::Kill({2}, 32).ok());
+  EXPECT_FALSE(Verb::Put({"/a", 0100644, false, Digest(), 1}).ok());
+}
+
+TEST(VerbTest, AnArgvMayHoldAnyBytesButNotNothing) {
+  const auto verb = Verb::Exec({{"printf", "%s", "", "--", "\xff"}, "/", {"A=b"}, "in"});
+  ASSERT_TRUE(verb.ok());
+  EXPECT_EQ(verb.value().command.exec().argv_size(), 5);
+}
+
+class SignCommandTest : public testing::Test {
+ protected:
+  SignCommandTest() {
+    who_.key = crypto_->GenerateKey().value();
+    who_.cert.set_serial(std::string(16, 's'));
+    who_.cert.set_not_after_ms(50'000'000);
+    request_.targets = {AgentId::From(std::string(16, 'a')).value()};
+    request_.now = WallTime(1'000'000);
+  }
+  ::holdfast::command::v1::Command Signed(const SignedCommand& command) {
+    const auto envelope = sign::ParseEnvelope(command.envelope, sign::kCommandType);
+    EXPECT_TRUE(sign::VerifySignedBy(*crypto_, envelope.value(), who_.key->public_key()).ok());
+    return sign::ParseCommand(envelope.value().payload()).value();
+  }
+
+  std::unique_ptr<sign::Crypto> crypto_ = NewOpensslCrypto();
+  Operator who_;
+  SignRequest request_;
+};
+
+TEST_F(SignCommandTest, WhatIsSignedParsesStrictlyAndHasTheDigestThatNamesIt) {
+  const auto command = SignCommand(*crypto_, who_, Verb::Query("SELECT 1").value(), request_);
+  ASSERT_TRUE(command.ok());
+  const auto signed_command = Signed(command.value());
+  EXPECT_EQ(signed_command.query().sql(), "SELECT 1");
+  EXPECT_EQ(signed_command.operator_serial(), who_.cert.serial());
+  const auto envelope = sign::ParseEnvelope(command.value().envelope, sign::kCommandType);
+  EXPECT_EQ(sign::EnvelopeDigest(*crypto_, sign::kCommandType, envelope.value().payload()),
+            command.value().digest);
+}
+
+TEST_F(SignCommandTest, ACommandNeverOutlivesItsCertificate) {
+  const auto command = SignCommand(*crypto_, who_, Verb::Query("SELECT 1").value(), request_);
+  EXPECT_EQ(Signed(command.value()).not_after_ms(), 50'000'000U);
+  request_.ttl = Duration(5000);
+  const auto shorter = SignCommand(*crypto_, who_, Verb::Query("SELECT 1").value(), request_);
+  EXPECT_EQ(Signed(shorter.value()).not_after_ms(), 1'005'000U);
+}
+
+TEST_F(SignCommandTest, TwoSignaturesOfOneVerbAreTwoCommands) {
+  const auto one = SignCommand(*crypto_, who_, Verb::Ps(), request_);
+  const auto two = SignCommand(*crypto_, who_, Verb::Ps(), request_);
+  EXPECT_NE(one.value().digest, two.value().digest);
+}
+
+TEST_F(SignCommandTest, NobodyAndTooManyAreRefused) {
+  request_.targets.clear();
+  EXPECT_FALSE(SignCommand(*crypto_, who_, Verb::Ps(), request_).ok());
+  request_.targets.assign(1001, AgentId());
+  EXPECT_FALSE(SignCommand(*crypto_, who_, Verb::Ps(), request_).ok());
+}
+
+TEST(ServerUrlTest, ComesApartAndTogether) {
+  for (const char* text : {"wss://localhost:8443", "ws://10.0.0.1:80", "wss://[::1]:8443"}) {
+    const auto url = ServerUrl::Parse(text);
+    ASSERT_TRUE(url.ok()) << text;
+    EXPECT_EQ(url.value().str(), text);
+  }
+  for (const char* text :
+       {"", "wss://", "https://a:1", "wss://a", "wss://a:0", "wss://a:70000", "wss://a:1/x",
+        "wss://a b:1", "wss://::1:5", "wss://[::1]", "wss://:5"}) {
+    EXPECT_FALSE(ServerUrl::Parse(text).ok()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::sdk
