@@ -68,7 +68,8 @@ Status Answers::OnEnd(const sdk::TargetEnd& end) {
   call_.console.Progress("");
   JsonObject answer;
   answer.Text("agent_id", end.agent.hex()).Text("hostname", end.hostname).Text("job", job_.id());
-  answer.Text("outcome", OutcomeName(end.delivery.outcome()));
+  // A program that reads no further must not take a result for good that does not hold.
+  answer.Text("outcome", end.problem.empty() ? OutcomeName(end.delivery.outcome()) : "NOT_TRUSTED");
   const bool failed = end.delivery.failure() != pb::COMMAND_FAILURE_UNSPECIFIED;
   answer.Put("failure", failed ? Cell::Text(FailureName(end.delivery.failure())) : Cell::Null());
   answer.Text("message", end.result ? end.result->message() : end.delivery.message());

@@ -6,8 +6,12 @@ holdfast_test(unit_backend_sdk LABEL unit
   SRCS unit/backend/sdk/api_session_test.cc unit/backend/sdk/audit_chain_test.cc
     unit/backend/sdk/fleet_toml_test.cc unit/backend/sdk/result_tracker_test.cc
     unit/backend/sdk/targets_test.cc unit/backend/sdk/verbs_test.cc)
-holdfast_test(unit_backend_cli LABEL unit DEPS holdfast_backend_cli
-  SRCS unit/backend/cli/text_test.cc)
+holdfast_test(unit_backend_cli LABEL unit
+  DEPS holdfast_backend_cli holdfast_common_adapters_openssl
+  SRCS unit/backend/cli/golden_test.cc unit/backend/cli/man_page_test.cc
+    unit/backend/cli/text_test.cc support/golden.cc support/man_page.cc)
+set_source_files_properties(support/golden.cc PROPERTIES
+  COMPILE_DEFINITIONS HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 holdfast_test(conformance_fleet_directory LABEL conformance
   DEPS holdfast_backend_sdk holdfast_common_adapters_openssl
   SRCS conformance/fleet_directory_test.cc)
@@ -18,3 +22,8 @@ holdfast_fuzz(fuzz_fleet_toml SRCS fuzz/fleet_toml_fuzz.cc DEPS holdfast_backend
   CORPUS fuzz/corpus/fleet_toml)
 holdfast_fuzz(fuzz_api_session SRCS fuzz/api_session_fuzz.cc
   DEPS holdfast_backend_sdk holdfast_common_adapters_openssl CORPUS fuzz/corpus/api_session)
+
+# A measuring tool for tests/bench/basics.py, not a test.
+add_executable(holdfast-roundtrip bench/roundtrip.cc)
+target_link_libraries(holdfast-roundtrip PRIVATE
+  holdfast_backend_sdk holdfast_common_adapters_openssl holdfast_flags)

@@ -1,0 +1,215 @@
+// What people and programs see, as plain text in tests/golden/cli: every verb, every format, failures and
+// hostile endpoints.
+#include "tests/support/golden.h"
+
+#include <functional>
+
+#include <gtest/gtest.h>
+
+#include "backend/cli/answers_by_verb.h"
+#include "backend/cli/host_names.h"
+#include "common/adapters/openssl/openssl_crypto.h"
+#include "common/base/delimited.h"
+
+namespace holdfast::cli {
+namespace {
+
+namespace pb = ::holdfast::command::v1;
+namespace api = ::holdfast::api::v1;
+using Make = std::unique_ptr<Answers> (*)(const Call&, const Job&);
+
+AgentId Id(char c) { return AgentId::From(std::string(16, c)).value(); }
+
+class GoldenTest : public testing::Test {
+ protected:
+  GoldenTest() {
+    job_.digest = Digest::From(std::string(32, '\xd1')).value();
+    job_.targets = {{Id('a'), "web01", true}};
+    job_.not_after = WallTime(1'790'000'000'000);
+  }
+  void Several() {
+    job_.targets.push_back({Id('b'), "w\x1b[2Jeb02", true});
+    job_.several = true;
+  }
+  sdk::TargetEnd End(char agent, pb::Outcome outcome = pb::OUTCOME_DONE,
+                     pb::CommandFailure failure = pb::COMMAND_FAILURE_UNSPECIFIED,
+                     const std::string& message = "") const {
+    sdk::TargetEnd end;
+    end.agent = Id(agent);
+    for (const auto& target : job_.targets) {
+      if (target.id == end.agent) end.hostname = target.hostname;
+    }
+    end.delivery.set_outcome(outcome);
+    end.delivery.set_failure(failure);
+    end.result.emplace();
+    end.result->set_outcome(outcome);
+    end.result->set_failure(failure);
+    end.result->set_message(message);
+    end.output_verified = true;
+    return end;
+  }
+  // Runs the same events in each format and compares all that was printed with one file.
+  void Compare(const std::string& file, Make make, const std::function<void(Answers&)>& events) {
+    job_.hosts = ShownHosts(job_.targets);
+    std::string text;
+    const std::pair<Format, const char*> formats[] = {{Format::kTable, "table"},
+                                                      {Format::kJson, "json"},
+                                                      {Format::kJsonl, "jsonl"},
+                                                      {Format::kCsv, "csv"}};
+    for (const auto& [format, name] : formats) {
+      options_.format = format;
+      testing::internal::CaptureStdout();
+      testing::internal::CaptureStderr();
+      int status = 0;
+      {
+        Console console;
+        const Call call{options_, console, *crypto_, -1};
+        const auto answers = make(call, job_);
+        events(*answers);
+        answers->Close(all_ended_);
+        status = answers->ExitStatus();
+      }
+      const std::string out = testing::internal::GetCapturedStdout();
+      const std::string err = testing::internal::GetCapturedStderr();
+      text += std::string("=== -o ") + name + ": status " + std::to_string(status) + "\n" + out +
+              (err.empty() ? "" : "--- standard error\n" + err);
+    }
+    ExpectGolden(text, "tests/golden/cli/" + file);
+  }
+  static std::string Rows() {
+    pb::RowBatch batch;
+    for (const char* name : {"pid", "name", "pid"}) batch.add_columns()->set_name(name);
+    const auto add = [&](std::int64_t pid, const std::string& name) {
+      auto* row = batch.add_rows();
+      row->add_values()->set_integer(pid);
+      row->add_values()->set_text(name);
+      row->add_values();
+    };
+    add(1, "init");
+    add(-4242, "=HYPERLINK(\"http://evil\")");
+    add(7, "\x1b[31mred\xe2\x80\xae\n\xff");
+    auto* last = batch.add_rows();
+    last->add_values()->set_real(0.5);
+    last->add_values()->set_blob(std::string("\0\xff", 2));
+    last->add_values()->set_text("\xc3\xa4\xe6\xbc\xa2");
+    std::string out;
+    AppendDelimited(out, batch.SerializeAsString());
+    return out;
+  }
+  static std::string Stdio(std::uint32_t fd, const std::string& data) {
+    pb::StdioChunk chunk;
+    chunk.set_fd(fd);
+    chunk.set_data(data);
+    std::string out;
+    AppendDelimited(out, chunk.SerializeAsString());
+    return out;
+  }
+
+  std::unique_ptr<sign::Crypto> crypto_ = NewOpensslCrypto();
+  Options options_;
+  Job job_;
+  bool all_ended_ = true;
+};
+
+TEST_F(GoldenTest, RowsOfOneHost) {
+  Compare("rows_one_host.txt", MakeRowAnswers, [&](Answers& answers) {
+    const std::string output = Rows();
+    ASSERT_TRUE(answers.OnOutput(Id('a'), output.substr(0, 10)).ok());
+    ASSERT_TRUE(answers.OnOutput(Id('a'), output.substr(10)).ok());
+    ASSERT_TRUE(answers.OnEnd(End('a')).ok());
+  });
+}
+
+TEST_F(GoldenTest, RowsOfSeveralHostsOneOfWhichFails) {
+  Several();
+  Compare("rows_several_hosts.txt", MakeRowAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Rows()).ok());
+    ASSERT_TRUE(answers.OnEnd(End('a')).ok());
+    ASSERT_TRUE(answers
+                    .OnEnd(End('b', pb::OUTCOME_FAILED, pb::COMMAND_FAILURE_SQL,
+                               "no such table: \x1b[2Jx (at character 15)"))
+                    .ok());
+  });
+}
+
+TEST_F(GoldenTest, RowsThatDoNotVerifyAreNotPrinted) {
+  Compare("rows_not_trusted.txt", MakeRowAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Rows()).ok());
+    auto end = End('a');
+    end.output_verified = false;
+    end.problem = "the output that came (7 bytes) is not what the agent signed (8 bytes)";
+    ASSERT_TRUE(answers.OnEnd(end).ok());
+  });
+}
+
+TEST_F(GoldenTest, ANewAttemptReplacesRowsThatWereNotPrinted) {
+  Compare("rows_second_attempt.txt", MakeRowAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Rows().substr(0, 20)).ok());
+    ASSERT_TRUE(answers.OnRestart(Id('a')).ok());
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Rows()).ok());
+    ASSERT_TRUE(answers.OnEnd(End('a')).ok());
+  });
+}
+
+TEST_F(GoldenTest, ARefusalOfEveryTarget) {
+  Compare("refused.txt", MakeRowAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers
+                    .OnEnd(End('a', pb::OUTCOME_REFUSED, pb::COMMAND_FAILURE_NOT_PERMITTED,
+                               "class read does not list the verb query"))
+                    .ok());
+  });
+}
+
+TEST_F(GoldenTest, ExecOfOneHost) {
+  Compare("exec_one_host.txt", MakeExecAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Stdio(1, "out\n\xff") + Stdio(2, "err\n")).ok());
+    auto end = End('a', pb::OUTCOME_FAILED, pb::COMMAND_FAILURE_EXIT_STATUS, "sh: exit status 3");
+    end.result->set_exit_code(3);
+    ASSERT_TRUE(answers.OnEnd(end).ok());
+  });
+}
+
+TEST_F(GoldenTest, ExecOfSeveralHostsMarksEachLine) {
+  Several();
+  Compare("exec_several_hosts.txt", MakeExecAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Stdio(1, "one\ntw")).ok());
+    ASSERT_TRUE(answers.OnOutput(Id('b'), Stdio(1, "=1+1\n") + Stdio(2, "oops")).ok());
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Stdio(1, "o\n")).ok());
+    ASSERT_TRUE(answers.OnEnd(End('a')).ok());
+    ASSERT_TRUE(answers.OnEnd(End('b')).ok());
+  });
+}
+
+TEST_F(GoldenTest, PutTellsWhatWasWritten) {
+  job_.command.mutable_put()->set_path("/opt/tool");
+  job_.command.add_blobs()->set_sha256(std::string(32, '\x5a'));
+  job_.command.mutable_blobs(0)->set_size(1'234'567);
+  Compare("put.txt", MakePlainAnswers,
+          [&](Answers& answers) { ASSERT_TRUE(answers.OnEnd(End('a')).ok()); });
+}
+
+TEST_F(GoldenTest, CatOfBytesThatAreNoText) {
+  job_.command.mutable_cat()->set_path("/etc/x");
+  Compare("cat.txt", MakeCatAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('a'), "plain\n\xff\x01\n").ok());
+    auto end = End('a');
+    end.result->set_output_bytes(9);
+    end.result->set_output_sha256(std::string(32, '\x11'));
+    end.result->mutable_file()->set_unstable(true);
+    ASSERT_TRUE(answers.OnEnd(end).ok());
+  });
+}
+
+TEST_F(GoldenTest, WhatHasNotEndedWhenTheWaitIsOver) {
+  Several();
+  job_.targets[1].online = false;
+  options_.wait = std::chrono::seconds(5);
+  all_ended_ = false;
+  Compare("not_ended.txt", MakeRowAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Rows()).ok());
+    ASSERT_TRUE(answers.OnEnd(End('a')).ok());
+  });
+}
+
+}  // namespace
+}  // namespace holdfast::cli
