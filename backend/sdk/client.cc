@@ -11,6 +11,8 @@
 namespace holdfast::sdk {
 namespace {
 
+// An absent backend is told soon; one whose control is being started anew is waited for.
+constexpr Duration kFirstDialPatience = std::chrono::seconds(2);
 constexpr Duration kFirstPause(50);
 constexpr int kMaxDoublings = 5;                // 50 ms .. 1.6 s
 constexpr std::uint32_t kDefaultCommands = 50;  // api.proto, ListCommands
@@ -57,14 +59,22 @@ Result<std::unique_ptr<Client>> Client::Create(const sign::Crypto& crypto, const
 
 Status Client::Open() {
   if (connection_->open()) return Ok();
-  HF_TRY(connection_->Open(MonotonicNow() + options_.timeout));
+  const TimePoint deadline = MonotonicNow() + options_.timeout;
+  const TimePoint patience =
+      was_open_ ? MonotonicNow() : std::min(deadline, MonotonicNow() + kFirstDialPatience);
+  for (int attempt = 0;; ++attempt) {
+    const Status opened = connection_->Open(deadline);
+    if (opened.ok()) break;
+    if (was_open_) return opened;  // the caller is the one who is patient
+    HF_TRY(BackOff(opened.error(), attempt, patience));
+  }
   was_open_ = true;
   return Ok();
 }
 
 Status Client::BackOff(const Error& error, int attempt, TimePoint deadline) {
   const TimePoint now = MonotonicNow();
-  if (error.code != Code::kUnavailable || !was_open_ || now >= deadline) return error;
+  if (error.code != Code::kUnavailable || now >= deadline) return error;
   const Duration most = kFirstPause * (1 << std::min(attempt, kMaxDoublings));
   // Half of it by chance: after a restart of control not everybody comes at once.
   const auto chance = crypto_.RandomBytes<FixedBytes<struct ChanceTag, 1>>();
@@ -88,6 +98,7 @@ Result<api::ServerMessage> Client::Ask(const api::ClientMessage& request) {
     auto reply = AskOnce(request, deadline);
     if (reply.ok() && reply.value().has_error()) return FromApi(reply.value().error());
     if (reply.ok()) return reply;
+    if (!was_open_) return std::move(reply).error();
     HF_TRY(BackOff(reply.error(), attempt, deadline));
   }
 }
@@ -244,6 +255,7 @@ Result<Client::Followed> Client::Follow(const Digest& command, const FollowOptio
       attempt = 0;
       give_up = MonotonicNow() + options_.timeout;
     }
+    if (!was_open_) return std::move(watched).error();
     HF_TRY(BackOff(watched.error(), attempt, give_up));
   }
 }

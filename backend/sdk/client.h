@@ -9,7 +9,7 @@
 // Ordering:  Submit() keeps the signed bytes (PendingStore) before it sends them, until control has
 //            answered. Follow() goes on where it was cut.
 // Limits:    Options::timeout for one answer, redials included; a lost connection is redialled after
-//            50 ms, doubled each time up to 2 s.
+//            50 ms, doubled each time up to 2 s. A first dial is given up after 2 s.
 // Ownership: owns the connection; borrows crypto, fleet and operator for its life.
 // Threading: one thread.
 // Errors:    kUnavailable: control cannot be reached. kDenied: it refuses this operator, or is not
@@ -107,7 +107,7 @@ class Client {
   const Options options_;
   const PendingStore pending_;
   std::unique_ptr<ApiConnection> connection_;
-  bool was_open_ = false;  // once: a refused first dial is not repeated
+  bool was_open_ = false;  // once: from then on a lost connection is worth Options::timeout
 };
 
 }  // namespace holdfast::sdk

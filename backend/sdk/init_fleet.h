@@ -33,9 +33,9 @@ struct InitOptions {
   // NOLINTBEGIN(readability-redundant-string-init): so that callers may name the others only
   std::string dir = "";
   std::string server = "wss://localhost:8443";  // where agents connect
-  std::string api = "";                              // empty: the server's host, port 8444
+  std::string api = "";                         // empty: the server's host, port 8444
   // NOLINTEND(readability-redundant-string-init)
-  std::string admin = "127.0.0.1:8445";         // /metrics and /healthz
+  std::string admin = "127.0.0.1:8445";  // /metrics and /healthz
   std::string name = "holdfast";
   int roots = 3;      // 1..8
   int threshold = 2;  // 1..roots
