@@ -17,8 +17,8 @@ Admission::Verdict Admission::Check(std::string_view envelope, std::string_view 
   const Digest digest =
       sign::EnvelopeDigest(crypto_, parsed.value().payload_type(), parsed.value().payload());
   if (FindCommand(table_, digest) != nullptr) return Dropped{"already open"};
-  if (std::find(refused_.begin(), refused_.end(), digest) != refused_.end()) {
-    return Dropped{"already refused"};
+  for (const Memory& memory : refused_) {
+    if (memory.digest == digest) return Refused{digest, memory.failure, "refused before", {}};
   }
   const JournalMeta& meta = parts_.journal.meta();
   sign::CommandCheck check;
@@ -31,7 +31,6 @@ Admission::Verdict Admission::Check(std::string_view envelope, std::string_view 
     // Altered bytes under the name of a command that is known here must not answer for it.
     auto known = parts_.journal.Find(digest);
     if (!known.ok() || known.value()) return Dropped{"known, or the journal cannot say"};
-    if (CountOpen(true) >= kMaxOpenRefusals) return Dropped{"too many refusals wait"};
     return Refused{digest, refusal->failure, std::move(refusal->message), std::nullopt};
   }
   return CheckJournal(std::get<sign::VerifiedCommand>(std::move(verdict)));
@@ -39,7 +38,6 @@ Admission::Verdict Admission::Check(std::string_view envelope, std::string_view 
 
 Admission::Verdict Admission::CheckJournal(sign::VerifiedCommand command) {
   const auto refuse = [&](v1::CommandFailure failure, std::string message) -> Verdict {
-    if (CountOpen(true) >= kMaxOpenRefusals) return Dropped{"too many refusals wait"};
     const Digest digest = command.digest;
     const bool is_journaled =
         failure != v1::COMMAND_FAILURE_ID_CONFLICT && failure != v1::COMMAND_FAILURE_NO_JOURNAL;
@@ -53,7 +51,7 @@ Admission::Verdict Admission::CheckJournal(sign::VerifiedCommand command) {
     if (known.value()->digest == command.digest) return Dropped{"answered before"};
     return refuse(v1::COMMAND_FAILURE_ID_CONFLICT, "another command has this id");
   }
-  if (CountOpen(false) >= kMaxOpenCommands) {
+  if (CountOpen() >= kMaxOpenCommands) {
     return refuse(v1::COMMAND_FAILURE_TOO_MANY_OPEN,
                   std::to_string(kMaxOpenCommands) + " commands are open on this endpoint");
   }
@@ -63,14 +61,17 @@ Admission::Verdict Admission::CheckJournal(sign::VerifiedCommand command) {
   return Admitted{std::move(command)};
 }
 
-void Admission::Remember(const Digest& refused) {
-  refused_[next_refused_] = refused;
+void Admission::Remember(const Refused& refused) {
+  for (const Memory& memory : refused_) {
+    if (memory.digest == refused.digest) return;
+  }
+  refused_[next_refused_] = {refused.digest, refused.failure};
   next_refused_ = (next_refused_ + 1) % kRememberedRefusals;
 }
 
-std::size_t Admission::CountOpen(bool refusals) const {
+std::size_t Admission::CountOpen() const {
   return static_cast<std::size_t>(std::count_if(
-      table_.begin(), table_.end(), [&](const auto& c) { return c->is_refusal == refusals; }));
+      table_.begin(), table_.end(), [&](const auto& command) { return !command->is_refusal; }));
 }
 
 }  // namespace holdfast::agent

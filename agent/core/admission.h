@@ -29,7 +29,7 @@ namespace holdfast::agent {
 
 class Admission {
  public:
-  static constexpr std::size_t kRememberedRefusals = 256;  // 8 KiB
+  static constexpr std::size_t kRememberedRefusals = 256;  // 9 KiB
 
   struct Admitted {
     sign::VerifiedCommand command;
@@ -50,18 +50,22 @@ class Admission {
       : parts_(parts), identity_(identity), table_(table), crypto_(parts.crypto) {}
 
   Verdict Check(std::string_view envelope, std::string_view cert_envelope, Moment at);
-  // A refusal of it was reported: it must not run later.
-  void Remember(const Digest& refused);
+  // A refusal of it, that no journal holds, was reported: it must not run later.
+  void Remember(const Refused& refused);
 
  private:
   Verdict CheckJournal(sign::VerifiedCommand command);
-  std::size_t CountOpen(bool refusals) const;
+  std::size_t CountOpen() const;
 
   const Parts& parts_;
   const Identity& identity_;
   const CommandTable& table_;
   VerifyCache crypto_;
-  std::array<Digest, kRememberedRefusals> refused_{};
+  struct Memory {
+    Digest digest;
+    ::holdfast::command::v1::CommandFailure failure{};
+  };
+  std::array<Memory, kRememberedRefusals> refused_{};
   std::size_t next_refused_ = 0;
 };
 

@@ -30,8 +30,11 @@ inline constexpr Duration kDefaultTransferWall = std::chrono::hours(24);
 inline constexpr std::size_t kMaxOpenCommands = 64;
 // Workers at once; further commands wait as RECEIVED. Eight saturate the cores of most endpoints.
 inline constexpr std::size_t kMaxRunningWorkers = 8;
-// Refusals whose Final is not yet acknowledged, in memory only. Above: dropped, control asks again.
+// Refusals whose Final is not yet acknowledged. Above: the oldest that lives in memory only makes room.
 inline constexpr std::size_t kMaxOpenRefusals = 64;
+// How long such a refusal waits for its Ack: control does not know what a stranger made up, and never
+// acknowledges it. If it does know the command it delivers it again, and is told again.
+inline constexpr Duration kRefusalKeep = std::chrono::seconds(60);
 // From SIGKILL to giving up on a process that does not die (uninterruptible sleep).
 inline constexpr Duration kKillPatience = std::chrono::seconds(10);
 // Result.message, as result.proto has it.

@@ -65,10 +65,11 @@ struct OpenCommand {
   bool is_truncated = false;
   bool output_lost = false;  // the spool failed: report without it
 
-  std::string result_envelope;        // kEnding: signed, to be journaled
-  std::optional<TimePoint> retry_at;  // the journal or spool refused
-  std::optional<Digest> cancels;      // this is a cancel of that command
-  std::vector<Digest> cancelled_by;   // these wait for its end
+  std::string result_envelope;          // kEnding: signed, to be journaled
+  std::optional<TimePoint> give_up_at;  // a refusal that nobody may acknowledge
+  std::optional<TimePoint> retry_at;    // the journal or spool refused
+  std::optional<Digest> cancels;        // this is a cancel of that command
+  std::vector<Digest> cancelled_by;     // these wait for its end
 };
 
 // At most kMaxOpenCommands + kMaxOpenRefusals: a list that fits a page is searched faster than

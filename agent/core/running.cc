@@ -305,6 +305,7 @@ std::optional<TimePoint> Running::NextDeadline() const {
   for (const auto& command : table_) {
     consider(command->wall_deadline);
     consider(command->retry_at);
+    consider(command->give_up_at);
   }
   return soonest;
 }

@@ -279,19 +279,34 @@ void Warden::Admit(sign::VerifiedCommand verified, const ::holdfast::link::v1::D
 
 void Warden::Refuse(const Admission::Refused& refused, const ::holdfast::link::v1::Deliver& deliver,
                     Moment at) {
+  if (!MakeRoomForRefusal()) return;  // control will ask again
   bool is_journaled = false;
   if (refused.command) {
     const auto inserted = parts_.journal.Insert(RowOf(*refused.command, deliver),
                                                 WallTime(refused.command->command.issued_at_ms()));
     is_journaled = inserted.ok();
   }
-  admission_.Remember(refused.digest);
+  if (!is_journaled) admission_.Remember(refused);
   OpenCommand& command = AddToTable(refused.digest, 1, at);
   command.is_refusal = true;
   command.is_journaled = is_journaled;
+  if (!is_journaled) command.give_up_at = at.now + kRefusalKeep;
   const auto outcome =
       refused.failure == v1::COMMAND_FAILURE_EXPIRED ? v1::OUTCOME_EXPIRED : v1::OUTCOME_REFUSED;
   running_.End(command, {outcome, refused.failure, refused.message}, at);
+}
+
+// Below the bound, or by letting the oldest refusal go that is not in the journal.
+bool Warden::MakeRoomForRefusal() {
+  const auto refusals = std::count_if(table_.begin(), table_.end(),
+                                      [](const auto& command) { return command->is_refusal; });
+  if (static_cast<std::size_t>(refusals) < kMaxOpenRefusals) return true;
+  const auto oldest = std::find_if(table_.begin(), table_.end(), [](const auto& command) {
+    return command->is_refusal && !command->is_journaled;
+  });
+  if (oldest == table_.end()) return false;
+  table_.erase(oldest);
+  return true;
 }
 
 void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
@@ -356,6 +371,9 @@ void Warden::OnTick(Moment at) {
   if (const auto deadline = greeting_.NextDeadline(); deadline && at.now >= *deadline) {
     CloseLink({CloseReason::CLOSE_REASON_HANDSHAKE_TIMEOUT, ""});
   }
+  std::erase_if(table_, [&](const auto& command) {
+    return command->give_up_at && at.now >= *command->give_up_at;
+  });
   outbox_.OnTick(at.now);
   running_.OnTick(at);
 }

@@ -78,6 +78,7 @@ class Warden {
              Moment at);
   void Refuse(const Admission::Refused& refused, const ::holdfast::link::v1::Deliver& deliver,
               Moment at);
+  bool MakeRoomForRefusal();
   void OnAck(const ::holdfast::link::v1::Ack& ack, Moment at);
   void OnBlobData(const ::holdfast::link::v1::BlobData& data, Moment at);
   void RecoverEnded(const JournalCommand& row, Moment at);

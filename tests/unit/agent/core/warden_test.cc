@@ -166,6 +166,38 @@ TEST(WardenTest, RefusesWhatIsNotSignedAndJournalsNothing) {
   EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_BAD_SIGNATURE);
 }
 
+TEST(WardenTest, LetsRefusalsGoThatNobodyAcknowledges) {
+  WardenRig rig;
+  rig.Open();
+  for (std::size_t i = 0; i < 3 * kMaxOpenRefusals; ++i) {
+    auto command = rig.Query();
+    command.set_fleet_id(std::string(16, 'x'));
+    command.set_reason(std::to_string(i));
+    rig.Deliver(rig.Sign(command));
+  }
+  EXPECT_EQ(rig.ups.size(), 3 * kMaxOpenRefusals);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WRONG_FLEET);
+  EXPECT_FALSE(rig.warden->is_idle());
+  rig.Advance(kRefusalKeep);
+  EXPECT_TRUE(rig.warden->is_idle());
+  EXPECT_FALSE(rig.warden->NextDeadline().has_value());
+}
+
+TEST(WardenTest, RefusesARepeatedDeliveryForTheSameReasonAgain) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.set_issued_at_ms(rig.at.wall.get() + kHourMs);
+  command.set_not_after_ms(rig.at.wall.get() + 2 * kHourMs);
+  const std::string envelope = rig.Sign(command);
+  rig.Deliver(envelope);
+  rig.Advance(std::chrono::minutes(58));  // by now it would be valid
+  rig.ups.clear();
+  rig.Deliver(envelope);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_NOT_YET_VALID);
+  EXPECT_TRUE(rig.workers.started.empty());
+}
+
 TEST(WardenTest, DoesNotLetAlteredBytesAnswerForAnOpenCommand) {
   WardenRig rig;
   rig.Open();
