@@ -6,6 +6,16 @@ target_link_libraries(holdfast_tests_control_world
   PUBLIC holdfast_backend_core_control PRIVATE holdfast_flags)
 holdfast_test(sim_backend_control LABEL sim DEPS holdfast_tests_control_world
   SRCS sim/control_sim_test.cc)
+holdfast_test(unit_backend_control LABEL unit DEPS holdfast_tests_control_world
+  SRCS unit/backend/core/control_api_test.cc unit/backend/core/control_ledger_test.cc
+    unit/backend/core/control_results_test.cc unit/backend/core/control_sessions_test.cc)
+holdfast_fuzz(control_api_fuzz DEPS holdfast_tests_control_world CORPUS fuzz/corpus/control_api
+  SRCS fuzz/control_api_fuzz.cc)
+holdfast_fuzz(control_route_fuzz DEPS holdfast_tests_control_world CORPUS fuzz/corpus/control_route
+  SRCS fuzz/control_route_fuzz.cc)
+holdfast_test(conformance_backend_store LABEL conformance
+  DEPS holdfast_backend_adapters_sqlite holdfast_common_base
+  SRCS conformance/backend/store_test.cc)
 
 holdfast_test(conformance_backend_lws LABEL conformance
   DEPS holdfast_backend_adapters_lws holdfast_common_base

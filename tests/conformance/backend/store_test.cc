@@ -1,0 +1,111 @@
+// The Store suite on the fake and on SQLite; and what only SQLite can get wrong.
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+
+#include "backend/adapters/sqlite/sqlite_store.h"
+#include "tests/conformance/backend/store_suite.h"
+#include "tests/support/fake_store.h"
+#include "tests/support/temp_dir.h"
+
+namespace holdfast::testing {
+namespace {
+
+struct OnFake {
+  FakeStore fake;
+  backend::Store& store() { return fake; }
+  void Crash() { fake.Crash(); }
+};
+
+struct OnSqlite {
+  TempDir dir;
+  std::unique_ptr<backend::Store> open =
+      backend::OpenSqliteStore(dir.path() + "/ledger.db").value();
+  backend::Store& store() { return *open; }
+  // The next one opens a copy of what is on disk now: the journal of a killed process is replayed.
+  void Crash() {
+    const std::filesystem::path copy = dir / "copy";
+    std::filesystem::create_directory(copy);
+    for (const char* name : {"ledger.db", "ledger.db-wal"}) {
+      const std::filesystem::path from = dir.path() + "/" + name;
+      if (std::filesystem::exists(from)) {
+        std::filesystem::copy_file(from, copy / name,
+                                   std::filesystem::copy_options::overwrite_existing);
+      }
+    }
+    open = backend::OpenSqliteStore((copy / "ledger.db").string()).value();
+  }
+};
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Fake, StoreSuite, OnFake);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, StoreSuite, OnSqlite);
+
+TEST(SqliteStoreTest, RefusesALedgerThatAnotherControlHasOpen) {
+  TempDir dir;
+  const auto first = backend::OpenSqliteStore(dir.path() + "/ledger.db");
+  ASSERT_TRUE(first.ok());
+  const auto second = backend::OpenSqliteStore(dir.path() + "/ledger.db");
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, Code::kUnavailable);
+}
+
+TEST(SqliteStoreTest, RefusesALedgerOfANewerProgram) {
+  TempDir dir;
+  const std::string path = dir.path() + "/ledger.db";
+  ASSERT_TRUE(backend::OpenSqliteStore(path).ok());
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "PRAGMA user_version=1000", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  const auto opened = backend::OpenSqliteStore(path);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, Code::kUnsupported);
+}
+
+TEST(SqliteStoreTest, SaysWhatIsWrongWithAFileThatIsNoLedger) {
+  TempDir dir;
+  const std::string path = dir.Write("ledger.db", std::string(8192, 'x'));
+  const auto opened = backend::OpenSqliteStore(path);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, Code::kCorrupt);
+}
+
+// A file that may not grow stands for a disk that is full.
+TEST(SqliteStoreTest, WritesNothingHalfOnAFullDiskAndRecoversByItself) {
+  TempDir dir;
+  const auto store = backend::OpenSqliteStore(dir.path() + "/ledger.db").value();
+  (void)std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = std::size_t{256} * 1024;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  backend::CommandRow row;
+  row.envelope = std::string(20000, 'e');
+  int kept = 0;
+  bool failed = false;
+  for (; !failed && kept < 100; ++kept) {
+    row.digest = *Digest::From(std::string(32, static_cast<char>(kept)));
+    row.command_id = *CommandId::From(std::string(16, static_cast<char>(kept)));
+    const Status put = store->InsertCommand(row);
+    const Status committed = store->Commit();
+    failed = !committed.ok();
+    if (!failed) continue;
+    EXPECT_EQ(committed.error().code, Code::kUnavailable);
+    store->Rollback();
+    break;
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(store->ListCommands(0, 1000, false).value().size(), static_cast<std::size_t>(kept));
+  ASSERT_TRUE(store->InsertCommand(row).ok());
+  EXPECT_TRUE(store->Commit().ok());
+}
+
+}  // namespace
+}  // namespace holdfast::testing

@@ -1,0 +1,263 @@
+// Results over the whole core: what agents may touch, what is acknowledged when, what is checked.
+#include <gtest/gtest.h>
+
+#include "common/base/crc32c.h"
+#include "tests/support/control_world.h"
+
+namespace holdfast::testing {
+namespace {
+
+constexpr Duration kSecond = std::chrono::seconds(1);
+
+// One agent that is played by hand, over a gateway of its own.
+class ControlResultsTest : public ::testing::Test {
+ protected:
+  ControlResultsTest() {
+    world_.Run(3 * kSecond);
+    for (int i = 0; i < 3; ++i) world_.Run(kSecond);
+    pb::Command command = world_.fleet().GoodCommand();
+    command.mutable_target()->clear_agent_ids();
+    command.mutable_target()->add_agent_ids(agent().id().str());
+    command.set_issued_at_ms(world_.now().wall_ms());
+    command.set_not_after_ms(world_.now().wall_ms() + kHourMs);
+    digest_ = world_.analyst().Submit(command);
+    for (const std::string& message : world_.analyst().TakeMessages()) {
+      world_.core().OnApiMessage(1, message, world_.now());
+    }
+    Turn();
+  }
+  SimAgent& agent() { return *world_.agents()[0]; }
+  SimAgent& other() { return *world_.agents()[1]; }
+  link::v1::Up Record(std::uint64_t seq, std::uint32_t attempt = 1) const {
+    link::v1::Up up;
+    up.set_digest(digest_.str());
+    up.set_attempt(attempt);
+    up.set_seq(seq);
+    return up;
+  }
+  link::v1::Up Received() const {
+    auto up = Record(0);
+    up.mutable_received();
+    return up;
+  }
+  link::v1::Up Chunk(std::uint64_t seq, std::string data, std::uint32_t attempt = 1) {
+    auto up = Record(seq, attempt);
+    up.mutable_chunk()->set_offset(output_.size());
+    up.mutable_chunk()->set_crc32c(Crc32c(data));
+    output_ += data;
+    up.mutable_chunk()->set_data(std::move(data));
+    return up;
+  }
+  pb::Result GoodResult(std::uint64_t chunks, std::uint32_t attempt = 1) {
+    pb::Result result;
+    result.set_command_digest(digest_.str());
+    result.set_agent_id(world_.agents()[0]->id().str());
+    result.set_incarnation(std::string(16, 'i'));
+    result.set_attempt(attempt);
+    result.set_outcome(pb::OUTCOME_DONE);
+    result.set_output_bytes(output_.size());
+    result.set_chunk_count(chunks);
+    result.set_output_sha256(world_.crypto().Sha256(output_).str());
+    return result;
+  }
+  link::v1::Up Final(std::uint64_t seq, const pb::Result& result, const sign::SigningKey& key) {
+    auto up = Record(seq, result.attempt());
+    up.mutable_final()->set_envelope(
+        sign::SignEnvelope(world_.crypto(), key, sign::kResultType, result.SerializeAsString())
+            .value());
+    return up;
+  }
+  void Up(const std::vector<link::v1::Up>& records, SimAgent* from = nullptr,
+          std::uint64_t epoch_less = 0) {
+    if (from == nullptr) from = &agent();
+    route::v1::ToControl message;
+    message.set_gateway(world_.gateways()[0]->instance());
+    message.mutable_from_agent()->set_agent_id(from->id().str());
+    message.mutable_from_agent()->set_epoch(from->epoch() - epoch_less);
+    for (const auto& record : records) {
+      link::Frame frame;
+      *frame.mutable_up() = record;
+      message.mutable_from_agent()->add_frames(frame.SerializeAsString());
+    }
+    world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
+  }
+  // The acknowledgements that left with this turn.
+  std::vector<link::v1::Ack> Turn() {
+    world_.core().EndTurn(world_.now());
+    std::vector<link::v1::Ack> out;
+    while (const auto route = world_.core().NextOut()) {
+      route::v1::ToGateway message;
+      if (route->kind != backend::RouteOut::Kind::kAdd || !message.ParseFromString(route->bytes)) {
+        continue;
+      }
+      for (const std::string& bytes : message.send().frames()) {
+        const auto frame = link::DecodeFrame(bytes, link::Direction::kDown);
+        if (frame.value().has_ack()) out.push_back(frame.value().ack());
+      }
+    }
+    return out;
+  }
+  backend::DeliveryRow Row() { return *world_.store().FindDelivery(digest_, agent().id()).value(); }
+
+  ControlWorld world_{{.seed = 9, .agents = 2, .gateways = 1}};
+  Digest digest_;
+  std::string output_;
+};
+
+TEST_F(ControlResultsTest, EndsWithWhatTheAgentSigned) {
+  Up({Received(), Chunk(1, "rows"), Final(2, GoodResult(1), agent().key())});
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 3U);
+  EXPECT_TRUE(acks[0].complete());
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_DONE);
+  EXPECT_FALSE(Row().result_envelope.empty());
+}
+
+TEST_F(ControlResultsTest, AcknowledgesALargeOutputOnlyAfterItsFileIsOnDisk) {
+  Up({Received(), Chunk(1, std::string(6000, 'x'))});  // above what goes into the store
+  for (const auto& ack : Turn()) EXPECT_LE(ack.next_seq(), 1U);
+  EXPECT_EQ(Row().stored_bytes, 0U);
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 2U);
+  EXPECT_EQ(Row().stored_bytes, 6000U);
+}
+
+TEST_F(ControlResultsTest, AcknowledgesNothingThatCouldNotBeCommitted) {
+  world_.store().FailNextCommits(1);
+  Up({Received(), Chunk(1, "rows")});
+  EXPECT_TRUE(Turn().empty());
+  EXPECT_EQ(Row().next_seq, 0U);
+}
+
+TEST_F(ControlResultsTest, LetsAnAgentTouchOnlyWhatTargetsIt) {
+  Up({Received(), Chunk(1, "lies"), Final(2, GoodResult(1), other().key())}, &other());
+  EXPECT_TRUE(Turn().empty());
+  EXPECT_EQ(Row().next_seq, 0U);
+  EXPECT_FALSE(world_.store().FindDelivery(digest_, other().id()).value());
+}
+
+TEST_F(ControlResultsTest, DropsFramesOfAnEpochThatIsOver) {
+  Up({Received()}, nullptr, 1);
+  EXPECT_TRUE(Turn().empty());
+  EXPECT_EQ(Row().state, backend::DeliveryState::kSent);
+}
+
+TEST_F(ControlResultsTest, CallsAResultBadThatAnotherKeySigned) {
+  Up({Received(), Final(1, GoodResult(0), other().key())});
+  (void)Turn();
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+}
+
+TEST_F(ControlResultsTest, CallsAResultBadThatDoesNotFitTheOutput) {
+  pb::Result result = GoodResult(1);
+  Up({Received(), Chunk(1, "rows"), Final(2, result, agent().key())});  // made before the chunk
+  (void)Turn();
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+}
+
+TEST_F(ControlResultsTest, CallsALargeResultBadWhoseHashDoesNotComeOut) {
+  const auto chunk = Chunk(1, std::string(6000, 'x'));
+  pb::Result result = GoodResult(1);
+  result.set_output_sha256(std::string(32, 'h'));
+  Up({Received(), chunk, Final(2, result, agent().key())});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  EXPECT_TRUE(Turn().back().complete());
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+  EXPECT_EQ(world_.files().sealed(), 0U);
+}
+
+TEST_F(ControlResultsTest, CallsAStreamBadWhoseChunkHasTheWrongPlace) {
+  auto chunk = Chunk(1, "rows");
+  chunk.mutable_chunk()->set_offset(7);
+  Up({Received(), chunk});
+  EXPECT_TRUE(Turn().back().complete());
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+}
+
+TEST_F(ControlResultsTest, AsksForWhatIsMissingInBetween) {
+  Up({Received(), Chunk(2, "rows")});
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 1U);
+  EXPECT_TRUE(acks[0].rewind());
+}
+
+TEST_F(ControlResultsTest, KeepsEarlierOutputWhenTheNextAttemptOnlySaysInterrupted) {
+  Up({Received(), Chunk(1, "half of it")});
+  (void)Turn();
+  output_.clear();
+  pb::Result result = GoodResult(0, 2);
+  result.set_outcome(pb::OUTCOME_INTERRUPTED);
+  result.set_failure(pb::COMMAND_FAILURE_INTERRUPTED);
+  Up({Final(0, result, agent().key())});
+  EXPECT_TRUE(Turn().back().complete());
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_INTERRUPTED);
+  EXPECT_EQ(Row().stored_bytes, 10U);
+  EXPECT_EQ(world_.store().ReadInline(digest_, agent().id(), 0, 99).value(), "half of it");
+}
+
+TEST_F(ControlResultsTest, DropsEarlierOutputWhenAnotherAttemptStarts) {
+  Up({Received(), Chunk(1, "half of it")});
+  (void)Turn();
+  output_.clear();
+  auto started = Record(0, 2);
+  started.mutable_started();
+  Up({started, Chunk(1, "all", 2), Final(2, GoodResult(1, 2), agent().key())});
+  EXPECT_TRUE(Turn().back().complete());
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_DONE);
+  EXPECT_EQ(world_.store().ReadInline(digest_, agent().id(), 0, 99).value(), "all");
+}
+
+TEST_F(ControlResultsTest, AnswersAStreamThatIsOverFromTheStore) {
+  Up({Received(), Chunk(1, "rows"), Final(2, GoodResult(1), agent().key())});
+  (void)Turn();
+  const backend::DeliveryRow before = Row();
+  Up({Received()});
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_TRUE(acks[0].complete());
+  EXPECT_EQ(acks[0].next_seq(), 3U);
+  EXPECT_EQ(Row().ended_ms, before.ended_ms);
+}
+
+TEST_F(ControlResultsTest, KeepsALateResultWithoutChangingTheState) {
+  backend::DeliveryRow row = Row();
+  row.state = backend::DeliveryState::kEnded;
+  row.outcome = pb::OUTCOME_INTERRUPTED;
+  ASSERT_TRUE(world_.store().PutDelivery(row).ok());
+  ASSERT_TRUE(world_.store().PutCommandCounts(digest_, 1, 0).ok());
+  ASSERT_TRUE(world_.store().Commit().ok());
+  world_.CrashControl();
+  world_.Run(kSecond);
+  (void)Turn();
+  Up({Received(), Chunk(1, "rows"), Final(2, GoodResult(1), agent().key())});
+  const auto acks = Turn();
+  ASSERT_FALSE(acks.empty());
+  EXPECT_TRUE(acks.back().complete());
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_INTERRUPTED);
+  EXPECT_FALSE(Row().result_envelope.empty());
+}
+
+TEST_F(ControlResultsTest, GivesBlobsOnlyToThoseWhoseCommandNamesThem) {
+  link::Frame frame;
+  frame.mutable_blob_request()->set_digest(digest_.str());
+  frame.mutable_blob_request()->set_sha256(std::string(32, 'b'));
+  frame.mutable_blob_request()->set_length(1000);
+  route::v1::ToControl message;
+  message.set_gateway(world_.gateways()[0]->instance());
+  message.mutable_from_agent()->set_agent_id(agent().id().str());
+  message.mutable_from_agent()->set_epoch(agent().epoch());
+  message.mutable_from_agent()->add_frames(frame.SerializeAsString());
+  world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
+  world_.core().EndTurn(world_.now());
+  while (const auto route = world_.core().NextOut()) {
+    EXPECT_NE(route->kind, backend::RouteOut::Kind::kAdd);
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::testing

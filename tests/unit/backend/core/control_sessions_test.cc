@@ -1,0 +1,298 @@
+#include "backend/core/control_sessions.h"
+
+#include <gtest/gtest.h>
+
+#include "common/sign/envelope.h"
+#include "tests/support/fake_store.h"
+#include "tests/support/seeded_crypto.h"
+#include "tests/support/test_fleet.h"
+
+namespace holdfast::backend {
+namespace {
+
+namespace pb = ::holdfast::command::v1;
+using ::holdfast::link::v1::CloseReason;
+using ::holdfast::testing::FakeStore;
+using ::holdfast::testing::SeededCrypto;
+using ::holdfast::testing::TestFleet;
+
+class SessionsTest : public ::testing::Test {
+ protected:
+  SessionsTest() {
+    Tokens::Wanted wanted;
+    wanted.uses = 2;
+    wanted.ttl_ms = 1000 * 3600;
+    wanted.labels = {{"env", "lab"}};
+    token_ = tokens_.Create(wanted, now_).value().token;
+    hello_.set_fleet_id(fleet_.fleet_id.str());
+    hello_.set_server_name("server");
+    hello_.set_challenge(std::string(32, 'x'));
+    hello_.set_agent_id(sign::AgentIdOf(crypto_, key_->public_key()).str());
+    hello_.set_pubkey(key_->public_key().str());
+    hello_.set_incarnation(std::string(16, 'i'));
+    hello_.set_conn_epoch(5);
+    hello_.set_instance_nonce(std::string(16, 'n'));
+    hello_.set_fingerprint(std::string(32, 'p'));
+    hello_.set_enrol_token(token_);
+    sessions_.OnTransport(true, now_);
+  }
+  AgentId id() const { return *AgentId::From(hello_.agent_id()); }
+  void Claim(const std::string& gateway = "g0") {
+    route::v1::Claim claim;
+    claim.set_link_ref(++ref_);
+    claim.set_event_no(++events_[gateway]);
+    claim.set_hello_envelope(
+        sign::SignEnvelope(crypto_, *key_, sign::kHelloType, hello_.SerializeAsString()).value());
+    sessions_.OnClaim(gateway, claim, now_);
+  }
+  // The answer to the last claim, after the commit.
+  route::v1::ClaimAnswer Answer() {
+    Keep();
+    route::v1::ClaimAnswer out;
+    for (const auto& answer : sessions_.TakeAnswers()) {
+      if (answer.message.has_claim_answer()) out = answer.message.claim_answer();
+      if (answer.message.has_announce()) ++announced_;
+      if (answer.message.has_close_link()) closed_ = answer.message.close_link().reason();
+    }
+    return out;
+  }
+  void Keep() {
+    agents_.Keep();
+    audit_.Keep();
+    sessions_.Keep(now_);
+  }
+  void LetIn() {
+    Claim();
+    const auto answer = Answer();
+    ASSERT_TRUE(answer.granted());
+    hello_.set_contact(answer.contact());
+    hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  }
+  void Pass(Duration time) { now_.at += time; }
+
+  SeededCrypto crypto_{3};
+  TestFleet fleet_{crypto_};
+  FakeStore store_;
+  Moment now_{TimePoint(std::chrono::seconds(100)), WallTime(testing::kNowMs)};
+  AuditLog audit_{crypto_};
+  AgentTable agents_;
+  Tokens tokens_{{}, store_, crypto_};
+  Sessions::Options Options() const {
+    Sessions::Options options;
+    options.fleet_id = fleet_.fleet_id;
+    return options;
+  }
+  Sessions sessions_{Options(), crypto_, agents_, tokens_, audit_};
+  std::unique_ptr<sign::SigningKey> key_ = fleet_.NewKey();
+  pb::AgentHello hello_;
+  std::string token_;
+  std::uint64_t ref_ = 0;
+  std::map<std::string, std::uint64_t> events_;
+  int announced_ = 0;
+  CloseReason closed_{};
+};
+
+TEST_F(SessionsTest, EnrolsWithATokenAndRemembersItsLabels) {
+  Claim();
+  EXPECT_FALSE(sessions_.online(id()));  // not before the commit
+  EXPECT_TRUE(Answer().granted());
+  EXPECT_TRUE(sessions_.online(id()));
+  EXPECT_EQ(agents_.Find(id())->labels, (Labels{{"env", "lab"}}));
+  EXPECT_EQ(agents_.Find(id())->epoch, 5U);
+}
+
+TEST_F(SessionsTest, RefusesStrangersAndBadTokens) {
+  hello_.clear_enrol_token();
+  Claim();
+  EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_NOT_ENROLLED);
+  hello_.set_enrol_token("not a token");
+  Claim();
+  EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_BAD_TOKEN);
+  hello_.set_enrol_token(token_);
+  now_.wall = WallTime(testing::kNowMs + 1000 * 3600);
+  Claim();
+  EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_BAD_TOKEN);
+  EXPECT_TRUE(agents_.rows().empty());
+}
+
+TEST_F(SessionsTest, SpendsATokenOnlyAsOftenAsItSays) {
+  for (int i = 0; i < 2; ++i) {
+    key_ = fleet_.NewKey();
+    hello_.set_pubkey(key_->public_key().str());
+    hello_.set_agent_id(sign::AgentIdOf(crypto_, key_->public_key()).str());
+    Claim();
+    EXPECT_TRUE(Answer().granted());
+  }
+  key_ = fleet_.NewKey();
+  hello_.set_pubkey(key_->public_key().str());
+  hello_.set_agent_id(sign::AgentIdOf(crypto_, key_->public_key()).str());
+  Claim();
+  EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_BAD_TOKEN);
+}
+
+TEST_F(SessionsTest, RefusesAHelloThatNamesAnotherAgentOrFleet) {
+  hello_.set_agent_id(std::string(16, 'z'));
+  Claim();
+  EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_BAD_IDENTITY);
+  hello_.set_agent_id(sign::AgentIdOf(crypto_, key_->public_key()).str());
+  hello_.set_fleet_id(std::string(16, 'z'));
+  Claim();
+  EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_BAD_IDENTITY);
+}
+
+TEST_F(SessionsTest, GrantsOnlyAGreaterEpochAndClosesTheOlderLink) {
+  LetIn();
+  Claim("g1");
+  EXPECT_TRUE(Answer().granted());
+  EXPECT_EQ(closed_, CloseReason::CLOSE_REASON_SUPERSEDED);
+  EXPECT_EQ(sessions_.FindLink(id())->gateway, "g1");
+  hello_.set_conn_epoch(5);
+  Claim("g0");
+  EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_SUPERSEDED);
+  EXPECT_FALSE(agents_.Find(id())->clone_suspected);
+}
+
+TEST_F(SessionsTest, CallsAnOldEpochOfAnotherInstanceAClone) {
+  LetIn();
+  hello_.set_instance_nonce(std::string(16, 'm'));
+  for (const std::uint64_t epoch : {5U, 4U}) {
+    hello_.set_conn_epoch(epoch);
+    Claim("g1");
+    EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_CLONE);
+  }
+  EXPECT_TRUE(agents_.Find(id())->clone_suspected);
+  EXPECT_EQ(sessions_.FindLink(id())->gateway, "g0");
+}
+
+TEST_F(SessionsTest, AnswersARepeatedClaimTheSame) {
+  Claim();
+  const auto first = Answer();
+  --ref_;
+  Claim();
+  const auto again = Answer();
+  EXPECT_TRUE(again.granted());
+  EXPECT_EQ(again.contact(), first.contact());
+}
+
+TEST_F(SessionsTest, SuspectsACloneWhenTheContactIsNotWhatWasGiven) {
+  LetIn();
+  hello_.set_contact(std::string(16, 'z'));
+  Claim();
+  EXPECT_TRUE(Answer().granted());
+  EXPECT_TRUE(agents_.Find(id())->clone_suspected);
+}
+
+TEST_F(SessionsTest, AcceptsTheContactBeforeWhileTheLastWasNotConfirmed) {
+  LetIn();
+  for (int lost_welcomes = 0; lost_welcomes < 3; ++lost_welcomes) {
+    Claim();
+    EXPECT_TRUE(Answer().granted());
+    hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  }
+  EXPECT_FALSE(agents_.Find(id())->clone_suspected);
+}
+
+TEST_F(SessionsTest, SaysThatAJournalWasLost) {
+  LetIn();
+  hello_.set_incarnation(std::string(16, 'j'));
+  hello_.clear_contact();
+  Claim();
+  EXPECT_EQ(sessions_.lost_journals(), (std::vector<AgentId>{id()}));
+  EXPECT_TRUE(Answer().granted());
+  EXPECT_FALSE(agents_.Find(id())->clone_suspected);
+}
+
+TEST_F(SessionsTest, DoesNotLetTwinsTakeTheSessionFromEachOtherWithoutEnd) {
+  LetIn();
+  hello_.set_instance_nonce(std::string(16, 'm'));
+  Claim("g1");
+  EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_TRY_LATER);
+  Pass(std::chrono::seconds(10));
+  Claim("g1");
+  EXPECT_TRUE(Answer().granted());
+}
+
+TEST_F(SessionsTest, NeverLetsARemovedAgentBackIn) {
+  LetIn();
+  agents_.Change(id()).removed = true;
+  sessions_.Revoke(id(), now_);
+  Claim();
+  EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_REVOKED);
+  EXPECT_EQ(closed_, CloseReason::CLOSE_REASON_REVOKED);
+  EXPECT_FALSE(sessions_.online(id()));
+}
+
+TEST_F(SessionsTest, AsksToTryLaterWhenTheCommitFails) {
+  Claim();
+  agents_.Undo();
+  sessions_.Undo();
+  EXPECT_EQ(sessions_.TakeAnswers().back().message.claim_answer().reason(),
+            CloseReason::CLOSE_REASON_TRY_LATER);
+  EXPECT_FALSE(sessions_.online(id()));
+}
+
+TEST_F(SessionsTest, AsksForTheListOfLinksWhenEventsAreMissing) {
+  LetIn();
+  route::v1::Links links;
+  links.set_last(true);
+  links.set_event_no(events_["g0"]);
+  sessions_.OnLinks("g0", links, now_);  // the grant is fresh: not yet in the list
+  EXPECT_TRUE(sessions_.online(id()));
+  announced_ = 0;
+  Pass(std::chrono::seconds(20));
+  route::v1::GatewayUp up;
+  up.set_event_no(events_["g0"] + 3);
+  sessions_.OnGatewayUp("g0", up, now_);
+  (void)Answer();
+  EXPECT_EQ(announced_, 1);
+  links.set_event_no(events_["g0"] + 3);
+  sessions_.OnLinks("g0", links, now_);
+  EXPECT_FALSE(sessions_.online(id()));
+}
+
+TEST_F(SessionsTest, LearnsLinksFromAListAndClosesWhatWasNeverGranted) {
+  LetIn();
+  Sessions fresh(Options(), crypto_, agents_, tokens_, audit_);  // a control that has just started
+  route::v1::Links links;
+  auto& ref = *links.add_links();
+  ref.set_agent_id(id().str());
+  ref.set_epoch(5);
+  auto& stranger = *links.add_links();
+  stranger.set_agent_id(std::string(16, 'z'));
+  stranger.set_epoch(1);
+  links.set_last(true);
+  fresh.OnLinks("g0", links, now_);
+  EXPECT_TRUE(fresh.online(id()));
+  const auto answers = fresh.TakeAnswers();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].message.close_link().reason(), CloseReason::CLOSE_REASON_NOT_ENROLLED);
+}
+
+TEST_F(SessionsTest, TakesASilentGatewayForGoneButNotWhileRedisIsAway) {
+  LetIn();
+  sessions_.OnTransport(false, now_);
+  Pass(std::chrono::seconds(60));
+  sessions_.OnTick(now_);
+  EXPECT_TRUE(sessions_.online(id()));
+  sessions_.OnTransport(true, now_);
+  Pass(std::chrono::seconds(14));
+  sessions_.OnTick(now_);
+  EXPECT_TRUE(sessions_.online(id()));
+  Pass(std::chrono::seconds(1));
+  sessions_.OnTick(now_);
+  EXPECT_FALSE(sessions_.online(id()));
+  EXPECT_EQ(sessions_.TakeHousekeeping().back().trim_to, "");
+}
+
+TEST_F(SessionsTest, CountsFramesOfTheNewestEpochOnly) {
+  LetIn();
+  Claim("g1");
+  (void)Answer();
+  EXPECT_TRUE(sessions_.OnFrames("g1", id(), 6, now_));
+  EXPECT_FALSE(sessions_.OnFrames("g0", id(), 5, now_));
+  EXPECT_FALSE(sessions_.OnFrames("g0", id(), 6, now_));
+  EXPECT_FALSE(sessions_.OnFrames("g1", id(), 7, now_));
+}
+
+}  // namespace
+}  // namespace holdfast::backend
