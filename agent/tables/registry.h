@@ -20,7 +20,8 @@ std::string_view NearestColumn(const Table& table, std::string_view name);
 // docs/tables.md.
 std::string TablesPage();
 
-// Declared in a file each.
+// Declared in a file each. Constants, but a declaration cannot say constexpr.
+// NOLINTBEGIN(readability-identifier-naming)
 extern const Table kFileTable;
 extern const Table kHashTable;
 extern const Table kListeningPortsTable;
@@ -30,5 +31,6 @@ extern const Table kProcessesTable;
 extern const Table kSystemInfoTable;
 extern const Table kUptimeTable;
 extern const Table kUsersTable;
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace holdfast::agent

@@ -43,6 +43,7 @@ UniqueFd InputFile(const std::string& input) {
 
 std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   std::vector<char*> out;
+  out.reserve(strings.size() + 1);
   for (const std::string& string : strings) out.push_back(const_cast<char*>(string.c_str()));
   out.push_back(nullptr);
   return out;
@@ -79,8 +80,10 @@ struct ChildSide {
   if (getppid() != side.parent) _exit(127);  // the worker died before that took hold
   sigset_t none;
   sigemptyset(&none);
-  (void)sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (int signal = 1; signal < NSIG; ++signal) (void)::signal(signal, SIG_DFL);
+  (void)pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  struct sigaction normal = {};
+  normal.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; ++signal) (void)sigaction(signal, &normal, nullptr);
   if (dup2(side.input, 0) < 0 || dup2(side.output, 1) < 0 || dup2(side.error, 2) < 0) {
     Report(side.report, StartStep::kPrepare, errno);
   }

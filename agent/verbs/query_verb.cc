@@ -18,6 +18,7 @@ class WriterSink : public QuerySink {
 
   void OnColumns(std::vector<QueryColumn> columns) override {
     std::vector<RowColumn> out;
+    out.reserve(columns.size());
     for (const QueryColumn& column : columns) out.push_back({column.name, column.type});
     writer_.Columns(out);
   }

@@ -35,6 +35,7 @@ bool Contains(const Range& range, std::string_view word) {
 
 }  // namespace
 
+// SQLite's signature.  NOLINTNEXTLINE(readability-function-size)
 int AuthorizeQuery(void* context, int action, const char* first, const char* second, const char*,
                    const char*) {
   const auto& rights = *static_cast<const QueryRights*>(context);

@@ -43,6 +43,7 @@ std::string Declaration(const Table& table) {
   return sql + ")";
 }
 
+// SQLite's signature.  NOLINTNEXTLINE(readability-function-size)
 int Connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char**) {
   const auto& registration = *static_cast<const Registration*>(aux);
   const int code = sqlite3_declare_vtab(db, Declaration(*registration.table).c_str());
@@ -186,6 +187,7 @@ int Next(sqlite3_vtab_cursor* base) {
   return SQLITE_OK;
 }
 
+// SQLite's signature.  NOLINTNEXTLINE(readability-function-size)
 int Filter(sqlite3_vtab_cursor* base, int, const char* plan, int count, sqlite3_value** values) {
   const Registration& registration = Of(base->pVtab).registration;
   auto rows = registration.table->open(RequestOf(plan, count, values), *registration.machine);
@@ -240,9 +242,9 @@ sqlite3_module MakeModule() {
 }  // namespace
 
 int RegisterTable(sqlite3* db, const Table& table, Machine& machine) {
-  static const sqlite3_module kModule = MakeModule();
+  static const sqlite3_module module = MakeModule();
   auto* registration = new Registration{.table = &table, .machine = &machine};
-  return sqlite3_create_module_v2(db, std::string(table.name).c_str(), &kModule, registration,
+  return sqlite3_create_module_v2(db, std::string(table.name).c_str(), &module, registration,
                                   [](void* aux) { delete static_cast<Registration*>(aux); });
 }
 
