@@ -121,7 +121,7 @@ constexpr std::array kKeys{
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.gateway_max_links, v, {0, 1'000'000});
               }},
-    ConfigKey{"gateways.rx_buffer_bytes", "1024",
+    ConfigKey{"gateways.rx_buffer_bytes", "512",
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.gateway_rx_buffer_bytes, v, {64, 65536});
               }},
@@ -153,7 +153,7 @@ Config Defaults() {
   config.tls_cert_file = "tls/server.crt";
   config.tls_key_file = "tls/server.key";
   config.tls_ca_file = "tls/ca.crt";
-  config.gateway_rx_buffer_bytes = 1024;
+  config.gateway_rx_buffer_bytes = 512;
   config.admission_links_per_second = 2000;
   config.admission_handshakes = 1000;
   config.redis_server_program = "redis-server";

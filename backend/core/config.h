@@ -63,7 +63,7 @@ struct Config {
   // [gateways]
   std::uint32_t gateway_count = 0;        // 0: one per core
   std::uint32_t gateway_max_links = 0;    // 0: as many as descriptors allow
-  std::uint32_t gateway_rx_buffer_bytes;  // set from the table: see docs/decisions
+  std::uint32_t gateway_rx_buffer_bytes;  // docs/decisions/0010-the-gateway-loop.md
 
   // [admission]
   std::uint32_t admission_links_per_second;

@@ -44,3 +44,10 @@ holdfast_test(conformance_backend_toml LABEL conformance
   SRCS conformance/backend/toml_config_test.cc)
 target_compile_definitions(conformance_backend_toml PRIVATE
   HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+
+holdfast_fuzz(gateway_session_fuzz CORPUS fuzz/corpus/gateway_session
+  DEPS holdfast_backend_core_gateway holdfast_common_adapters_openssl
+  SRCS fuzz/gateway_session_fuzz.cc)
+holdfast_fuzz(to_gateway_fuzz CORPUS fuzz/corpus/to_gateway
+  DEPS holdfast_backend_core_gateway holdfast_common_adapters_openssl
+  SRCS fuzz/to_gateway_fuzz.cc)

@@ -3,7 +3,7 @@
 // Sockets come from outside (the supervisor passes them); this never listens. One server = one
 // vhost = one subprotocol and path. Decides nothing but what the HTTP upgrade may look like:
 // the exact path and subprotocol, no Origin header (browsers are refused with 403), no extensions,
-// HTTP/1.1 only. Tuning and its reasons: docs/decisions/ on the gateway loop.
+// HTTP/1.1 only. Tuning and its reasons: docs/decisions/0010-the-gateway-loop.md.
 //
 //   Adopt --> delegate: OnOpened OnMessage* OnClosed;  WantWrite --> delegate: NextMessage per turn
 //
@@ -73,7 +73,7 @@ class LwsServer {
     std::string subprotocol;          // "holdfast.link.v1"
     std::string cert_file, key_file;  // empty: plain ws://
     std::size_t max_message_bytes = 512 * std::size_t{1024};
-    std::size_t rx_buffer_bytes = 128;  // per link; scale.md rule 5 and its price
+    std::size_t rx_buffer_bytes = 512;  // per link; docs/decisions/0010
     Duration handshake_timeout = std::chrono::seconds(10);  // TLS and upgrade together
   };
   static Result<std::unique_ptr<LwsServer>> Create(struct ev_loop* loop, Options options,
