@@ -37,9 +37,15 @@ Cell TimeCell(std::uint64_t at_ms) {
 }
 
 void PrintTable(const Call& call, const std::vector<api::Agent>& agents) {
-  RecordPrinter printer(
-      call.console, Format::kTable,
-      {{"id"}, {"hostname"}, {"state"}, {"last seen"}, {"os"}, {"arch"}, {"version"}, {"labels"}});
+  RecordPrinter printer(call.console, Format::kTable,
+                        {{"id"},
+                         {"hostname"},
+                         {"state"},
+                         {"last seen"},
+                         {"os", true, true},
+                         {"arch"},
+                         {"version"},
+                         {"labels", true, true}});
   const WallTime now = sdk::WallNow();
   for (const auto& agent : agents) {
     const auto id = AgentId::From(agent.id()).value_or(AgentId());

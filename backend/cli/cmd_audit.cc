@@ -11,13 +11,19 @@ namespace holdfast::cli {
 namespace {
 
 namespace api = ::holdfast::api::v1;
+constexpr std::size_t kShortDigits = 8;  // of ids in the table: it fits 80 columns
 
 void Print(const Call& call, RecordPrinter& printer, const api::AuditRecord& record) {
   if (call.options.format == Format::kTable) {
-    printer.Add({Cell::Count(record.seq()), Cell::Text(FormatTime(WallTime(record.at_ms()))),
-                 Cell::Text(record.actor()), Cell::Text(record.action()),
-                 Cell::Text(ToHex(record.digest()).substr(0, 12)),
-                 Cell::Text(ToHex(record.agent_id()).substr(0, 12)), Cell::Text(record.detail())});
+    // An actor that is an agent stands as its id; people know agents by the beginning of it.
+    const bool is_agent = record.actor() == ToHex(record.agent_id());
+    const std::string at = FormatTime(WallTime(record.at_ms()));
+    printer.Add({Cell::Count(record.seq()), Cell::Text(at.substr(0, at.rfind(' '))),
+                 Cell::Text(is_agent ? record.actor().substr(0, kShortDigits) : record.actor()),
+                 Cell::Text(record.action()),
+                 Cell::Text(ToHex(record.digest()).substr(0, kShortDigits)),
+                 Cell::Text(ToHex(record.agent_id()).substr(0, kShortDigits)),
+                 Cell::Text(record.detail())});
     return;
   }
   printer.Add({Cell::Count(record.seq()), Cell::Count(record.at_ms()), Cell::Text(record.actor()),
@@ -28,7 +34,8 @@ void Print(const Call& call, RecordPrinter& printer, const api::AuditRecord& rec
 
 std::vector<RecordColumn> Columns(Format format) {
   if (format == Format::kTable) {
-    return {{"seq"}, {"at"}, {"actor"}, {"action"}, {"job"}, {"agent"}, {"detail"}};
+    return {{"seq"},   {"at (UTC)"},          {"actor"}, {"action"}, {"job"},
+            {"agent"}, {"detail", true, true}};
   }
   return {{"seq"},      {"at_ms"},  {"actor"},     {"action"}, {"digest"},
           {"agent_id"}, {"detail"}, {"prev_hash"}, {"hash"}};

@@ -33,8 +33,9 @@ std::string Standing(const api::CommandSummary& job) {
 
 void PrintJobs(const Call& call, const std::vector<api::CommandSummary>& jobs) {
   if (call.options.format == Format::kTable) {
-    RecordPrinter printer(call.console, Format::kTable,
-                          {{"job"}, {"accepted"}, {"operator"}, {"verb"}, {"state"}, {"detail"}});
+    RecordPrinter printer(
+        call.console, Format::kTable,
+        {{"job"}, {"accepted"}, {"operator"}, {"verb"}, {"state"}, {"detail", true, true}});
     for (const auto& job : jobs) {
       printer.Add({Cell::Text(ToHex(job.digest()).substr(0, 12)),
                    Cell::Text(FormatTime(WallTime(job.accepted_ms()))),

@@ -12,7 +12,8 @@ namespace {
 std::vector<TextTable::Column> TableColumns(const std::vector<RecordColumn>& columns) {
   std::vector<TextTable::Column> out;
   for (const auto& column : columns) {
-    if (column.in_table) out.push_back({ForTerminal(Untrusted(column.name)), false});
+    if (column.in_table)
+      out.push_back({ForTerminal(Untrusted(column.name)), false, column.gives_way});
   }
   return out;
 }

@@ -22,8 +22,9 @@
 namespace holdfast::cli {
 
 struct RecordColumn {
-  std::string name;      // in JSON and CSV
-  bool in_table = true;  // tables show what people look for
+  std::string name;        // in JSON and CSV
+  bool in_table = true;    // tables show what people look for
+  bool gives_way = false;  // free text: is cut first where a table is too wide
 };
 
 // The same names, made distinct: a repeated one gets _2, _3, ...

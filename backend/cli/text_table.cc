@@ -8,6 +8,8 @@ namespace holdfast::cli {
 namespace {
 
 constexpr std::string_view kGap = "  ";
+// What a column of free text keeps while others are whole: enough to recognise it.
+constexpr std::size_t kMinFreeText = 8;
 constexpr char kEllipsis[] = "\xE2\x80\xA6";
 
 struct Range {
@@ -86,6 +88,11 @@ void TextTable::Measure(const std::vector<std::string>& row) {
 void TextTable::Freeze() {
   if (width_ == 0 || widths_.empty()) return;
   const std::size_t gaps = kGap.size() * (widths_.size() - 1);
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const std::size_t total = std::accumulate(widths_.begin(), widths_.end(), gaps);
+    if (!columns_[i].gives_way || total <= width_ || widths_[i] <= kMinFreeText) continue;
+    widths_[i] = std::max(widths_[i] - std::min(widths_[i], total - width_), kMinFreeText);
+  }
   for (;;) {
     const std::size_t total = std::accumulate(widths_.begin(), widths_.end(), gaps);
     if (total <= width_) return;

@@ -26,7 +26,8 @@ class TextTable {
 
   struct Column {
     std::string title;
-    bool right = false;  // numbers
+    bool right = false;      // numbers
+    bool gives_way = false;  // free text: is cut before any other column
   };
   // `width` 0: as wide as it takes.
   TextTable(std::vector<Column> columns, std::size_t width);

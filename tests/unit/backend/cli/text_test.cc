@@ -146,6 +146,13 @@ TEST(TextTableTest, TheWidestColumnIsCutUntilTheTableFits) {
   EXPECT_NE(text.find("\xe2\x80\xa6"), std::string::npos);
 }
 
+TEST(TextTableTest, FreeTextGivesWayBeforeWhatIsLookedFor) {
+  EXPECT_EQ(Render({{"action"}, {"detail", false, true}}, 30,
+                   {{"command.accepted", "exec sh -c something long"}}),
+            "action            detail\n"
+            "command.accepted  exec sh -c \xe2\x80\xa6\n");
+}
+
 TEST(TextTableTest, InAPipeNothingIsCut) {
   const std::string word(300, 'w');
   EXPECT_NE(Render({{"a"}}, 0, {{word}}).find(word), std::string::npos);
