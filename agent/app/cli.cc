@@ -94,9 +94,10 @@ void PrepareProcess() {
   ::syscall(SYS_close_range, 3, ~0U, 0);
   ::umask(077);
   std::signal(SIGPIPE, SIG_IGN);
-  // Fixed thresholds: glibc otherwise raises them after the first large free and keeps the memory.
+  // Fixed thresholds: glibc otherwise raises them after the first large free and keeps the memory. A
+  // chunk's buffers are used again while output flows; an idle agent trims the heap (WardenLoop).
   ::mallopt(M_MMAP_THRESHOLD, 512 * 1024);
-  ::mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
   ::mallopt(M_TOP_PAD, 0);
 }
 
