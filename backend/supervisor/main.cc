@@ -4,6 +4,7 @@
 #include <exception>
 
 #include <ev.h>
+#include <sys/prctl.h>
 
 #include "backend/adapters/toml/toml_config.h"
 #include "backend/control/control_main.h"
@@ -57,6 +58,8 @@ int Main(int argc, const char* const* argv) {
 }  // namespace holdfast::backend
 
 int main(int argc, char** argv) {
+  // Children are started through /proc/self/exe, and would be called "exe" in lists of processes.
+  (void)prctl(PR_SET_NAME, "holdfastd");
   try {
     return holdfast::backend::Main(argc, argv);
   } catch (const std::exception& error) {
