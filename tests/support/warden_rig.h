@@ -100,10 +100,10 @@ class WardenRig {
     welcome.mutable_welcome()->set_contact(std::string(16, 'k'));
     Send(welcome, disk.meta.epoch);
   }
-  void Dial(const std::string& named = "host") {
+  void Dial(const std::string& named = "host", std::uint32_t version = 1) {
     warden->OnLinkMessage(agent::LinkMessageType::kOpened, "host", at);
     ::holdfast::link::v1::Frame challenge;
-    challenge.mutable_challenge()->set_protocol_version(1);
+    challenge.mutable_challenge()->set_protocol_version(version);
     challenge.mutable_challenge()->set_nonce(std::string(32, 'n'));
     challenge.mutable_challenge()->set_server_name(named);
     Send(challenge, 0);

@@ -45,6 +45,13 @@ TEST(WardenLinkTest, HangsUpOnAServerThatNamesItselfDifferently) {
   EXPECT_EQ(rig.warden->last_close()->reason, link::CloseReason::CLOSE_REASON_SERVER_UNTRUSTED);
 }
 
+TEST(WardenLinkTest, HangsUpOnAServerOfAnotherProtocolVersion) {
+  WardenRig rig;
+  rig.Dial("host", 2);
+  EXPECT_TRUE(rig.others.empty());
+  EXPECT_EQ(rig.warden->last_close()->reason, link::CloseReason::CLOSE_REASON_VERSION);
+}
+
 TEST(WardenLinkTest, KeepsTheContactForTheNextHello) {
   WardenRig rig;
   rig.Open();
