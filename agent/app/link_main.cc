@@ -1,13 +1,13 @@
 #include "agent/app/link_main.h"
 
 #include <csignal>
-#include <random>
 #include <utility>
 
 #include <grp.h>
 #include <malloc.h>
 #include <nss.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "agent/app/link_process.h"
@@ -81,7 +81,7 @@ Result<int> Run(int warden_fd) {
   HF_ASSIGN_OR_RETURN(const std::unique_ptr<LwsClient> client, LwsClient::Create(options));
   LinkProcess::Options own;
   own.servers.assign(bundle.servers().begin(), bundle.servers().end());
-  own.seed = std::random_device()();
+  if (getrandom(&own.seed, sizeof own.seed, 0) < 0) own.seed = static_cast<unsigned>(getpid());
   LinkProcess process(std::move(own), warden_fd, *client, pipe);
   while (!process.exit_status()) process.OnTurn();
   return *process.exit_status();

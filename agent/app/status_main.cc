@@ -1,13 +1,14 @@
 // status and journal dump: looks at the state directory from outside, beside a running agent or without.
 #include <cstdio>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/adapters/linux/directory.h"
 #include "agent/adapters/linux/machine.h"
 #include "agent/adapters/linux/state_dir.h"
 #include "agent/adapters/sqlite/sqlite_journal.h"
@@ -33,11 +34,14 @@ bool IsRunning(const StateDir& dir) {
 
 std::uint64_t SpoolBytes(const StateDir& dir) {
   std::uint64_t bytes = 0;
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(dir.PathOf("spool"), failed)) {
-    std::error_code ignored;
-    const auto size = entry.file_size(ignored);
-    if (!ignored) bytes += size;
+  const std::string spool = dir.PathOf("spool");
+  const auto names = ListNames(spool);
+  if (!names.ok()) return 0;
+  for (const std::string& name : names.value()) {
+    struct stat facts {};
+    if (::stat((spool + "/" + name).c_str(), &facts) == 0) {
+      bytes += static_cast<std::uint64_t>(facts.st_size);
+    }
   }
   return bytes;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
@@ -11,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "agent/adapters/linux/directory.h"
 #include "agent/adapters/linux/os_error.h"
 #include "agent/adapters/linux/spool_record.h"
 #include "agent/core/limits.h"
@@ -55,10 +55,10 @@ Result<std::unique_ptr<SegmentSpool>> SegmentSpool::Open(std::string dir, Option
 // --- what is there -------------------------------------------------------------------------------
 
 Status SegmentSpool::Scan() {
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(dir_, failed)) {
-    const std::string path = entry.path().string();
-    const auto name = ParseName(entry.path().filename().string());
+  HF_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListNames(dir_));
+  for (const std::string& entry : names) {
+    const std::string path = dir_ + "/" + entry;
+    const auto name = ParseName(entry);
     if (!name) {
       ::unlink(path.c_str());  // blobs are fetched again; nothing else belongs here
       continue;
@@ -68,7 +68,6 @@ Status SegmentSpool::Scan() {
     bytes_ += segment.value().bytes;
     streams_[name->key].push_back(std::move(segment).value());
   }
-  if (failed) return OsError("reading " + dir_, failed.value());
   DropBehindGaps();
   return Ok();
 }

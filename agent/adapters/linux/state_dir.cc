@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/adapters/linux/directory.h"
 #include "agent/adapters/linux/os_error.h"
 
 namespace holdfast::agent {
@@ -47,9 +47,7 @@ Result<std::string> ReadWholeFile(const std::string& path, std::size_t max_bytes
 
 Result<StateDir> StateDir::Open(std::string path, Mode mode) {
   if (mode == Mode::kCreateAndOwn) {
-    std::error_code failed;
-    const auto parent = std::filesystem::path(path).parent_path();
-    if (!parent.empty()) std::filesystem::create_directories(parent, failed);
+    MakeParents(path);
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return OsError(path, errno);
   }
   struct stat facts {};

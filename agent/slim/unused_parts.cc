@@ -1,0 +1,28 @@
+// Parts of the distribution's archives that the agent has no use for, replaced by nothing (--wrap in
+// agent/CMakeLists.txt): full-text search and R-trees of SQLite, the test certificates of mbedTLS. Less
+// to carry and less to attack. Where an archive is built as one object these have no effect.
+#include <cstddef>
+
+struct sqlite3;
+
+extern "C" {
+
+int __wrap_sqlite3Fts3Init(sqlite3* db);
+int __wrap_sqlite3Fts5Init(sqlite3* db);
+int __wrap_sqlite3RtreeInit(sqlite3* db);
+
+int __wrap_sqlite3Fts3Init(sqlite3* /*db*/) { return 0; }  // SQLITE_OK
+int __wrap_sqlite3Fts5Init(sqlite3* /*db*/) { return 0; }
+int __wrap_sqlite3RtreeInit(sqlite3* /*db*/) { return 0; }
+
+// Named by mbedtls_x509_self_test, which nobody runs.
+extern const unsigned char __wrap_mbedtls_test_ca_crt[];
+extern const std::size_t __wrap_mbedtls_test_ca_crt_len;
+extern const unsigned char __wrap_mbedtls_test_cli_crt[];
+extern const std::size_t __wrap_mbedtls_test_cli_crt_len;
+const unsigned char __wrap_mbedtls_test_ca_crt[] = {0};
+const std::size_t __wrap_mbedtls_test_ca_crt_len = 0;
+const unsigned char __wrap_mbedtls_test_cli_crt[] = {0};
+const std::size_t __wrap_mbedtls_test_cli_crt_len = 0;
+
+}  // extern "C"
