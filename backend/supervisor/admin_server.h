@@ -1,6 +1,6 @@
 // AdminServer: /healthz and /metrics over plain HTTP, for load balancers and Prometheus.
 //
-// Answers one GET a connection and closes it. Not a web server: docs/decisions/0011-admin-http.md.
+// Answers one GET a connection and closes it. Not a web server: docs/decisions/0016-admin-http.md.
 //
 // Limits:    kMaxConnections at once, the rest waits in the backlog; 4 KiB of request; 5 s a connection.
 // Ownership: owns its listener and connections; borrows loop and source.

@@ -11,12 +11,17 @@ set(HOLDFAST_AGENT_LWS_SOURCE "" CACHE PATH
 if(HOLDFAST_AGENT_LWS_SOURCE)
   set(lws_source ${HOLDFAST_AGENT_LWS_SOURCE})
   set(lws_fetch "")
+  set(lws_patch "")
   if(NOT EXISTS ${lws_source}/CMakeLists.txt)
     message(FATAL_ERROR "HOLDFAST_AGENT_LWS_SOURCE: ${lws_source} holds no CMakeLists.txt")
   endif()
 else()
   set(lws_source ${PROJECT_SOURCE_DIR}/build/sources/libwebsockets)
   set(lws_fetch ${PROJECT_SOURCE_DIR}/toolchains/fetch_libwebsockets.sh)
+  # The wrapper around mbedTLS cuts every write into TLS records of 1460 bytes. Whole records (16 KiB)
+  # took an upload of 268 MB from 184,000 writes and 370,000 reads to a tenth.
+  set(lws_patch sed -i "s/^#define SSL_SEND_DATA_MAX_LENGTH 1460$/#define SSL_SEND_DATA_MAX_LENGTH 16384/"
+    ${lws_source}/lib/tls/mbedtls/wrapper/library/ssl_lib.c)
 endif()
 
 set(lws_prefix ${PROJECT_BINARY_DIR}/agent_lws)
@@ -34,6 +39,7 @@ ExternalProject_Add(agent_libwebsockets
   PREFIX ${lws_prefix}/work
   INSTALL_DIR ${lws_prefix}
   DOWNLOAD_COMMAND "${lws_fetch}"
+  PATCH_COMMAND "${lws_patch}"
   UPDATE_COMMAND ""
   EXCLUDE_FROM_ALL ON
   LOG_CONFIGURE ON LOG_BUILD ON LOG_INSTALL ON LOG_OUTPUT_ON_FAILURE ON
