@@ -42,6 +42,7 @@ int Main(int argc, const char* const* argv) {
   if (!config.ok()) return Complain(config.error(), kUsage);
   if (arguments.value().command == Arguments::Command::kWorker) {
     const WorkerIdentity& identity = arguments.value().identity;
+    ::prctl(PR_SET_NAME, "holdfastd");  // else "exe", as we were started by /proc/self/exe
     return identity.role == WorkerRole::kGateway ? RunGateway(config.value(), identity)
                                                  : RunControl(config.value(), identity);
   }

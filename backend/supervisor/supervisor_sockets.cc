@@ -59,12 +59,14 @@ void Supervisor::AcceptAgents() {
     }
     const auto accepted = agents_->Accept();
     if (!accepted) return;
-    // A gateway that cannot take it is full of sockets that it has not looked at: closing one more tells
-    // its agent to come back later.
+    // A gateway that cannot take it is full of sockets that it has not looked at: this one is closed, its
+    // agent dials again, and the others wait for the next tick.
     if (!gateways_[*to]->SendSocket(WorkerMessageType::kAgentSocket, accepted->peer_address,
                                     accepted->fd.get())) {
       log_.Write(
           LogLine(LogLevel::kWarn, "socket_dropped").Id("slot", gateways_[*to]->spec().slot));
+      agents_->SetAccepting(false);
+      return;
     }
   }
 }

@@ -168,6 +168,23 @@ class StrangersTest(StackTest):
             more="Sec-WebSocket-Extensions: permessage-deflate\r\n")).encode())
         self.assertNotIn(b"permessage-deflate", self.read(peer, until=b"\r\n\r\n").lower())
 
+    def test_old_tls_and_weak_suites_are_refused(self):
+        """F7: below TLS 1.2, or a suite that is no AEAD."""
+        def tls(ciphers, oldest, newest):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_ciphers(ciphers)
+            context.minimum_version, context.maximum_version = oldest, newest
+            return context.wrap_socket(self.tcp())
+        v11, v12 = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2
+        with self.assertRaises((ssl.SSLError, OSError)):
+            tls("ALL:@SECLEVEL=0", v11, v11)
+        for weak in ("ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384"):
+            with self.subTest(suite=weak), self.assertRaises((ssl.SSLError, OSError)):
+                tls(weak + ":@SECLEVEL=0", v12, v12)
+        with tls("ECDHE-ECDSA-AES128-GCM-SHA256", v12, v12) as peer:  # else the above proves nothing
+            self.assertEqual(peer.version(), "TLSv1.2")
+
     def frame(self, opcode, size, sent=b""):
         """The head of a masked WebSocket frame that claims `size` bytes, and some of them."""
         head = bytes([0x80 | opcode, 0x80 | 127]) + size.to_bytes(8, "big") + b"\0\0\0\0"

@@ -23,6 +23,9 @@ namespace {
 constexpr unsigned int kServiceBufferBytes = 32 * 1024;
 // One write() may take this much; any message of ours.
 constexpr std::size_t kTxPacketBytes = std::size_t{1024} * 1024;
+// What a slow path keeps in the kernel beyond what is on its way: an acknowledgement that follows a blob
+// must not wait behind megabytes (delivery.md section 7).
+constexpr int kNotSentBytes = 128 * 1024;
 // A request of ours has about 300 bytes of headers.
 constexpr unsigned int kMaxHeaderBytes = 2048;
 // Header tables exist only while a socket is in its handshake; admission bounds those.
@@ -136,7 +139,9 @@ Status Server::Start() {
 Status Server::Adopt(int fd, std::string peer_address) {
   const int on = 1;
   const auto user_timeout_ms = static_cast<unsigned int>(link::kTcpUserTimeout.count());
+  const int not_sent_bytes = kNotSentBytes;
   // A failure means that the peer is gone already, which the first read will tell.
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent_bytes, sizeof not_sent_bytes);
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
 

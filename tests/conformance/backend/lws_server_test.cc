@@ -82,13 +82,18 @@ class LwsServerTest : public testing::Test {
     client->received().clear();
     return client;
   }
-  // Turns the loop until `done` holds; false after 8 s, which is above every deadline in use here.
+  // Turns the loop until `done` holds; false after 20 s, which is above every deadline in use here.
   bool TurnUntil(const std::function<bool()>& done, RawWebSocket* flush = nullptr) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(8);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!done()) {
       if (std::chrono::steady_clock::now() > end) return false;
       if (flush != nullptr) flush->Flush();
-      ev_run(loop_, EVRUN_NOWAIT);
+      ev_timer soon;
+      ev_timer_init(
+          &soon, [](struct ev_loop*, ev_timer*, int) {}, 0.005, 0.0);
+      ev_timer_start(loop_, &soon);
+      ev_run(loop_, EVRUN_ONCE);
+      ev_timer_stop(loop_, &soon);
     }
     return true;
   }
@@ -218,6 +223,15 @@ TEST_F(LwsServerTest, CutsAPeerThatDoesNotAnswerTheClose) {
   delegate_.last->Close(1000, "");
   ASSERT_TRUE(TurnUntil([&] { return !delegate_.closed.empty(); }));
   EXPECT_EQ(delegate_.closed[0], ServerClose::kByUs);
+}
+
+TEST_F(LwsServerTest, CutsAReaderThatTakesNothingFor15Seconds) {
+  auto client = Open();  // and never reads again
+  for (int i = 0; i < 64; ++i) delegate_.to_send.emplace_back(256 * 1024, 'x');
+  delegate_.last->WantWrite();
+  ASSERT_TRUE(TurnUntil([&] { return !delegate_.closed.empty(); }));
+  EXPECT_EQ(delegate_.closed[0], ServerClose::kStalled);
+  EXPECT_FALSE(delegate_.to_send.empty());
 }
 
 TEST_F(LwsServerTest, CutsABreachThatDoesNotAnswerTheCloseEither) {
