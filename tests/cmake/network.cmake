@@ -8,6 +8,8 @@ holdfast_fuzz(fuzz_server_frames SRCS fuzz/agent/server_frames_fuzz.cc DEPS hold
 holdfast_library(holdfast_tests_ws_server SRCS support/ws_server.cc DEPS holdfast_common_base)
 target_compile_definitions(holdfast_tests_ws_server PRIVATE
   HOLDFAST_WS_SERVER="${CMAKE_CURRENT_SOURCE_DIR}/support/ws_server.py")
+holdfast_test(unit_common_adapters_lws LABEL unit DEPS holdfast_common_adapters_lws_agent
+  SRCS unit/common/adapters/lws/client_frame_test.cc)
 if(HOLDFAST_BACKEND)
   holdfast_test(conformance_lws_client LABEL conformance SRCS conformance/lws_client_test.cc
     DEPS holdfast_common_adapters_lws holdfast_tests_ws_server)

@@ -41,9 +41,11 @@ void TuneServerTls(void* ssl_ctx) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 }
 
+// Agents name ChaCha20 first: their mbedTLS does it half as fast again as AES-GCM, and for us it costs the
+// same.
 long ServerTlsOptions() {
   return static_cast<long>(SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                           SSL_OP_CIPHER_SERVER_PREFERENCE);
+                           SSL_OP_PRIORITIZE_CHACHA | SSL_OP_CIPHER_SERVER_PREFERENCE);
 }
 
 }  // namespace holdfast::backend

@@ -1,11 +1,13 @@
 #include "common/adapters/lws/lws_connection.h"
 
+#include <array>
 #include <charconv>
 #include <utility>
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "common/adapters/lws/client_frame.h"
 #include "common/base/check.h"
 
 namespace holdfast::lws {
@@ -246,10 +248,14 @@ int LwsConnection::OnWriteable() {
   std::optional<std::string> message = delegate_.NextMessage();
   last_write_done_ = state_ == State::kClosing;
   if (message) {
-    const std::size_t size = message->size();
-    message->insert(0, LWS_PRE, '\0');  // lws writes its header in front and masks in place
-    auto* start = reinterpret_cast<unsigned char*>(message->data()) + LWS_PRE;
-    if (lws_write(wsi_, start, size, LWS_WRITE_BINARY) < static_cast<int>(size)) return -1;
+    std::array<std::uint8_t, 4> mask{};
+    if (lws_get_random(context_, mask.data(), mask.size()) != mask.size()) return -1;
+    std::string frame = MaskedFrame(*message, mask);
+    // RAW: the frame is ready. What the socket does not take lws keeps, and sends before all else.
+    auto* start = reinterpret_cast<unsigned char*>(frame.data());
+    if (lws_write(wsi_, start, frame.size(), LWS_WRITE_RAW) < static_cast<int>(frame.size())) {
+      return -1;
+    }
   }
   if (message || state_ == State::kClosing) lws_callback_on_writable(wsi_);
   return 0;
