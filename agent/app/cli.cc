@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -91,6 +92,10 @@ Parsed ParseOptions(std::span<char*> args) {
 // What holds for every process of the agent: nothing inherited, nothing left readable to others, and a
 // heap that gives memory back.
 void PrepareProcess() {
+  // 0 to 2 are open: a file of ours must never become anyone's standard output.
+  for (int fd = ::open("/dev/null", O_RDWR); fd >= 0; fd = ::open("/dev/null", O_RDWR)) {
+    if (fd > STDERR_FILENO) break;
+  }
   ::syscall(SYS_close_range, 3, ~0U, 0);
   ::umask(077);
   std::signal(SIGPIPE, SIG_IGN);

@@ -84,7 +84,9 @@ void ResetSignals() {
 }  // namespace
 
 Result<SelfExec> SelfExec::Open() {
-  UniqueFd program(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  const UniqueFd low(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  // Above the numbers that children get.
+  UniqueFd program(::fcntl(low.get(), F_DUPFD_CLOEXEC, kHighFd));
   if (!program.is_open()) return OsError("opening /proc/self/exe", errno);
   return SelfExec(std::move(program));
 }

@@ -52,6 +52,16 @@ TEST(WardenLinkTest, HangsUpOnAServerOfAnotherProtocolVersion) {
   EXPECT_EQ(rig.warden->last_close()->reason, link::CloseReason::CLOSE_REASON_VERSION);
 }
 
+TEST(WardenLinkTest, TellsTheServerThatItStops) {
+  WardenRig rig;
+  rig.Open();
+  rig.warden->Stop();
+  rig.Pump();
+  ASSERT_EQ(rig.told.back().first, LinkMessageType::kHangUp);
+  EXPECT_EQ(rig.told.back().second[0],
+            static_cast<char>(link::CloseReason::CLOSE_REASON_AGENT_STOPPING));
+}
+
 TEST(WardenLinkTest, KeepsTheContactForTheNextHello) {
   WardenRig rig;
   rig.Open();
