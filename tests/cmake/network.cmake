@@ -9,8 +9,12 @@ holdfast_library(holdfast_tests_ws_server SRCS support/ws_server.cc DEPS holdfas
 target_compile_definitions(holdfast_tests_ws_server PRIVATE
   HOLDFAST_WS_SERVER="${CMAKE_CURRENT_SOURCE_DIR}/support/ws_server.py")
 holdfast_test(unit_common_adapters_lws LABEL unit DEPS holdfast_common_adapters_lws_agent
-  SRCS unit/common/adapters/lws/client_frame_test.cc)
+  SRCS unit/common/adapters/lws/client_frame_test.cc unit/common/adapters/lws/close_reason_test.cc)
 if(HOLDFAST_BACKEND)
+  holdfast_test(unit_backend_fleet LABEL unit DEPS holdfast_backend_fleet
+    SRCS unit/backend/fleet/machine_model_test.cc)
+  holdfast_test(conformance_fleet_identities LABEL conformance DEPS holdfast_backend_fleet
+    SRCS conformance/fleet_identities_test.cc)
   holdfast_test(conformance_lws_client LABEL conformance SRCS conformance/lws_client_test.cc
     DEPS holdfast_common_adapters_lws holdfast_tests_ws_server)
 endif()

@@ -1,0 +1,42 @@
+#include "common/adapters/lws/close_reason.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast {
+namespace {
+
+namespace pb = ::holdfast::link::v1;
+
+ClientEnd End(ClientClose why, std::uint16_t code = 0, int status = 0) {
+  ClientEnd end;
+  end.why = why;
+  end.close_code = code;
+  end.http_status = status;
+  return end;
+}
+
+TEST(CloseReasonTest, GivesEveryEndOneReason) {
+  EXPECT_EQ(ReasonOf(End(ClientClose::kConnectFailed)), pb::CLOSE_REASON_CONNECT_FAILED);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kUntrusted)), pb::CLOSE_REASON_SERVER_UNTRUSTED);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kTooLarge)), pb::CLOSE_REASON_FRAME_TOO_LARGE);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kProtocol)), pb::CLOSE_REASON_BAD_FRAME);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kRefused, 0, 503)), pb::CLOSE_REASON_TRY_LATER);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kRefused, 0, 404)), pb::CLOSE_REASON_NOT_A_LINK);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kByPeer)), pb::CLOSE_REASON_PEER_GONE);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kByPeer, 1001)), pb::CLOSE_REASON_GOING_AWAY);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kByPeer, 1009)), pb::CLOSE_REASON_FRAME_TOO_LARGE);
+}
+
+TEST(CloseReasonTest, ReadsTheCatalogueFromCodesFrom4400On) {
+  for (int reason = pb::CloseReason_MIN + 1; reason <= pb::CloseReason_MAX; ++reason) {
+    const auto code = static_cast<std::uint16_t>(4400 + reason);
+    EXPECT_EQ(ReasonOf(End(ClientClose::kByPeer, code)), reason);
+  }
+  for (const int code : {4400, 4399, 4499, 4999}) {
+    const auto narrow = static_cast<std::uint16_t>(code);
+    EXPECT_EQ(ReasonOf(End(ClientClose::kByPeer, narrow)), pb::CLOSE_REASON_PEER_GONE) << code;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast
