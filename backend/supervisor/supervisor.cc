@@ -18,7 +18,7 @@ namespace {
 constexpr double kTickSeconds = 0.05;
 constexpr int kTicksPerSecond = 20;
 // Children that have not drained by then are killed; Redis is stopped after them.
-constexpr int kDrainTicks = 5 * kTicksPerSecond;
+constexpr int kDrainTicks = 10 * kTicksPerSecond;
 // A tenth of a second's worth of links may come at once.
 constexpr std::uint32_t kBurstDivisor = 10;
 
