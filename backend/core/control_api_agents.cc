@@ -69,6 +69,7 @@ void ApiSession::ListAgents(std::uint64_t id, const api::ListAgents& request, Mo
 }
 
 void ApiSession::RemoveAgent(std::uint64_t id, const api::RemoveAgent& request, Moment now) {
+  if (!MayAct(id)) return;
   const auto agent = AgentId::From(request.agent_id());
   if (!agent || ports_.agents.FindActive(*agent) == nullptr) {
     return Fail(id, api::API_CODE_NOT_FOUND, "no such agent");
@@ -88,6 +89,7 @@ void ApiSession::RemoveAgent(std::uint64_t id, const api::RemoveAgent& request, 
 }
 
 void ApiSession::CreateToken(std::uint64_t id, const api::CreateToken& request, Moment now) {
+  if (!MayAct(id)) return;
   Tokens::Wanted wanted;
   wanted.uses = request.uses();
   wanted.ttl_ms = request.ttl_ms();

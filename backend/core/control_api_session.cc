@@ -13,7 +13,8 @@ namespace api = ::holdfast::api::v1;
 
 namespace {
 constexpr std::uint32_t kProtocolVersion = 1;
-}
+constexpr std::string_view kActClass = "act";  // as `holdfast init` names it
+}  // namespace
 
 ApiSession::ApiSession(Options options, ApiPorts ports, std::uint64_t connection, std::string peer,
                        Moment now)
@@ -125,8 +126,16 @@ Status ApiSession::CheckLogin(const api::LoginRequest& request, Moment now) {
   }
   operator_id_ = cert.operator_id();
   cert_not_after_ms_ = cert.not_after_ms();
+  const auto& classes = cert.classes();
+  may_act_ = std::find(classes.begin(), classes.end(), kActClass) != classes.end();
   login_in_turn_ = true;
   return Ok();
+}
+
+bool ApiSession::MayAct(std::uint64_t id) {
+  if (may_act_) return true;
+  Fail(id, api::API_CODE_DENIED, "this needs an operator's certificate with the class \"act\"");
+  return false;
 }
 
 // --- going out ------------------------------------------------------------------------------------

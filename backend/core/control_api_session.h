@@ -112,6 +112,8 @@ class ApiSession {
 
   void Login(std::uint64_t id, const api::v1::LoginRequest& request, Moment now);
   Status CheckLogin(const api::v1::LoginRequest& request, Moment now);
+  // What changes the fleet without a signed command wants a certificate of the class "act".
+  bool MayAct(std::uint64_t id);
   // control_api_agents.cc
   void ListAgents(std::uint64_t id, const api::v1::ListAgents& request, Moment now);
   void RemoveAgent(std::uint64_t id, const api::v1::RemoveAgent& request, Moment now);
@@ -142,6 +144,7 @@ class ApiSession {
   std::string operator_id_;  // empty: not logged in
   bool login_in_turn_ = false;
   std::uint64_t cert_not_after_ms_ = 0;
+  bool may_act_ = false;  // the certificate names the class that changes things
   int failed_logins_ = 0;
   std::vector<Held> held_;         // of this turn
   std::deque<std::string> ready_;  // to be written

@@ -128,13 +128,40 @@ void Blobs::OnFileDone(FileDone done) {
 
 std::vector<Blobs::Reply> Blobs::TakeReplies() { return std::exchange(replies_, {}); }
 
-std::optional<link::v1::BlobData> Blobs::Serve(const AgentId& agent,
-                                               const link::v1::BlobRequest& request) const {
+// Reading now would let an agent turn a few bytes into a quarter of a megabyte, as often as it likes.
+void Blobs::Ask(const AgentId& agent, const link::v1::BlobRequest& request) {
   const auto digest = Digest::From(request.digest());
   const auto sha256 = Digest::From(request.sha256());
-  if (!digest || !sha256 || request.length() == 0) return std::nullopt;
-  const DeliveryRow* row = ledger_.Find({*digest, agent});
-  const CommandRow* command = ledger_.FindCommand(*digest);
+  if (!digest || !sha256 || request.length() == 0) return;
+  const DeliveryKey key{*digest, agent};
+  const DeliveryRow* row = ledger_.Find(key);
+  if (row == nullptr || row->ended()) return;
+  std::size_t& count = asked_of_[key];
+  if (count >= options_.max_asked) return;
+  ++count;
+  const std::size_t length = std::min<std::size_t>(request.length(), options_.max_part_bytes);
+  asked_.push_back({key, *sha256, request.offset(), length});
+}
+
+std::optional<Blobs::Out> Blobs::NextData() {
+  // What a question costs that reads nothing: the envelope is parsed, the file looked for.
+  constexpr std::size_t kLeastCost = std::size_t{16} * 1024;
+  while (!asked_.empty() && left_in_turn_ > 0) {
+    const Asked asked = asked_.front();
+    asked_.pop_front();
+    const auto count = asked_of_.find(asked.key);
+    if (--count->second == 0) asked_of_.erase(count);
+    left_in_turn_ -= std::min(left_in_turn_, std::max(asked.length, kLeastCost));
+    auto data = Serve(asked);
+    if (data) return Out{asked.key.agent, *std::move(data)};
+  }
+  return std::nullopt;
+}
+
+// nullopt: the question deserves no answer (not this agent's command).
+std::optional<link::v1::BlobData> Blobs::Serve(const Asked& asked) const {
+  const DeliveryRow* row = ledger_.Find(asked.key);
+  const CommandRow* command = ledger_.FindCommand(asked.key.digest);
   if (row == nullptr || row->ended() || command == nullptr) return std::nullopt;
   auto envelope = sign::ParseEnvelope(command->envelope, sign::kCommandType);
   if (!envelope.ok()) return std::nullopt;
@@ -142,15 +169,14 @@ std::optional<link::v1::BlobData> Blobs::Serve(const AgentId& agent,
   if (!parsed.ok()) return std::nullopt;
   const auto& blobs = parsed.value().blobs();
   const bool named = std::any_of(blobs.begin(), blobs.end(), [&](const auto& blob) {
-    return blob.sha256() == request.sha256();
+    return blob.sha256() == asked.sha256.view();
   });
   if (!named) return std::nullopt;
   link::v1::BlobData data;
-  data.set_digest(request.digest());
-  data.set_sha256(request.sha256());
-  data.set_offset(request.offset());
-  const std::size_t length = std::min<std::size_t>(request.length(), options_.max_part_bytes);
-  auto bytes = files_.ReadSealed(FileArea::kBlobs, *sha256, request.offset(), length);
+  data.set_digest(asked.key.digest.str());
+  data.set_sha256(asked.sha256.str());
+  data.set_offset(asked.offset);
+  auto bytes = files_.ReadSealed(FileArea::kBlobs, asked.sha256, asked.offset, asked.length);
   if (bytes.ok() && !bytes.value().empty()) {
     data.set_data(std::move(bytes).value());
   } else if (!bytes.ok() && bytes.error().code != Code::kNotFound) {

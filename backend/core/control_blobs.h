@@ -4,9 +4,10 @@
 // there already decides where an interrupted one goes on. An agent gets ranges of exactly those
 // blobs that a command open for this very agent names.
 //
-//   Begin Part OnFileDone --> [Blobs] --> TakeReplies          Serve(agent, request) -> BlobData
+//   Begin Part OnFileDone --> [Blobs] --> TakeReplies       Ask --> [Blobs] --> NextData
 //
-// Limits:    Options; a blob is at most 16 GiB, a part 256 KiB.
+// Limits:    Options; a blob is at most 16 GiB, a part 256 KiB. What an agent asks for is read only
+//            when it leaves: a question waits as a few words, at most max_asked of them per delivery.
 // Ownership: borrows its ports for its life.
 // Threading: thread-compatible; loop thread only.
 // Errors:    a Reply with kInvalid (wrong offset, wrong content: upload again) or kUnavailable
@@ -15,7 +16,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "backend/core/control_ledger.h"
@@ -37,6 +40,9 @@ class Blobs {
     std::size_t max_part_bytes = std::size_t{256} * 1024;
     std::size_t max_uploads = 256;  // at once: an open file and a hash state each
     std::size_t max_waiting_bytes = std::size_t{64} * 1024 * 1024;  // all uploads together
+    std::size_t max_asked = 4;  // ranges per delivery (link.proto); more are dropped
+    // Read for agents in one turn, so that no storm of small questions becomes memory.
+    std::size_t turn_bytes = std::size_t{4} * 1024 * 1024;
   };
   Blobs(Options options, OutputFiles& files, const Ledger& ledger)
       : options_(options), files_(files), ledger_(ledger) {}
@@ -55,11 +61,24 @@ class Blobs {
   std::vector<Reply> TakeReplies();
 
   bool Has(const Digest& sha256, std::uint64_t size) const;
-  // nullopt: the request deserves no answer (not this agent's command).
-  std::optional<link::v1::BlobData> Serve(const AgentId& agent,
-                                          const link::v1::BlobRequest& request) const;
+  // From the session of this very agent. What is not for its open commands is dropped.
+  void Ask(const AgentId& agent, const link::v1::BlobRequest& request);
+  struct Out {
+    AgentId agent;
+    link::v1::BlobData data;
+  };
+  void BeginTurn() { left_in_turn_ = options_.turn_bytes; }
+  // The oldest question that deserves an answer; nullopt: none, or this turn has read enough.
+  std::optional<Out> NextData();
 
  private:
+  struct Asked {
+    DeliveryKey key;
+    Digest sha256;
+    std::uint64_t offset = 0;
+    std::size_t length = 0;
+  };
+  std::optional<link::v1::BlobData> Serve(const Asked& asked) const;
   struct Upload {
     std::uint64_t size = 0;
     std::uint64_t have = 0;  // written
@@ -82,6 +101,9 @@ class Blobs {
   std::map<FileName, Digest> jobs_;
   std::size_t waiting_bytes_ = 0;
   std::vector<Reply> replies_;
+  std::deque<Asked> asked_;
+  std::map<DeliveryKey, std::size_t> asked_of_;  // how many of them
+  std::size_t left_in_turn_ = 0;
 };
 
 }  // namespace holdfast::backend

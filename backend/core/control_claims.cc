@@ -64,6 +64,8 @@ std::optional<Sessions::Denial> Sessions::Decide(const std::string& gateway,
   if (!journal_lost && hello.contact != row->contact && hello.contact != row->prev_contact) {
     // It does not know what we last told it: its journal went back in time, or it is a copy.
     SuspectClone(hello.agent, "contact does not match", now);
+    // It may have forgotten what it ran: sent again, that would run twice.
+    lost_journals_.push_back(hello.agent);
   }
   Grants(gateway, claim, hello, now);
   return std::nullopt;

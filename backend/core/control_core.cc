@@ -88,8 +88,7 @@ void ControlCore::OnFrame(const std::string& gateway, const AgentId& agent, link
   } else if (frame.has_sync()) {
     results_.OnSync(agent, frame.sync(), now);
   } else if (frame.has_blob_request()) {
-    auto data = blobs_.Serve(agent, frame.blob_request());
-    if (data) blob_outs_.push_back({agent, *std::move(data)});
+    blobs_.Ask(agent, frame.blob_request());
   }
 }
 

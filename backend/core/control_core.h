@@ -136,11 +136,6 @@ class ControlCore {
   Blobs blobs_;
   std::map<std::uint64_t, std::unique_ptr<ApiSession>> api_;
   std::vector<AgentId> revoked_;  // close their links after the commit
-  struct BlobOut {
-    AgentId agent;
-    link::v1::BlobData data;
-  };
-  std::vector<BlobOut> blob_outs_;
   bool connected_ = false;
   bool wants_reading_ = true;
   std::string last_entry_;  // of our own stream, not yet trimmed

@@ -102,8 +102,14 @@ void Sessions::FinishList(const std::string& name, Gateway& gateway, Moment now)
 
 void Sessions::OnTransport(bool connected, Moment now) {
   connected_ = connected;
-  // Silence while Redis is away says nothing about a gateway.
-  for (auto& [name, gateway] : gateways_) gateway.heard = now.at;
+  for (auto& [name, gateway] : gateways_) {
+    gateway.heard = now.at;  // silence while Redis is away says nothing about a gateway
+    if (!connected) continue;
+    // Events of the meantime may be lost, and the next one that would show the gap be far away.
+    gateway.listed = false;
+    gateway.announced = TimePoint{};
+    Announce(name, gateway, now);
+  }
 }
 
 void Sessions::OnTick(Moment now) {

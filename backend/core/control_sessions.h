@@ -91,7 +91,8 @@ class Sessions {
   // After the commit, or instead of it.
   void Keep(Moment now);
   void Undo();
-  // A journal was lost in this turn: known before the commit, so that the ledger can tell.
+  // A journal was lost in this turn, or is older than what control told the agent: known before the
+  // commit, so that the ledger can tell.
   const std::vector<AgentId>& lost_journals() const { return lost_journals_; }
 
  private:

@@ -15,6 +15,7 @@ constexpr std::size_t kMaxFrameBytes = std::size_t{320} * 1024;
 }  // namespace
 
 void ControlCore::EndTurn(Moment now) {
+  blobs_.BeginTurn();
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     BeforeCommit(now);
     if (!changed()) {
@@ -52,12 +53,13 @@ void ControlCore::EndTurn(Moment now) {
 
 void ControlCore::BeforeCommit(Moment now) {
   for (const AgentId& agent : sessions_.lost_journals()) {
-    ledger_.EndAllOf(agent,
-                     {::holdfast::command::v1::OUTCOME_INTERRUPTED,
-                      ::holdfast::command::v1::COMMAND_FAILURE_JOURNAL_LOST,
-                      "the agent lost its journal: what it did with the command is not known",
-                      {}},
-                     /*only_sent=*/true, now);
+    ledger_.EndAllOf(
+        agent,
+        {::holdfast::command::v1::OUTCOME_INTERRUPTED,
+         ::holdfast::command::v1::COMMAND_FAILURE_JOURNAL_LOST,
+         "the agent's journal was lost or set back: what it did with the command is not known",
+         {}},
+        /*only_sent=*/true, now);
   }
   results_.Advance(now);
   for (const Blobs::Reply& reply : blobs_.TakeReplies()) {
@@ -159,10 +161,10 @@ void ControlCore::Emit(Moment now) {
     *frame.mutable_ack() = std::move(ack.ack);
     frames[ack.agent].push_back(frame.SerializeAsString());
   }
-  for (BlobOut& blob : std::exchange(blob_outs_, {})) {
+  while (auto blob = blobs_.NextData()) {
     link::v1::Frame frame;
-    *frame.mutable_blob_data() = std::move(blob.data);
-    frames[blob.agent].push_back(frame.SerializeAsString());
+    *frame.mutable_blob_data() = std::move(blob->data);
+    frames[blob->agent].push_back(frame.SerializeAsString());
   }
   for (const auto& [agent, list] : frames) {
     const LinkAt* link = sessions_.FindLink(agent);

@@ -67,6 +67,7 @@ class SimAgent {
     hello.mutable_facts()->set_hostname("host-" + id_.hex().substr(0, 4));
     return sign::SignEnvelope(crypto_, *key_, sign::kHelloType, hello.SerializeAsString()).value();
   }
+  void SetContact(std::string contact) { contact_ = std::move(contact); }
   void OnWelcome(std::string contact, TimePoint now) {
     contact_ = std::move(contact);
     online_ = true;

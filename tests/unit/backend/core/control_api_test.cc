@@ -46,7 +46,9 @@ class ControlApiTest : public ::testing::Test {
         sign::SignEnvelope(world_.crypto(), *world_.fleet().operator_key, sign::kLoginType,
                            login.SerializeAsString())
             .value());
-    message.mutable_login()->set_cert_envelope(world_.fleet().Sign(world_.fleet().GoodCert()));
+    pb::OperatorCert cert = world_.fleet().GoodCert();
+    if (may_act_) cert.add_classes("act");
+    message.mutable_login()->set_cert_envelope(world_.fleet().Sign(cert));
     return Ask(std::move(message));
   }
   void LogIn() { ASSERT_TRUE(Login(GoodLogin()).has_login_ok()); }
@@ -70,6 +72,7 @@ class ControlApiTest : public ::testing::Test {
   ControlWorld world_{{.seed = 5, .agents = 2, .gateways = 1}};
   std::string challenge_;
   std::uint64_t id_ = 0;
+  bool may_act_ = true;
 };
 
 TEST_F(ControlApiTest, LetsNobodyInWithoutTheRightSignature) {
@@ -252,6 +255,21 @@ TEST_F(ControlApiTest, RemovesAnAgentForGood) {
   api::ClientMessage list;
   list.mutable_list_agents();
   EXPECT_EQ(Ask(list).agents().agents_size(), 1);
+}
+
+TEST_F(ControlApiTest, ChangesTheFleetOnlyForOperatorsOfTheClassAct) {
+  may_act_ = false;
+  LogIn();
+  api::ClientMessage remove;
+  remove.mutable_remove_agent()->set_agent_id(world_.agents()[0]->id().str());
+  EXPECT_EQ(Ask(remove).error().code(), api::API_CODE_DENIED);
+  api::ClientMessage create;
+  create.mutable_create_token()->set_uses(1);
+  create.mutable_create_token()->set_ttl_ms(kHourMs);
+  EXPECT_EQ(Ask(create).error().code(), api::API_CODE_DENIED);
+  api::ClientMessage list;
+  list.mutable_list_agents();
+  EXPECT_EQ(Ask(list).agents().agents_size(), 2);
 }
 
 TEST_F(ControlApiTest, EndsAnUnsentCommandWithItsSignedCancel) {

@@ -242,6 +242,89 @@ TEST_F(ControlResultsTest, KeepsALateResultWithoutChangingTheState) {
   EXPECT_FALSE(Row().result_envelope.empty());
 }
 
+TEST_F(ControlResultsTest, EndsWhatItSentToAnAgentWhoseJournalWentBackInTime) {
+  Up({Received()});
+  (void)Turn();
+  agent().OnClosed();
+  world_.gateways()[0]->Hangup(agent());
+  agent().SetContact(std::string(16, 'z'));  // not what control last told it
+  world_.gateways()[0]->Dial(agent());
+  for (const auto& entry : world_.gateways()[0]->TakeToControl()) {
+    world_.core().OnEntry("2-0", entry, world_.now());
+  }
+  (void)Turn();
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_INTERRUPTED);
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_JOURNAL_LOST);
+}
+
+class ControlBlobsTest : public ControlResultsTest {
+ protected:
+  // A command that names one blob, delivered to the agent.
+  ControlBlobsTest() {
+    const std::string content(kBlobBytes, 'b');
+    sha256_ = world_.crypto().Sha256(content);
+    const auto half = *Nonce16::From(sha256_.view().substr(0, Nonce16::kSize));
+    backend::FileJob job;
+    job.file = {backend::FileArea::kBlobs, half};
+    job.pieces = {content};
+    job.seal = sha256_;
+    world_.files().Start(job);
+    HF_CHECK(world_.files().RunOne().status.ok());
+    pb::Command command = world_.fleet().GoodCommand();
+    command.set_command_id(std::string(16, 'p'));
+    command.mutable_target()->clear_agent_ids();
+    command.mutable_target()->add_agent_ids(agent().id().str());
+    command.set_issued_at_ms(world_.now().wall_ms());
+    command.set_not_after_ms(world_.now().wall_ms() + kHourMs);
+    auto& blob = *command.add_blobs();
+    blob.set_sha256(sha256_.str());
+    blob.set_size(kBlobBytes);
+    digest_ = world_.analyst().Submit(command);
+    for (const std::string& message : world_.analyst().TakeMessages()) {
+      world_.core().OnApiMessage(1, message, world_.now());
+    }
+    (void)Turn();
+  }
+  void Ask(int times) {
+    route::v1::ToControl message;
+    message.set_gateway(world_.gateways()[0]->instance());
+    message.mutable_from_agent()->set_agent_id(agent().id().str());
+    message.mutable_from_agent()->set_epoch(agent().epoch());
+    link::Frame frame;
+    frame.mutable_blob_request()->set_digest(digest_.str());
+    frame.mutable_blob_request()->set_sha256(sha256_.str());
+    frame.mutable_blob_request()->set_length(kBlobBytes);
+    for (int i = 0; i < times; ++i)
+      message.mutable_from_agent()->add_frames(frame.SerializeAsString());
+    world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
+  }
+  int Answers() {
+    world_.core().EndTurn(world_.now());
+    int out = 0;
+    while (const auto route = world_.core().NextOut()) {
+      route::v1::ToGateway message;
+      if (route->kind != backend::RouteOut::Kind::kAdd || !message.ParseFromString(route->bytes)) {
+        continue;
+      }
+      for (const std::string& bytes : message.send().frames()) {
+        const auto frame = link::DecodeFrame(bytes, link::Direction::kDown);
+        out += frame.value().blob_data().data().size() == kBlobBytes ? 1 : 0;
+      }
+    }
+    return out;
+  }
+  static constexpr std::size_t kBlobBytes = 256 * 1024;
+  Digest sha256_;
+};
+
+TEST_F(ControlBlobsTest, AnswersOnlyAsManyQuestionsAtOnceAsADeliveryMayHaveOpen) {
+  Ask(64);
+  EXPECT_EQ(Answers(), 4);
+  EXPECT_EQ(Answers(), 0);
+  Ask(1);
+  EXPECT_EQ(Answers(), 1);
+}
+
 TEST_F(ControlResultsTest, GivesBlobsOnlyToThoseWhoseCommandNamesThem) {
   link::Frame frame;
   frame.mutable_blob_request()->set_digest(digest_.str());

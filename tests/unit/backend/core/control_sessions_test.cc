@@ -182,6 +182,17 @@ TEST_F(SessionsTest, SuspectsACloneWhenTheContactIsNotWhatWasGiven) {
   EXPECT_TRUE(agents_.Find(id())->clone_suspected);
 }
 
+TEST_F(SessionsTest, TakesAJournalThatWentBackInTimeForLost) {
+  LetIn();
+  const std::string old_contact = hello_.contact();
+  for (int welcomes = 0; welcomes < 2; ++welcomes) LetIn();
+  EXPECT_TRUE(sessions_.lost_journals().empty());
+  hello_.set_contact(old_contact);
+  Claim();
+  EXPECT_EQ(sessions_.lost_journals(), (std::vector<AgentId>{id()}));
+  EXPECT_TRUE(Answer().granted());
+}
+
 TEST_F(SessionsTest, AcceptsTheContactBeforeWhileTheLastWasNotConfirmed) {
   LetIn();
   for (int lost_welcomes = 0; lost_welcomes < 3; ++lost_welcomes) {
@@ -282,6 +293,25 @@ TEST_F(SessionsTest, TakesASilentGatewayForGoneButNotWhileRedisIsAway) {
   sessions_.OnTick(now_);
   EXPECT_FALSE(sessions_.online(id()));
   EXPECT_EQ(sessions_.TakeHousekeeping().back().trim_to, "");
+}
+
+TEST_F(SessionsTest, AsksForTheListOfLinksWhenRedisIsBack) {
+  LetIn();
+  route::v1::Links links;
+  links.set_last(true);
+  links.set_event_no(events_["g0"]);
+  sessions_.OnLinks("g0", links, now_);
+  (void)Answer();
+  announced_ = 0;
+  sessions_.OnTransport(false, now_);
+  Pass(std::chrono::seconds(20));
+  (void)Answer();
+  EXPECT_EQ(announced_, 0);
+  sessions_.OnTransport(true, now_);  // the event that the link closed was lost with Redis
+  (void)Answer();
+  EXPECT_EQ(announced_, 1);
+  sessions_.OnLinks("g0", links, now_);
+  EXPECT_FALSE(sessions_.online(id()));
 }
 
 TEST_F(SessionsTest, CountsFramesOfTheNewestEpochOnly) {
