@@ -8,6 +8,13 @@ holdfast_fuzz(fuzz_server_frames SRCS fuzz/agent/server_frames_fuzz.cc DEPS hold
 holdfast_library(holdfast_tests_ws_server SRCS support/ws_server.cc DEPS holdfast_common_base)
 target_compile_definitions(holdfast_tests_ws_server PRIVATE
   HOLDFAST_WS_SERVER="${CMAKE_CURRENT_SOURCE_DIR}/support/ws_server.py")
+# One ctest entry for all cases: each process starts the server and makes its certificates anew (1 s).
+function(holdfast_lws_client_test name client)
+  add_executable(${name} conformance/lws_client_test.cc)
+  target_link_libraries(${name} PRIVATE ${client} holdfast_tests_ws_server holdfast_flags GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS conformance TIMEOUT 120)
+endfunction()
 holdfast_test(unit_common_adapters_lws LABEL unit DEPS holdfast_common_adapters_lws_agent
   SRCS unit/common/adapters/lws/client_frame_test.cc unit/common/adapters/lws/close_reason_test.cc)
 if(HOLDFAST_BACKEND)
@@ -15,11 +22,9 @@ if(HOLDFAST_BACKEND)
     SRCS unit/backend/fleet/machine_model_test.cc)
   holdfast_test(conformance_fleet_identities LABEL conformance DEPS holdfast_backend_fleet
     SRCS conformance/fleet_identities_test.cc)
-  holdfast_test(conformance_lws_client LABEL conformance SRCS conformance/lws_client_test.cc
-    DEPS holdfast_common_adapters_lws holdfast_tests_ws_server)
+  holdfast_lws_client_test(conformance_lws_client holdfast_common_adapters_lws)
 endif()
-holdfast_test(conformance_lws_client_agent LABEL conformance SRCS conformance/lws_client_test.cc
-  DEPS holdfast_common_adapters_lws_agent holdfast_tests_ws_server)
+holdfast_lws_client_test(conformance_lws_client_agent holdfast_common_adapters_lws_agent)
 
 # The link process between a warden and servers that do what the test says.
 add_executable(link_driver support/link_driver.cc)
