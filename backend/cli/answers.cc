@@ -60,19 +60,39 @@ void Answers::OnTick() {
   call_.console.Progress(line + ", " + FormatDuration(spent) + "  (Ctrl-C: the job goes on)");
 }
 
-Status Answers::OnEnd(const sdk::TargetEnd& end) {
+std::string Answers::OutcomeText(const sdk::TargetEnd& end) {
+  return end.problem.empty() ? OutcomeName(end.delivery.outcome()) : "NOT_TRUSTED";
+}
+
+std::string Answers::FailureText(const sdk::TargetEnd& end) {
+  const auto failure = end.result ? end.result->failure() : end.delivery.failure();
+  if (!end.problem.empty() || failure == pb::COMMAND_FAILURE_UNSPECIFIED) return "";
+  return FailureName(failure);
+}
+
+Cell Answers::FailureCell(const sdk::TargetEnd& end) {
+  const std::string failure = FailureText(end);
+  return failure.empty() ? Cell::Null() : Cell::Text(failure);
+}
+
+std::string Answers::MessageText(const sdk::TargetEnd& end) {
+  if (!end.problem.empty()) return "";
+  return end.result ? end.result->message() : end.delivery.message();
+}
+
+Status Answers::OnEnd(const sdk::TargetEnd& told) {
+  sdk::TargetEnd end = told;
+  if (end.problem.empty()) end.problem = Check(end);
   ++ended_;
   states_.erase(end.agent);
   if (end.succeeded()) ++succeeded_;
-  if (end.delivery.outcome() == pb::OUTCOME_REFUSED) ++refused_;
+  if (end.problem.empty() && end.delivery.outcome() == pb::OUTCOME_REFUSED) ++refused_;
   call_.console.Progress("");
   JsonObject answer;
   answer.Text("agent_id", end.agent.hex()).Text("hostname", end.hostname).Text("job", job_.id());
   // A program that reads no further must not take a result for good that does not hold.
-  answer.Text("outcome", end.problem.empty() ? OutcomeName(end.delivery.outcome()) : "NOT_TRUSTED");
-  const bool failed = end.delivery.failure() != pb::COMMAND_FAILURE_UNSPECIFIED;
-  answer.Put("failure", failed ? Cell::Text(FailureName(end.delivery.failure())) : Cell::Null());
-  answer.Text("message", end.result ? end.result->message() : end.delivery.message());
+  answer.Text("outcome", OutcomeText(end));
+  answer.Put("failure", FailureCell(end)).Text("message", MessageText(end));
   answer.Put("problem", end.problem.empty() ? Cell::Null() : Cell::Text(end.problem));
   HF_TRY(Finish(end, answer));
   if (wants_answers()) PrintAnswer(answer.str());
@@ -89,11 +109,10 @@ void Answers::SayHowItEnded(const sdk::TargetEnd& end) {
     call_.console.Say(line + "NOT TRUSTED: " + ForTerminal(Untrusted(end.problem)));
     return;
   }
-  line += OutcomeName(end.delivery.outcome());
-  if (end.delivery.failure() != pb::COMMAND_FAILURE_UNSPECIFIED) {
-    line += " " + FailureName(end.delivery.failure());
-  }
-  const std::string& message = end.result ? end.result->message() : end.delivery.message();
+  line += OutcomeText(end);
+  const std::string failure = FailureText(end);
+  if (!failure.empty()) line += " " + failure;
+  const std::string message = MessageText(end);
   if (!message.empty()) line += ": " + ForTerminal(Untrusted(message));
   call_.console.Say(line);
 }

@@ -1,10 +1,14 @@
 // Answers: what all verbs have in common when their targets answer: who ended how, failures in words,
 // the JSON object of each target, progress. Each verb's own part derives from it.
 //
-//   OnOutput* --> Take(bytes)     OnEnd --> Finish(end) + one answer
+//   OnOutput* --> Take(bytes)     OnEnd --> Check(end), Finish(end) + one answer
 //
 // Ordering:  output that is printed at the end of a target has been verified; what streams (exec) is
 //            checked afterwards and a lie is told.
+// Limits:    kMaxHeldBytes of one target's output are held until it ends; a target with more ends with a
+//            problem.
+// Errors:    of this machine only (a closed pipe, a full disk). What an endpoint sends wrongly is that
+//            target's problem; the others go on.
 // Threading: one thread.
 #pragma once
 
@@ -37,6 +41,8 @@ class Answers : public sdk::FollowSink {
   // The verb's part. Take: the next bytes of a target. Reset: forget them, a new attempt began.
   virtual Status Take(const AgentId& agent, std::string_view bytes) = 0;
   virtual Status Reset(const AgentId& agent) = 0;
+  // Why a verified output cannot be used, if it cannot: an agent may sign anything. Empty: it can.
+  virtual std::string Check(const sdk::TargetEnd& /*end*/) { return ""; }
   // The target has ended; adds to its answer, and prints in the formats that have no answers.
   virtual Status Finish(const sdk::TargetEnd& end, JsonObject& answer) = 0;
   // After the last target.
@@ -44,6 +50,12 @@ class Answers : public sdk::FollowSink {
   // True: jsonl prints what Finish() prints (rows), not the answers.
   virtual bool own_lines() const { return false; }
 
+  static constexpr std::size_t kMaxHeldBytes = std::size_t{256} * 1024 * 1024;  // 4 x the default
+  // What may be told of an end: nothing of one that has a problem, else what the agent signed.
+  static std::string OutcomeText(const sdk::TargetEnd& end);
+  static std::string FailureText(const sdk::TargetEnd& end);  // empty: none
+  static Cell FailureCell(const sdk::TargetEnd& end);
+  static std::string MessageText(const sdk::TargetEnd& end);
   std::string HostOf(const AgentId& agent) const;
   bool wants_answers() const;  // json, or jsonl of a verb without lines of its own
   const Call& call_;

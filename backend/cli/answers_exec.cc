@@ -33,25 +33,40 @@ class ExecAnswers final : public Answers {
     sdk::StdioReader reader;
     std::array<LineCutter, 2> cutters;     // live
     std::array<std::string, 2> collected;  // json, jsonl, csv
+    std::string unusable;                  // why the rest is dropped
   };
 
   bool live() const { return call_.options.format == Format::kTable; }
 
   Status Take(const AgentId& agent, std::string_view bytes) override {
     Streams& streams = streams_[agent];
+    if (!streams.unusable.empty()) return Ok();
     streams.reader.Push(bytes);
     for (;;) {
       auto chunk = streams.reader.Next();
-      if (!chunk.ok()) return std::move(chunk).error().In(HostOf(agent));
+      if (!chunk.ok()) {
+        streams.unusable = chunk.error().message;
+        return Ok();
+      }
       if (!chunk.value()) return Ok();
       const std::uint32_t fd = chunk.value()->fd();
       if (fd != kStdout && fd != kStderr) continue;  // of a newer agent
       if (live()) {
         Show(agent, streams, fd, chunk.value()->data());
-      } else {
-        streams.collected.at(fd - 1) += chunk.value()->data();
+        continue;
       }
+      streams.collected.at(fd - 1) += chunk.value()->data();
+      if (streams.collected[0].size() + streams.collected[1].size() <= kMaxHeldBytes) continue;
+      streams.unusable =
+          "more output than is held for json and csv; ask without -o, or --max-bytes";
+      streams.collected = {};
+      return Ok();
     }
+  }
+
+  std::string Check(const sdk::TargetEnd& end) override {
+    const auto found = streams_.find(end.agent);
+    return found == streams_.end() ? "" : found->second.unusable;
   }
 
   // Whole lines where they get a prefix or are made safe; the bytes as they are in a plain pipe.
@@ -91,17 +106,22 @@ class ExecAnswers final : public Answers {
       for (const std::uint32_t fd : {kStdout, kStderr}) {
         ShowLines(end.agent, fd, streams.cutters.at(fd - 1).Flush());
       }
+      if (!end.problem.empty() && !node.empty()) {
+        call_.console.Say(HostOf(end.agent) + ": the output above is not to be trusted");
+      }
       return Ok();
     }
-    const Cell exit_code = end.result ? Cell::Int(end.result->exit_code()) : Cell::Null();
+    // Nothing of what does not hold: who reads only `stdout` must not take it for the endpoint's.
+    const bool holds = end.problem.empty();
+    if (!holds) streams.collected = {};
+    const Cell exit_code = holds && end.result ? Cell::Int(end.result->exit_code()) : Cell::Null();
     if (csv_) {
-      const bool failed = end.delivery.failure() != 0;
       csv_->Add({Cell::Text(HostOf(end.agent)), Cell::Text(end.agent.hex()),
-                 Cell::Text(OutcomeName(end.delivery.outcome())),
-                 failed ? Cell::Text(FailureName(end.delivery.failure())) : Cell::Null(), exit_code,
+                 Cell::Text(OutcomeText(end)), FailureCell(end), exit_code,
                  Cell::Text(streams.collected[0]), Cell::Text(streams.collected[1])});
     }
-    answer.Put("exit_code", exit_code).Bool("truncated", end.result && end.result->truncated());
+    answer.Put("exit_code", exit_code)
+        .Bool("truncated", holds && end.result && end.result->truncated());
     answer.Text("stdout", streams.collected[0]).Text("stderr", streams.collected[1]);
     return Ok();
   }

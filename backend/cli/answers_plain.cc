@@ -31,11 +31,8 @@ class PlainAnswers final : public Answers {
       answer.Text("sha256", ToHex(job_.command.blobs(0).sha256()));
     }
     if (csv_) {
-      const bool failed = end.delivery.failure() != 0;
       csv_->Add({Cell::Text(HostOf(end.agent)), Cell::Text(end.agent.hex()),
-                 Cell::Text(OutcomeName(end.delivery.outcome())),
-                 failed ? Cell::Text(FailureName(end.delivery.failure())) : Cell::Null(),
-                 Cell::Text(end.result ? end.result->message() : end.delivery.message())});
+                 Cell::Text(OutcomeText(end)), FailureCell(end), Cell::Text(MessageText(end))});
     }
     if (call_.options.format != Format::kTable || !end.succeeded()) return Ok();
     call_.console.Out(is_put ? HostOf(end.agent) + ": wrote " +

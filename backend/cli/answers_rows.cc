@@ -30,8 +30,26 @@ class RowAnswers final : public Answers {
 
  private:
   Status Take(const AgentId& agent, std::string_view bytes) override {
-    outputs_[agent] += bytes;
+    std::string& output = outputs_[agent];
+    if (output.size() > kMaxHeldBytes) return Ok();  // Check() tells
+    output += bytes;
     return Ok();
+  }
+  // Reads all of it before a row is printed: an answer is shown whole or not at all.
+  std::string Check(const sdk::TargetEnd& end) override {
+    const auto found = outputs_.find(end.agent);
+    if (found == outputs_.end() || !end.output_verified) return "";
+    if (found->second.size() > kMaxHeldBytes) {
+      return "more rows than are held here; ask for fewer: --max-rows, --max-bytes";
+    }
+    sdk::RowReader reader;
+    reader.Push(found->second);
+    for (;;) {
+      const auto batch = reader.Next();
+      if (!batch.ok()) return batch.error().message;
+      if (!batch.value()) break;
+    }
+    return reader.empty() ? "" : "the output ends within a row";
   }
   Status Reset(const AgentId& agent) override {
     outputs_.erase(agent);
@@ -47,14 +65,13 @@ class RowAnswers final : public Answers {
     JsonArray rows;
     std::vector<std::string> names;
     for (;;) {
-      auto batch = reader.Next();
-      if (!batch.ok()) return std::move(batch).error().In(HostOf(end.agent));
-      if (!batch.value()) break;
+      const auto batch = reader.Next();
+      if (!batch.ok() || !batch.value()) break;  // Check() has read it all
       for (const auto& column : batch.value()->columns()) names.push_back(column.name());
       if (batch.value()->columns_size() > 0) names = Columns(std::move(names));
       for (const auto& row : batch.value()->rows()) PrintRow(end.agent, names, row, rows);
     }
-    answer.Bool("truncated", end.result && end.result->truncated());
+    answer.Bool("truncated", trusted && end.result && end.result->truncated());
     answer.Raw("rows", rows.str());
     return Ok();
   }

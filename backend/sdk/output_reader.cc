@@ -14,6 +14,9 @@ Result<std::optional<::holdfast::command::v1::RowBatch>> RowReader::Next() {
   } else if (batch.columns_size() > 0) {
     return Error{Code::kCorrupt, "the output names its columns twice"};
   }
+  if (columns_ == 0 && batch.rows_size() > 0) {
+    return Error{Code::kCorrupt, "the output has rows without columns"};
+  }
   for (const auto& row : batch.rows()) {
     if (row.values_size() != columns_) {
       return Error{Code::kCorrupt, "a row does not have as many values as there are columns"};

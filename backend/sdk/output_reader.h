@@ -4,7 +4,7 @@
 //
 // Limits:    kMaxRecordBytes for one record; a row has as many values as there are columns.
 // Threading: thread-compatible.
-// Errors:    kCorrupt, for good: bytes that are no record, rows before their columns.
+// Errors:    kCorrupt, for good: bytes that are no record, rows before their columns or without any.
 #pragma once
 
 #include <optional>

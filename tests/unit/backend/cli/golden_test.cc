@@ -180,6 +180,56 @@ TEST_F(GoldenTest, ExecOfSeveralHostsMarksEachLine) {
   });
 }
 
+TEST_F(GoldenTest, ExecOutputThatDoesNotVerifyIsInNoFormatThatProgramsRead) {
+  Compare("exec_not_trusted.txt", MakeExecAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Stdio(1, "FORGED\n")).ok());
+    auto end = End('a', pb::OUTCOME_DONE);
+    end.delivery.set_failure(pb::COMMAND_FAILURE_EXIT_STATUS);  // the backend's word
+    end.output_verified = false;
+    end.problem = "the output that came (7 bytes) is not what the agent signed (8 bytes)";
+    ASSERT_TRUE(answers.OnEnd(end).ok());
+  });
+}
+
+TEST_F(GoldenTest, APutThatDoesNotVerifyIsTrustedInNoFormat) {
+  job_.command.mutable_put()->set_path("/opt/tool");
+  Compare("put_not_trusted.txt", MakePlainAnswers, [&](Answers& answers) {
+    auto end = End('a', pb::OUTCOME_DONE);
+    end.result.reset();
+    end.delivery.set_message("all is well");
+    end.problem = "the backend tells an outcome that no agent signed";
+    ASSERT_TRUE(answers.OnEnd(end).ok());
+  });
+}
+
+TEST_F(GoldenTest, TheFailureIsTheSignedOneNotTheBackends) {
+  Compare("put_failure.txt", MakePlainAnswers, [&](Answers& answers) {
+    auto end = End('a', pb::OUTCOME_FAILED, pb::COMMAND_FAILURE_SQL, "signed");
+    end.delivery.set_failure(pb::COMMAND_FAILURE_EXIT_STATUS);
+    ASSERT_TRUE(answers.OnEnd(end).ok());
+  });
+}
+
+TEST_F(GoldenTest, OneEndpointThatSignsNonsenseDoesNotEndTheOthers) {
+  Several();
+  pb::RowBatch no_columns;
+  no_columns.add_rows();
+  std::string nonsense;
+  AppendDelimited(nonsense, no_columns.SerializeAsString());
+  Compare("rows_nonsense_of_one.txt", MakeRowAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('b'), nonsense).ok());
+    ASSERT_TRUE(answers.OnEnd(End('b')).ok());
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Rows()).ok());
+    ASSERT_TRUE(answers.OnEnd(End('a')).ok());
+  });
+  Compare("exec_nonsense_of_one.txt", MakeExecAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('b'), "\xff\xff\xff\xff\xff\xff").ok());
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Stdio(1, "good\n")).ok());
+    ASSERT_TRUE(answers.OnEnd(End('b')).ok());
+    ASSERT_TRUE(answers.OnEnd(End('a')).ok());
+  });
+}
+
 TEST_F(GoldenTest, PutTellsWhatWasWritten) {
   job_.command.mutable_put()->set_path("/opt/tool");
   job_.command.add_blobs()->set_sha256(std::string(32, '\x5a'));
