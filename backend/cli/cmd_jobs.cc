@@ -1,7 +1,6 @@
 // holdfast jobs, job, results, pending
 #include <utility>
 
-#include "backend/cli/host_names.h"
 #include "backend/cli/job.h"
 #include "backend/cli/json_text.h"
 #include "backend/cli/record_printer.h"
@@ -9,8 +8,6 @@
 #include "backend/sdk/clock.h"
 #include "common/base/bytes.h"
 #include "common/base/untrusted.h"
-#include "common/sign/envelope.h"
-#include "common/sign/strict.h"
 
 namespace holdfast::cli {
 namespace {
@@ -87,9 +84,13 @@ std::vector<Cell> DeliveryCells(const Call& call, const Digest& digest,
   const bool ended = delivery.state() == api::DELIVERY_STATE_ENDED;
   const bool failed = delivery.failure() != pb::COMMAND_FAILURE_UNSPECIFIED;
   std::string problem;
+  const bool ran =
+      delivery.outcome() == pb::OUTCOME_DONE || delivery.outcome() == pb::OUTCOME_FAILED;
   if (ended && !delivery.result_envelope().empty()) {
     const auto result = sdk::VerifyResult(call.crypto, digest, delivery);
     if (!result.ok()) problem = "NOT TRUSTED: " + result.error().message;
+  } else if (ended && ran) {
+    problem = "not verified here; see: holdfast results " + digest.hex().substr(0, 12);
   }
   return {Cell::Text(ToHex(delivery.agent_id())),
           Cell::Text(delivery.hostname()),
@@ -143,12 +144,12 @@ void PrintStep(const Call& call, const char* name, std::uint64_t at_ms, std::uin
 
 void PrintJobForPeople(const Call& call, const Digest& digest, const api::CommandDetail& detail) {
   const auto& job = detail.summary();
-  call.console.Out("job       " + digest.hex() + "\nverb      " + job.verb() + "  " +
-                   ForTerminal(Untrusted(job.detail())) + "\noperator  " +
-                   ForTerminal(Untrusted(job.operator_id())) + "\naccepted  " +
-                   FormatTime(WallTime(job.accepted_ms())) + ", valid until " +
-                   FormatTime(WallTime(job.not_after_ms())) + "\nstate     " + Standing(job) +
-                   "\n");
+  call.console.Out(
+      "job       " + digest.hex() + "\nverb      " + ForTerminal(Untrusted(job.verb())) + "  " +
+      ForTerminal(Untrusted(job.detail())) + "\noperator  " +
+      ForTerminal(Untrusted(job.operator_id())) + "\naccepted  " +
+      FormatTime(WallTime(job.accepted_ms())) + ", valid until " +
+      FormatTime(WallTime(job.not_after_ms())) + "\nstate     " + Standing(job) + "\n");
   for (const auto& d : detail.deliveries()) {
     const auto cells = DeliveryCells(call, digest, d);
     const auto text = [&](std::size_t i) { return ForTerminal(cells[i].text); };
@@ -192,28 +193,6 @@ Result<api::CommandDetail> FetchJob(const Call& call, Session& session) {
   return detail;
 }
 
-// The job as it was signed: its envelope must have the digest that names it.
-Result<Job> ReadJob(const Call& call, const api::CommandDetail& detail) {
-  HF_ASSIGN_OR_RETURN(const auto envelope,
-                      sign::ParseEnvelope(detail.envelope(), sign::kCommandType));
-  Job job;
-  job.digest = sign::EnvelopeDigest(call.crypto, sign::kCommandType, envelope.payload());
-  if (job.digest.view() != detail.summary().digest()) {
-    return Error{Code::kCorrupt, "the backend shows another command under this job's id"};
-  }
-  HF_ASSIGN_OR_RETURN(job.command, sign::ParseCommand(envelope.payload()));
-  job.verb = detail.summary().verb();
-  job.not_after = WallTime(job.command.not_after_ms());
-  for (const auto& delivery : detail.deliveries()) {
-    if (const auto id = AgentId::From(delivery.agent_id())) {
-      job.targets.push_back({*id, delivery.hostname(), true});
-    }
-  }
-  job.several = job.targets.size() > 1;
-  job.hosts = ShownHosts(job.targets);
-  return job;
-}
-
 }  // namespace
 
 int RunJobs(const Call& call) {
@@ -242,7 +221,7 @@ int RunResults(const Call& call) {
   if (!session.ok()) return call.console.Fail(session.error());
   auto detail = FetchJob(call, *session.value());
   if (!detail.ok()) return call.console.Fail(detail.error());
-  auto job = ReadJob(call, detail.value());
+  auto job = ReadJob(call.crypto, detail.value());
   if (!job.ok()) return call.console.Fail(job.error());
   return FollowJob(call, *session.value()->client, job.value());
 }

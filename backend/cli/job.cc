@@ -76,7 +76,9 @@ int FollowJob(const Call& call, sdk::Client& client, const Job& job) {
                        : sdk::ResultTracker::Output::kWanted;
   options.wait = call.options.wait;
   if (call.console.err_is_terminal()) options.tick = kTick;
-  auto followed = client.Follow(job.digest, options, *answers);
+  std::vector<AgentId> signed_targets;
+  for (const auto& target : job.targets) signed_targets.push_back(target.id);
+  auto followed = client.Follow(job.digest, signed_targets, options, *answers);
   if (!followed.ok()) {
     call.console.Progress("");
     if (followed.error().code != Code::kCancelled) call.console.Say(followed.error().message);

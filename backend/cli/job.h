@@ -29,6 +29,11 @@ struct Job {
   std::string short_id() const { return digest.hex().substr(0, 12); }
 };
 
+// A job of before, as it was signed: its envelope must have the digest that names it. Targets are the
+// signed ones; of the backend's deliveries only the hostnames are taken, to be shown.
+// Errors: kInvalid: no command. kCorrupt: another command than the id says.
+Result<Job> ReadJob(const sign::Crypto& crypto, const ::holdfast::api::v1::CommandDetail& detail);
+
 // "query", "exec", ... and what its output is.
 sdk::OutputFormat OutputOf(const ::holdfast::command::v1::Command& command);
 

@@ -1,6 +1,7 @@
 // The verbs: from words to a signed command, and its answers.
 #include <array>
 #include <charconv>
+#include <set>
 #include <utility>
 
 #include "backend/cli/host_names.h"
@@ -237,22 +238,26 @@ int RunCancel(const Call& call) {
   if (!session.ok()) return call.console.Fail(session.error());
   auto detail = session.value()->client->Command(call.options.path);
   if (!detail.ok()) return call.console.Fail(detail.error());
-  const auto digest = Digest::From(detail.value().summary().digest());
-  if (!digest) return call.console.Fail({Code::kCorrupt, "the backend names no command"});
+  auto told = ReadJob(call.crypto, detail.value());
+  if (!told.ok()) return call.console.Fail(told.error());
+  std::set<std::string> ended;
+  for (const auto& delivery : detail.value().deliveries()) {
+    if (delivery.state() == ::holdfast::api::v1::DELIVERY_STATE_ENDED) {
+      ended.insert(delivery.agent_id());
+    }
+  }
+  const Digest digest = told.value().digest;
   Job job;
   job.several = true;
-  for (const auto& delivery : detail.value().deliveries()) {
-    const auto id = AgentId::From(delivery.agent_id());
-    if (delivery.state() == ::holdfast::api::v1::DELIVERY_STATE_ENDED || !id) continue;
-    job.targets.push_back({*id, delivery.hostname(), true});
+  for (const auto& target : told.value().targets) {
+    if (!ended.contains(target.id.str())) job.targets.push_back(target);
   }
   if (job.targets.empty()) {
-    call.console.Say("job " + digest->hex().substr(0, 12) +
-                     " has ended everywhere; see: holdfast " + "job " +
-                     digest->hex().substr(0, 12));
+    call.console.Say("job " + digest.hex().substr(0, 12) + " has ended everywhere; see: holdfast " +
+                     "job " + digest.hex().substr(0, 12));
     return kExitOk;
   }
-  return SignSubmitFollow(call, *session.value(), Verb::Cancel(*digest), std::move(job));
+  return SignSubmitFollow(call, *session.value(), Verb::Cancel(digest), std::move(job));
 }
 
 }  // namespace holdfast::cli

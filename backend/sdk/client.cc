@@ -36,6 +36,12 @@ Error Unexpected() {
   return {Code::kCorrupt, "the server answers with something else than was asked for"};
 }
 
+Error InDoubt(const Error& error, const SignedCommand& command) {
+  return {error.code, error.message + "\nThe command " + command.digest.hex().substr(0, 12) +
+                          " may or may not have been accepted. It is kept, signed; send the same "
+                          "bytes again (they are not run twice): holdfast pending --send"};
+}
+
 }  // namespace
 
 Client::Client(const sign::Crypto& crypto, const Fleet& fleet, Options options)
@@ -160,11 +166,9 @@ Result<api::Submitted> Client::Submit(const SignedCommand& command) {
     if (!reply.ok()) {
       Status again = BackOff(reply.error(), attempt, deadline);
       if (again.ok()) continue;
-      return Error{again.error().code,
-                   again.error().message + "\nThe command " + command.digest.hex().substr(0, 12) +
-                       " may or may not have been accepted. It is kept, signed; send the same "
-                       "bytes again (they are not run twice): holdfast pending --send"};
+      return InDoubt(again.error(), command);
     }
+    if (LeavesInDoubt(reply.value())) return InDoubt(FromApi(reply.value().error()), command);
     // Answered, one way or the other: nothing is in doubt any more.
     HF_TRY(pending_.Remove(command.digest));
     if (reply.value().has_error()) return FromApi(reply.value().error());
@@ -205,6 +209,9 @@ Result<api::CommandDetail> Client::Command(std::string_view digest_prefix) {
   message.mutable_get_command()->set_digest_prefix(bytes.value());
   HF_ASSIGN_OR_RETURN(auto reply, Ask(message));
   if (!reply.has_command()) return Unexpected();
+  if (!reply.command().summary().digest().starts_with(bytes.value())) {
+    return Error{Code::kCorrupt, "the backend answers with another job than was asked for"};
+  }
   return std::move(*reply.mutable_command());
 }
 
@@ -242,9 +249,9 @@ Status Client::WatchOnce(const Digest& command, ResultTracker& tracker,
   return Ok();
 }
 
-Result<Client::Followed> Client::Follow(const Digest& command, const FollowOptions& options,
-                                        FollowSink& sink) {
-  ResultTracker tracker(crypto_, command, options.output);
+Result<Client::Followed> Client::Follow(const Digest& command, const std::vector<AgentId>& targets,
+                                        const FollowOptions& options, FollowSink& sink) {
+  ResultTracker tracker(crypto_, command, targets, options.output);
   const TimePoint until = options.wait ? MonotonicNow() + *options.wait : kForever;
   TimePoint give_up = kForever;
   for (int attempt = 0;; ++attempt) {

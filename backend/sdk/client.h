@@ -63,7 +63,7 @@ class Client {
   Result<api::Submitted> Submit(const SignedCommand& command);
   // Newest first; as many as `limit` says, whatever the size of a page.
   Result<std::vector<api::CommandSummary>> Commands(api::ListCommands request);
-  // By the beginning of its digest, 4 to 64 hex digits.
+  // By the beginning of its digest, 4 to 64 hex digits; what comes back has such a digest.
   Result<api::CommandDetail> Command(std::string_view digest_prefix);
 
   struct FollowOptions {
@@ -72,7 +72,9 @@ class Client {
     Duration tick{0};              // call FollowSink::OnTick() this often; 0: never
   };
   enum class Followed : std::uint8_t { kFinished, kTimeUp };
-  Result<Followed> Follow(const Digest& command, const FollowOptions& options, FollowSink& sink);
+  // `targets`: those that were signed (SignedCommand::targets, or out of the verified envelope).
+  Result<Followed> Follow(const Digest& command, const std::vector<AgentId>& targets,
+                          const FollowOptions& options, FollowSink& sink);
 
   // --- content for `put`
   struct Upload {

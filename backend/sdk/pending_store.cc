@@ -1,11 +1,11 @@
 #include "backend/sdk/pending_store.h"
 
 #include <optional>
+#include <utility>
 
 #include "backend/sdk/files.h"
 #include "common/sign/envelope.h"
 #include "common/sign/strict.h"
-#include "holdfast/api/v1/api.pb.h"
 
 namespace holdfast::sdk {
 namespace {
@@ -22,13 +22,23 @@ std::optional<SignedCommand> Read(const sign::Crypto& crypto, const std::string&
   if (!envelope.ok()) return std::nullopt;
   const auto command = sign::ParseCommand(envelope.value().payload());
   if (!command.ok()) return std::nullopt;
+  std::vector<AgentId> targets;
+  for (const auto& id : command.value().target().agent_ids()) {
+    if (const auto agent = AgentId::From(id)) targets.push_back(*agent);
+  }
   return SignedCommand{sign::EnvelopeDigest(crypto, sign::kCommandType, envelope.value().payload()),
-                       submit.envelope(), submit.cert_envelope(),
+                       submit.envelope(),
+                       submit.cert_envelope(),
                        WallTime(command.value().not_after_ms()),
-                       command.value().class_id() == "act"};
+                       command.value().class_id() == "act",
+                       std::move(targets)};
 }
 
 }  // namespace
+
+bool LeavesInDoubt(const ::holdfast::api::v1::ServerMessage& answer) {
+  return answer.has_error() && answer.error().code() == ::holdfast::api::v1::API_CODE_UNAVAILABLE;
+}
 
 std::string PendingStore::PathOf(const Digest& digest) const {
   return dir_ + "/" + digest.hex() + std::string(kSuffix);

@@ -18,8 +18,13 @@
 #include "backend/sdk/sign_command.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
+#include "holdfast/api/v1/api.pb.h"
 
 namespace holdfast::sdk {
+
+// Whether an answer to a submitted command leaves open if control has it: its store failed, before or
+// after the command was written. The bytes must stay then.
+bool LeavesInDoubt(const ::holdfast::api::v1::ServerMessage& answer);
 
 class PendingStore {
  public:

@@ -10,7 +10,6 @@ namespace {
 
 namespace api = ::holdfast::api::v1;
 namespace pb = ::holdfast::command::v1;
-constexpr std::size_t kMaxTargets = 1000;  // command.proto, Target
 
 Error Breach(const std::string& what) {
   return {Code::kCorrupt, "the server breaks the protocol: " + what};
@@ -55,20 +54,22 @@ Result<pb::Result> VerifyResult(const sign::Crypto& crypto, const Digest& comman
   return result;
 }
 
-ResultTracker::ResultTracker(const sign::Crypto& crypto, const Digest& command, Output output)
-    : crypto_(crypto), command_(command), output_(output) {}
+ResultTracker::ResultTracker(const sign::Crypto& crypto, const Digest& command,
+                             const std::vector<AgentId>& targets, Output output)
+    : crypto_(crypto), command_(command), output_(output) {
+  for (const AgentId& agent : targets) {
+    auto target = std::make_unique<Target>();
+    target->agent = agent;
+    target->hasher = crypto_.NewSha256();
+    targets_.emplace(agent.str(), std::move(target));
+  }
+}
 
 ResultTracker::~ResultTracker() = default;
 
 ResultTracker::Target* ResultTracker::Find(const std::string& agent_id) {
   const auto found = targets_.find(agent_id);
-  if (found != targets_.end()) return found->second.get();
-  const auto id = AgentId::From(agent_id);
-  if (!id || targets_.size() == kMaxTargets) return nullptr;
-  auto target = std::make_unique<Target>();
-  target->agent = *id;
-  target->hasher = crypto_.NewSha256();
-  return targets_.emplace(agent_id, std::move(target)).first->second.get();
+  return found == targets_.end() ? nullptr : found->second.get();
 }
 
 Status ResultTracker::OnEvent(const api::WatchEvent& event, FollowSink& sink) {
@@ -82,7 +83,7 @@ Status ResultTracker::OnEvent(const api::WatchEvent& event, FollowSink& sink) {
 
 Status ResultTracker::OnDelivery(const api::Delivery& delivery, FollowSink& sink) {
   Target* target = Find(delivery.agent_id());
-  if (target == nullptr) return Breach("a delivery to nobody");
+  if (target == nullptr) return Breach("an answer of an agent that the command does not name");
   if (target->ended) return Ok();  // told again after a reconnect
   target->delivery = delivery;
   sink.OnState(delivery);
@@ -94,7 +95,7 @@ Status ResultTracker::OnDelivery(const api::Delivery& delivery, FollowSink& sink
 Status ResultTracker::OnOutput(const api::Output& output, FollowSink& sink) {
   if (output_ == Output::kUnwanted) return Breach("output that nobody asked for");
   Target* target = Find(output.agent_id());
-  if (target == nullptr) return Breach("output of nobody");
+  if (target == nullptr) return Breach("output of an agent that the command does not name");
   if (output.attempt() == 0) return Breach("output of no attempt");
   if (target->ended || output.attempt() < target->attempt) return Ok();
   if (output.attempt() > target->attempt) {

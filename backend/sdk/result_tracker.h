@@ -1,6 +1,7 @@
 // ResultTracker: follows one command on all its targets, and believes nothing that is not signed.
 //
-// Takes the events of a watch, puts the output of each target in order, and when a target has ended
+// It is told whom the signed command names: nobody else's answer counts, and no answer of theirs may
+// be missing at the end. Takes the events of a watch, puts the output of each target in order, and when a target has ended
 // checks what its agent signed: the agent's key (whose hash is the agent's id), the command's digest,
 // and the SHA-256 of the output that came here. A watch that was cut is resumed from Positions().
 //
@@ -10,8 +11,8 @@
 // Limits:    1000 targets (command.proto); holds no output.
 // Ownership: borrows crypto; the sink only for the length of a call.
 // Threading: thread-compatible.
-// Errors:    OnEvent(): kCorrupt: an event that cannot be (a gap, a target twice); what the sink
-//            returned, as it is.
+// Errors:    OnEvent(): kCorrupt: an event that cannot be (a gap, an agent that the command does not
+//            name, the end before every target has ended); what the sink returned, as it is.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +65,9 @@ class FollowSink {
 class ResultTracker {
  public:
   enum class Output : std::uint8_t { kWanted, kUnwanted };
-  ResultTracker(const sign::Crypto& crypto, const Digest& command, Output output);
+  // `targets`: those of the signed command, never those that a backend tells.
+  ResultTracker(const sign::Crypto& crypto, const Digest& command,
+                const std::vector<AgentId>& targets, Output output);
   ~ResultTracker();
 
   Status OnEvent(const ::holdfast::api::v1::WatchEvent& event, FollowSink& sink);
@@ -86,7 +89,7 @@ class ResultTracker {
   const sign::Crypto& crypto_;
   const Digest command_;
   const Output output_;
-  std::map<std::string, std::unique_ptr<Target>> targets_;  // by agent id
+  std::map<std::string, std::unique_ptr<Target>> targets_;  // by agent id, as many as were signed
   bool finished_ = false;
   std::uint64_t events_ = 0;
 };

@@ -40,8 +40,11 @@ Result<SignedCommand> SignCommand(const sign::Crypto& crypto, const Operator& wh
   HF_ASSIGN_OR_RETURN(std::string envelope,
                       sign::SignEnvelope(crypto, *who.key, sign::kCommandType, payload));
   return SignedCommand{sign::EnvelopeDigest(crypto, sign::kCommandType, payload),
-                       std::move(envelope), who.cert_envelope, WallTime(command.not_after_ms()),
-                       verb.acts()};
+                       std::move(envelope),
+                       who.cert_envelope,
+                       WallTime(command.not_after_ms()),
+                       verb.acts(),
+                       request.targets};
 }
 
 }  // namespace holdfast::sdk

@@ -34,6 +34,7 @@ struct SignedCommand {
   std::string cert_envelope;  // of its signer
   WallTime not_after{0};
   bool acts = false;
+  std::vector<AgentId> targets;  // whose answers count
 };
 
 Result<SignedCommand> SignCommand(const sign::Crypto& crypto, const Operator& who, const Verb& verb,

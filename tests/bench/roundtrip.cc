@@ -88,7 +88,7 @@ Result<std::vector<double>> Measure(const Arguments& arguments) {
     const auto began = std::chrono::steady_clock::now();
     HF_ASSIGN_OR_RETURN(const auto command, SignCommand(*crypto, ready.who, verb, request));
     HF_TRY(client->Submit(command));
-    HF_TRY(client->Follow(command.digest, {}, ends));
+    HF_TRY(client->Follow(command.digest, command.targets, {}, ends));
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
     if (i >= arguments.warm_up) took_ms.push_back(took.count());
   }

@@ -4,12 +4,13 @@ holdfast_test(unit_common_bundle LABEL unit DEPS holdfast_common_bundle
 holdfast_test(unit_backend_sdk LABEL unit
   DEPS holdfast_backend_sdk holdfast_common_adapters_openssl
   SRCS unit/backend/sdk/api_session_test.cc unit/backend/sdk/audit_chain_test.cc
-    unit/backend/sdk/fleet_toml_test.cc unit/backend/sdk/result_tracker_test.cc
+    unit/backend/sdk/fleet_toml_test.cc unit/backend/sdk/output_reader_test.cc
+    unit/backend/sdk/pending_store_test.cc unit/backend/sdk/result_tracker_test.cc
     unit/backend/sdk/targets_test.cc unit/backend/sdk/verbs_test.cc)
 holdfast_test(unit_backend_cli LABEL unit
   DEPS holdfast_backend_cli holdfast_common_adapters_openssl
   SRCS unit/backend/cli/golden_test.cc unit/backend/cli/man_page_test.cc
-    unit/backend/cli/text_test.cc support/golden.cc support/man_page.cc)
+    unit/backend/cli/read_job_test.cc unit/backend/cli/text_test.cc support/golden.cc support/man_page.cc)
 set_source_files_properties(support/golden.cc PROPERTIES
   COMPILE_DEFINITIONS HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 holdfast_test(conformance_fleet_directory LABEL conformance

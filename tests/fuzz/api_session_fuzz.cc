@@ -49,7 +49,7 @@ const holdfast::sdk::Operator& TheOperator() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view input(reinterpret_cast<const char*>(data), size);
   holdfast::sdk::ApiSession session(TheCrypto(), TheOperator(), {{}, {"host"}});
-  holdfast::sdk::ResultTracker tracker(TheCrypto(), {},
+  holdfast::sdk::ResultTracker tracker(TheCrypto(), {}, {},
                                        holdfast::sdk::ResultTracker::Output::kWanted);
   Sink sink;
   holdfast::api::v1::ClientMessage watch;

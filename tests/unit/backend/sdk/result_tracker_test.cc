@@ -79,7 +79,7 @@ class ResultTrackerTest : public testing::Test {
   AgentId agent_;
   Digest command_ = crypto_->RandomBytes<Digest>();
   pb::Result result_;
-  ResultTracker tracker_{*crypto_, command_, ResultTracker::Output::kWanted};
+  ResultTracker tracker_{*crypto_, command_, {agent_}, ResultTracker::Output::kWanted};
   Recorder seen_;
 };
 
@@ -142,7 +142,7 @@ TEST_F(ResultTrackerTest, AStrangersSignatureBesideTheAgentsOwnKeyIsNotTrusted) 
 
 TEST_F(ResultTrackerTest, AResultOfAnotherCommandOrAgentOrOutcomeIsNotTrusted) {
   const auto fails = [&](const api::WatchEvent& event) {
-    ResultTracker tracker(*crypto_, command_, ResultTracker::Output::kWanted);
+    ResultTracker tracker(*crypto_, command_, {agent_}, ResultTracker::Output::kWanted);
     Recorder seen;
     EXPECT_TRUE(tracker.OnEvent(Output(1, 0, "hello"), seen).ok());
     EXPECT_TRUE(tracker.OnEvent(event, seen).ok());
@@ -229,6 +229,31 @@ TEST_F(ResultTrackerTest, AnEndToldTwiceAfterAReconnectCountsOnce) {
   ASSERT_TRUE(Tell(Output(1, 5, "more")).ok()) << "nothing counts after the end";
   EXPECT_EQ(seen_.output, "hello");
   EXPECT_EQ(seen_.ends.size(), 1U);
+}
+
+TEST_F(ResultTrackerTest, AnAgentThatTheCommandDoesNotNameIsABreachHoweverWellItSigns) {
+  // An id made up by the backend, with a key that fits it: every signature of it holds.
+  const auto invented = crypto_->GenerateKey().value();
+  const AgentId id = sign::AgentIdOf(*crypto_, invented->public_key());
+  result_.set_agent_id(id.str());
+  auto ended = EndedBy(*invented);
+  ended.mutable_delivery()->set_agent_id(id.str());
+  auto output = Output(1, 0, "hello");
+  output.mutable_output()->set_agent_id(id.str());
+  ASSERT_TRUE(VerifyResult(*crypto_, command_, ended.delivery()).ok());
+  EXPECT_EQ(Tell(output).error().code, Code::kCorrupt);
+  EXPECT_EQ(Tell(ended).error().code, Code::kCorrupt);
+  EXPECT_TRUE(seen_.ends.empty());
+  EXPECT_EQ(seen_.output, "");
+}
+
+TEST_F(ResultTrackerTest, TheEndWithoutAWordOfASignedTargetIsABreach) {
+  const AgentId silent = crypto_->RandomBytes<AgentId>();
+  ResultTracker tracker(*crypto_, command_, {agent_, silent}, ResultTracker::Output::kWanted);
+  ASSERT_TRUE(tracker.OnEvent(Output(1, 0, "hello"), seen_).ok());
+  ASSERT_TRUE(tracker.OnEvent(Ended(), seen_).ok());
+  EXPECT_EQ(tracker.OnEvent(Finished(), seen_).error().code, Code::kCorrupt);
+  EXPECT_FALSE(tracker.finished());
 }
 
 TEST_F(ResultTrackerTest, TheEndBeforeEveryTargetEndedIsABreach) {
