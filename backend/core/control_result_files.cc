@@ -3,6 +3,8 @@
 
 #include "backend/core/control_result_check.h"
 #include "backend/core/control_results.h"
+#include "common/sign/envelope.h"
+#include "common/sign/strict.h"
 
 namespace holdfast::backend {
 
@@ -89,6 +91,24 @@ void Results::ApplyJob(const DeliveryKey& key, Stream& stream, const Job& job, c
     Finish(key, stream,
            BadResult("the stored output does not have the SHA-256 that the agent signed"), now);
   }
+}
+
+// What the command's signed limits allow it to store, or the default where they say 0.
+std::uint64_t Results::MaxOutput(const Digest& digest) const {
+  std::optional<CommandRow> command;
+  if (const CommandRow* open = ports_.ledger.FindCommand(digest)) {
+    command = *open;
+  } else if (auto stored = ports_.store.FindCommand(digest); stored.ok()) {
+    command = std::move(stored).value();
+  }
+  if (!command) return options_.default_output_bytes;
+  auto envelope = sign::ParseEnvelope(command->envelope, sign::kCommandType);
+  if (!envelope.ok()) return options_.default_output_bytes;
+  auto parsed = sign::ParseCommand(envelope.value().payload());
+  if (!parsed.ok()) return options_.default_output_bytes;
+  if (const auto limit = parsed.value().limits().out_bytes(); limit > 0) return limit;
+  const bool file = command->verb == "get" || command->verb == "cat";
+  return file ? options_.default_file_bytes : options_.default_output_bytes;
 }
 
 }  // namespace holdfast::backend

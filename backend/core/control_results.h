@@ -52,6 +52,10 @@ class Results {
     std::size_t max_waiting_records = 8192;
     std::size_t job_bytes = std::size_t{4} * 1024 * 1024;  // one write and fsync
     Duration retry = std::chrono::seconds(1);              // after a failed write
+    // Stored of one output when the command's limits say 0: as the agent has it for what makes rows
+    // and for exec; for get and cat, which a file bounds there, what no file of ours may pass.
+    std::uint64_t default_output_bytes = std::uint64_t{1} << 30;
+    std::uint64_t default_file_bytes = std::uint64_t{64} << 30;
   };
   struct Ports {
     Store& store;
@@ -110,7 +114,8 @@ class Results {
     bool touched = false;   // its row changed in this turn
     bool complete = false;  // the Final is stored
     std::optional<Job> job;
-    TimePoint held_until{};  // after a failed write
+    std::optional<std::uint64_t> max_output;  // known from the first chunk on
+    TimePoint held_until{};                   // after a failed write
   };
 
   Stream* Open(const DeliveryKey& key, std::uint32_t attempt);
@@ -132,6 +137,7 @@ class Results {
   void Rewind(const DeliveryKey& key, Stream& stream, Moment now);
   void DropWaiting(Stream& stream);
   std::size_t window_bytes() const;
+  std::uint64_t MaxOutput(const Digest& digest) const;
 
   const Options options_;
   const Ports ports_;

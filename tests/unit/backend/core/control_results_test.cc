@@ -20,6 +20,7 @@ class ControlResultsTest : public ::testing::Test {
     command.mutable_target()->add_agent_ids(agent().id().str());
     command.set_issued_at_ms(world_.now().wall_ms());
     command.set_not_after_ms(world_.now().wall_ms() + kHourMs);
+    command.mutable_limits()->set_out_bytes(kMaxOutput);
     digest_ = world_.analyst().Submit(command);
     for (const std::string& message : world_.analyst().TakeMessages()) {
       world_.core().OnApiMessage(1, message, world_.now());
@@ -99,6 +100,7 @@ class ControlResultsTest : public ::testing::Test {
   }
   backend::DeliveryRow Row() { return *world_.store().FindDelivery(digest_, agent().id()).value(); }
 
+  static constexpr std::uint64_t kMaxOutput = 20'000;
   ControlWorld world_{{.seed = 9, .agents = 2, .gateways = 1}};
   Digest digest_;
   std::string output_;
@@ -176,6 +178,21 @@ TEST_F(ControlResultsTest, CallsAStreamBadWhoseChunkHasTheWrongPlace) {
   Up({Received(), chunk});
   EXPECT_TRUE(Turn().back().complete());
   EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+}
+
+TEST_F(ControlResultsTest, StoresNoMoreThanTheSignedLimitsAllow) {
+  Up({Received(), Chunk(1, std::string(kMaxOutput - 1, 'x'))});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  EXPECT_EQ(Row().stored_bytes, kMaxOutput - 1);
+  Up({Chunk(2, "xy")});
+  const auto acks = Turn();
+  ASSERT_FALSE(acks.empty());
+  EXPECT_TRUE(acks.back().complete());
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_FAILED);
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_OUTPUT_LIMIT);
+  EXPECT_EQ(Row().stored_bytes, kMaxOutput - 1);
 }
 
 TEST_F(ControlResultsTest, AsksForWhatIsMissingInBetween) {
