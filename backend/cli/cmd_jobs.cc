@@ -169,6 +169,8 @@ void PrintJobForPeople(const Call& call, const Digest& digest, const api::Comman
   }
 }
 
+}  // namespace
+
 void PrintJob(const Call& call, const Digest& digest, const api::CommandDetail& detail) {
   switch (call.options.format) {
     case Format::kTable: PrintJobForPeople(call, digest, detail); break;
@@ -184,6 +186,8 @@ void PrintJob(const Call& call, const Digest& digest, const api::CommandDetail& 
     }
   }
 }
+
+namespace {
 
 Result<api::CommandDetail> FetchJob(const Call& call, Session& session) {
   HF_ASSIGN_OR_RETURN(auto detail, session.client->Command(call.options.path));

@@ -64,5 +64,19 @@ TEST_F(ReadJobTest, AnotherCommandUnderTheSameIdIsRefused) {
   EXPECT_EQ(ReadJob(*crypto_, detail_).error().code, Code::kCorrupt);
 }
 
+TEST_F(ReadJobTest, AnEndWithoutItsSignedResultIsShownAsNotVerifiedAndTheVerbEscaped) {
+  Tells(signed_, "web01");
+  detail_.mutable_deliveries(0)->set_state(::holdfast::api::v1::DELIVERY_STATE_ENDED);
+  detail_.mutable_deliveries(0)->set_outcome(::holdfast::command::v1::OUTCOME_DONE);
+  Options options;
+  testing::internal::CaptureStdout();
+  Console console;
+  PrintJob({options, console, *crypto_, -1}, *Digest::From(detail_.summary().digest()), detail_);
+  const std::string shown = testing::internal::GetCapturedStdout();
+  EXPECT_NE(shown.find("not verified here; see: holdfast results"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("\\x1b[2Jps"), std::string::npos) << shown;
+  EXPECT_EQ(shown.find('\x1b'), std::string::npos);
+}
+
 }  // namespace
 }  // namespace holdfast::cli
