@@ -60,7 +60,12 @@ function(holdfast_fuzz name)
     add_test(NAME fuzz.${name}
       COMMAND ${name} -max_total_time=${HOLDFAST_FUZZ_SECONDS} ${found} ${corpus})
   else()
-    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/fuzz_replay_main.cc)
+    if(NOT TARGET holdfast_fuzz_replay)  # compiled once for all of them
+      add_library(holdfast_fuzz_replay OBJECT
+        ${PROJECT_SOURCE_DIR}/tests/support/fuzz_replay_main.cc)
+      target_link_libraries(holdfast_fuzz_replay PRIVATE holdfast_flags)
+    endif()
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:holdfast_fuzz_replay>)
     add_test(NAME fuzz.${name} COMMAND ${name} ${corpus})
   endif()
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz)
