@@ -34,7 +34,8 @@ class CliTest(StackTest):
         self.assertEqual(self.stack.holdfast("pending").json(), [])
 
     def kill_control(self):
-        for control in self.stack.processes("control"):
+        # The one before may just be starting again.
+        for control in wait_for(lambda: self.stack.processes("control"), 10, "no control to kill"):
             control.kill(signal.SIGKILL)
             self.killed += 1
 
