@@ -1,8 +1,7 @@
-#include "backend/fleet/identities.h"
-
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "backend/fleet/identities.h"
 #include "common/adapters/openssl/openssl_crypto.h"
 #include "tests/support/temp_dir.h"
 
