@@ -70,11 +70,21 @@ struct Ended {
   std::optional<HangUp> last_close;
 };
 
+// 0 if that cannot be said: the clock and the build then have to do.
+WallTime WrittenAt(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0 || found.st_mtime < 0) return WallTime(0);
+  return WallTime(static_cast<std::uint64_t>(found.st_mtime) * 1000);
+}
+
 // Journal, spool, workers, link process and loop around one Warden, until the loop ends.
 Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const AgentState& state,
                         WardenLoop::Until until, Duration timeout) {
-  HF_ASSIGN_OR_RETURN(auto journal, SqliteJournal::Open(crypto, dir.PathOf("journal.db"),
-                                                        state.journal_key, ReadClocks().wall));
+  HF_ASSIGN_OR_RETURN(
+      auto journal,
+      SqliteJournal::Open(crypto, dir.PathOf("journal.db"), state.journal_key,
+                          JournalBirth(ReadClocks().wall, WallTime(HOLDFAST_BUILT_AT * 1000),
+                                       WrittenAt(dir.PathOf("bundle.pb")))));
   SayWhereJournalIsFrom(*journal, until == WardenLoop::Until::kOpen);
   SegmentSpool::Options spool_options;
   spool_options.max_bytes = kMaxSpoolBytes;

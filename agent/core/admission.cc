@@ -5,6 +5,7 @@
 
 #include "agent/core/limits.h"
 #include "common/sign/envelope.h"
+#include "common/sign/strict.h"
 
 namespace holdfast::agent {
 
@@ -13,10 +14,10 @@ namespace v1 = ::holdfast::command::v1;
 Admission::Verdict Admission::Check(std::string_view envelope, std::string_view cert_envelope,
                                     Moment at) {
   auto parsed = sign::ParseEnvelope(envelope, sign::kCommandType);
-  if (!parsed.ok()) return Dropped{"not a command envelope"};
+  if (!parsed.ok()) return Dropped{"not a command envelope", {}};
   const Digest digest =
       sign::EnvelopeDigest(crypto_, parsed.value().payload_type(), parsed.value().payload());
-  if (FindCommand(table_, digest) != nullptr) return Dropped{"already open"};
+  if (FindCommand(table_, digest) != nullptr) return Dropped{"already open", {}};
   for (const Memory& memory : refused_) {
     if (memory.digest == digest) return Refused{digest, memory.failure, "refused before", {}};
   }
@@ -28,12 +29,34 @@ Admission::Verdict Admission::Check(std::string_view envelope, std::string_view 
   auto verdict =
       sign::CheckCommand(crypto_, parts_.trust, {envelope, cert_envelope, nullptr}, check);
   if (auto* refusal = std::get_if<sign::Refusal>(&verdict)) {
+    const bool is_unproven = refusal->failure == v1::COMMAND_FAILURE_BAD_SIGNATURE ||
+                             refusal->failure == v1::COMMAND_FAILURE_BAD_CERT;
+    if (is_unproven && !IsSignersOwn(parsed.value(), cert_envelope)) {
+      ++forged_;
+      return Dropped{"its signer is not proven", digest};
+    }
     // Altered bytes under the name of a command that is known here must not answer for it.
     auto known = parts_.journal.Find(digest);
-    if (!known.ok() || known.value()) return Dropped{"known, or the journal cannot say"};
+    if (!known.ok() || known.value()) return Dropped{"known, or the journal cannot say", {}};
     return Refused{digest, refusal->failure, std::move(refusal->message), std::nullopt};
   }
   return CheckJournal(std::get<sign::VerifiedCommand>(std::move(verdict)));
+}
+
+// The certificate is an issuer's, the command names it and its key signed the command: only the
+// certificate's time can be wrong.
+bool Admission::IsSignersOwn(const sign::Envelope& envelope, std::string_view cert_envelope) {
+  const auto opened = sign::ParseEnvelope(cert_envelope, sign::kCertType);
+  if (!opened.ok()) return false;
+  const auto claimed = sign::ParseCert(opened.value().payload());
+  if (!claimed.ok()) return false;
+  const auto cert = sign::VerifyCert(crypto_, parts_.trust, cert_envelope,
+                                     WallTime(claimed.value().not_before_ms()));
+  if (!cert.ok()) return false;
+  const auto key = PublicKey::From(cert.value().pubkey());
+  if (!key || !sign::VerifySignedBy(crypto_, envelope, *key).ok()) return false;
+  const auto command = sign::ParseCommand(envelope.payload());
+  return command.ok() && command.value().operator_serial() == cert.value().serial();
 }
 
 Admission::Verdict Admission::CheckJournal(sign::VerifiedCommand command) {
@@ -48,7 +71,7 @@ Admission::Verdict Admission::CheckJournal(sign::VerifiedCommand command) {
   auto known = parts_.journal.FindId(command.command_id);
   if (!known.ok()) return refuse(v1::COMMAND_FAILURE_NO_JOURNAL, known.error().message);
   if (known.value()) {
-    if (known.value()->digest == command.digest) return Dropped{"answered before"};
+    if (known.value()->digest == command.digest) return Dropped{"answered before", {}};
     return refuse(v1::COMMAND_FAILURE_ID_CONFLICT, "another command has this id");
   }
   if (CountOpen() >= kMaxOpenCommands) {

@@ -15,6 +15,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -24,6 +26,7 @@
 #include "agent/core/open_command.h"
 #include "agent/core/verify_cache.h"
 #include "common/sign/chain.h"
+#include "common/sign/envelope.h"
 
 namespace holdfast::agent {
 
@@ -43,6 +46,9 @@ class Admission {
   };
   struct Dropped {
     std::string_view why;  // a static text
+    // Set: it was altered or forged. It may bear the name of a genuine command that is yet to come, so
+    // it is neither answered nor remembered.
+    std::optional<Digest> forged;
   };
   using Verdict = std::variant<Admitted, Refused, Dropped>;
 
@@ -52,8 +58,10 @@ class Admission {
   Verdict Check(std::string_view envelope, std::string_view cert_envelope, Moment at);
   // A refusal of it, that no journal holds, was reported: it must not run later.
   void Remember(const Refused& refused);
+  std::uint64_t forged() const { return forged_; }  // dropped since the start
 
  private:
+  bool IsSignersOwn(const sign::Envelope& envelope, std::string_view cert_envelope);
   Verdict CheckJournal(sign::VerifiedCommand command);
   std::size_t CountOpen() const;
 
@@ -67,6 +75,7 @@ class Admission {
   };
   std::array<Memory, kRememberedRefusals> refused_{};
   std::size_t next_refused_ = 0;
+  std::uint64_t forged_ = 0;
 };
 
 }  // namespace holdfast::agent

@@ -15,6 +15,7 @@
 // Design:    docs/decisions/0014-the-journal-seals-its-rows.md
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,7 +33,7 @@ struct JournalMeta {
   WallTime birth{0};               // commands issued before it are refused: they may have run
   std::uint64_t epoch = 0;         // of the last Hello
   std::optional<Nonce16> contact;  // from the last Welcome
-  WallTime time_floor{0};          // largest verified issued_at
+  WallTime time_floor{0};  // it is later than this: signed times that this clock had reached
 };
 
 enum class CommandState : std::uint8_t { kReceived = 1, kStarted = 2, kDone = 3, kForgotten = 4 };
@@ -52,6 +53,12 @@ struct JournalCommand {
   std::string inline_output;      // Done: a small output's unacknowledged chunks (AnswerStream)
 };
 
+// When a journal that must be made anew begins: by the clock, but never before the program was built or
+// the endpoint was enrolled. A clock that starts in 1970 would let in commands that ran before.
+inline WallTime JournalBirth(WallTime clock, WallTime built, WallTime enrolled) {
+  return WallTime(std::max({clock.get(), built.get(), enrolled.get()}));
+}
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -64,8 +71,10 @@ class Journal {
   virtual Result<std::uint64_t> NextEpoch() = 0;
   virtual Status SetContact(const Nonce16& contact) = 0;
 
-  // A new row in state Received; raises the time floor in the same write.
-  virtual Status Insert(const JournalCommand& command, WallTime issued_at) = 0;
+  // kInternal: the row may be on the disk or not, and the next call that works takes it out. Until then
+  // nothing may be said of the command: a restart may find it and run it.
+  // A new row in state Received; raises the time floor to `floor` in the same write.
+  virtual Status Insert(const JournalCommand& command, WallTime floor) = 0;
   virtual Status SetStarted(const Digest& digest, std::uint32_t attempt, WallTime started_at) = 0;
   struct Done {
     std::uint32_t attempt = 1;  // a new one begins unstarted
@@ -82,8 +91,8 @@ class Journal {
   virtual Result<std::optional<JournalCommand>> Find(const Digest& digest) = 0;
   // Everything but tombstones, oldest first, whole rows: read once, at start.
   virtual Result<std::vector<JournalCommand>> Open() = 0;
-  // Drops tombstones of commands whose not_after + kTombstoneKeep lies before `now`.
-  virtual Status Purge(WallTime now) = 0;
+  // Drops tombstones of commands whose not_after + kTombstoneKeep lies before `floor`.
+  virtual Status Purge(WallTime floor) = 0;
 };
 
 }  // namespace holdfast::agent

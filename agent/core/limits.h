@@ -40,6 +40,11 @@ inline constexpr Duration kKillPatience = std::chrono::seconds(10);
 // Result.message, as result.proto has it.
 inline constexpr std::size_t kMaxResultMessageBytes = 1024;
 
+// A worker's last word, and the path in it (PATH_MAX): more is no word of a healthy worker, and warden
+// must always be able to sign the result around it.
+inline constexpr std::size_t kMaxLastWordBytes = 64 * 1024;
+inline constexpr std::size_t kMaxFactsPathBytes = 4096;
+
 // --- spool ---
 
 // All unacknowledged output. At it workers wait and new commands get SPOOL_FULL.

@@ -58,6 +58,7 @@ struct OpenCommand {
   std::unique_ptr<BlobFetch> blob;
 
   std::optional<WorkerId> worker;
+  std::optional<TimePoint> expires_at;  // while it waits: when to look at not_after
   std::optional<TimePoint> wall_deadline;
   std::unique_ptr<sign::Hasher> hash;                        // of the output of this attempt
   std::optional<Ending> ending;                              // decided while processes are left

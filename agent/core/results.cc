@@ -11,6 +11,7 @@ namespace {
 
 using ::holdfast::command::v1::Command;
 using ::holdfast::command::v1::Result;
+namespace v1 = ::holdfast::command::v1;
 
 // Length of the UTF-8 sequence that starts with `first`, 0 if none does (RFC 3629, section 4).
 std::size_t SequenceLength(unsigned char first) {
@@ -67,6 +68,40 @@ RunLimits LimitsOf(const Command& command) {
   if (signed_limits.out_bytes() > 0) out.out_bytes = signed_limits.out_bytes();
   if (signed_limits.mem_bytes() > 0) out.mem_bytes = signed_limits.mem_bytes();
   return out;
+}
+
+std::optional<Result> LastWordFrom(std::string_view bytes) {
+  Result said;
+  if (bytes.size() > kMaxLastWordBytes ||
+      !said.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return std::nullopt;
+  }
+  if (!v1::Outcome_IsValid(said.outcome()) || !v1::CommandFailure_IsValid(said.failure()) ||
+      said.file().path().size() > kMaxFactsPathBytes) {
+    return std::nullopt;
+  }
+  Result known;
+  known.set_outcome(said.outcome());
+  known.set_failure(said.failure());
+  known.set_message(ResultText(said.message(), kMaxResultMessageBytes));
+  known.set_exit_code(said.exit_code());
+  known.set_truncated(said.truncated());
+  known.set_rows(said.rows());
+  if (said.has_file()) {
+    const v1::FileFacts& facts = said.file();
+    v1::FileFacts& out = *known.mutable_file();
+    out.set_path(facts.path());
+    out.set_size(facts.size());
+    out.set_mode(facts.mode());
+    out.set_uid(facts.uid());
+    out.set_gid(facts.gid());
+    out.set_mtime_ns(facts.mtime_ns());
+    out.set_ctime_ns(facts.ctime_ns());
+    out.set_atime_ns(facts.atime_ns());
+    out.set_btime_ns(facts.btime_ns());
+    out.set_unstable(facts.unstable());
+  }
+  return known;
 }
 
 ::holdfast::Result<std::string> SignResult(const Parts& parts, const Identity& identity,

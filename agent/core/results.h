@@ -4,7 +4,9 @@
 // Errors:    SignResult(): the signing key's.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/core/identity.h"
 #include "agent/core/moment.h"
@@ -16,6 +18,10 @@ namespace holdfast::agent {
 Result<std::string> SignResult(const Parts& parts, const Identity& identity,
                                const OpenCommand& command, const Ending& ending,
                                const Digest& output_sha256, Moment at);
+
+// A worker's last word: the fields that only a worker knows, cut to their lengths. Workers read
+// hostile bytes: nullopt for one that makes no sense, and no word that could not be signed.
+std::optional<::holdfast::command::v1::Result> LastWordFrom(std::string_view bytes);
 
 // Cut to `max_bytes` at a character; bytes that are not UTF-8 become '?': protobuf refuses them.
 std::string ResultText(std::string_view text, std::size_t max_bytes);

@@ -21,6 +21,11 @@ Ending Cancelled() {
   return {v1::OUTCOME_CANCELLED, v1::COMMAND_FAILURE_CANCELLED, "cancelled by an operator"};
 }
 
+bool IsWaiting(const OpenCommand& command) {
+  const bool has_not_begun = command.phase == Phase::kFetching || command.phase == Phase::kQueued;
+  return has_not_begun && !command.cancels;
+}
+
 bool HasLiveWorker(const OpenCommand& command) {
   return command.phase == Phase::kRunning || command.phase == Phase::kStopping;
 }
@@ -66,9 +71,11 @@ void Running::Accept(OpenCommand& command, const Command& parsed, Moment at) {
     command.phase = Phase::kFetching;
     command.blob = std::make_unique<BlobFetch>(parts_.crypto, parts_.spool, command.digest, *sha256,
                                                blob.size());
+    if (EndIfExpired(command, at)) return;
     return OnBlob(command, at);
   }
   StartQueued(at);
+  if (IsWaiting(command)) EndIfExpired(command, at);
 }
 
 void Running::OnBlob(OpenCommand& command, Moment at) {
@@ -86,6 +93,20 @@ void Running::OnBlob(OpenCommand& command, Moment at) {
   }
 }
 
+// Also while it fetches or waits for a place: nobody is served by it any longer.
+bool Running::EndIfExpired(OpenCommand& command, Moment at) {
+  const std::uint64_t wall = std::max(at.wall.get(), parts_.journal.meta().time_floor.get());
+  if (wall > command.not_after.get()) {
+    End(command,
+        {v1::OUTCOME_EXPIRED, v1::COMMAND_FAILURE_EXPIRED, "expired before it could start"}, at);
+    return true;
+  }
+  // An hour at most: the wall clock may be set meanwhile.
+  const std::uint64_t left = std::min<std::uint64_t>(command.not_after.get() - wall + 1, 3'600'000);
+  command.expires_at = at.now + Duration(static_cast<std::int64_t>(left));
+  return false;
+}
+
 void Running::StartQueued(Moment at) {
   for (const auto& command : table_) {
     if (CountRunning() >= kMaxRunningWorkers) return;
@@ -98,12 +119,7 @@ void Running::StartQueued(Moment at) {
 // False: the journal refuses, and will refuse the next one too.
 bool Running::Start(OpenCommand& command, Moment at) {
   command.retry_at.reset();
-  const std::uint64_t wall = std::max(at.wall.get(), parts_.journal.meta().time_floor.get());
-  if (wall > command.not_after.get()) {
-    End(command,
-        {v1::OUTCOME_EXPIRED, v1::COMMAND_FAILURE_EXPIRED, "expired before it could start"}, at);
-    return true;
-  }
+  if (EndIfExpired(command, at)) return true;
   const auto attempt = command.stream->key().attempt;
   if (auto stored = parts_.journal.SetStarted(command.digest, attempt, at.wall); !stored.ok()) {
     log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(stored.error()));
@@ -164,8 +180,8 @@ void Running::OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_v
   OpenCommand* command = FindWorker(id);
   if (command == nullptr || command->phase != Phase::kRunning || command->last_word) return;
   if (type == WorkerMessageType::kOutput) return TakeOutput(*command, payload);
-  v1::Result said;
-  if (!said.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
+  auto said = LastWordFrom(payload);
+  if (!said) {
     return Stop(*command, Failed(v1::COMMAND_FAILURE_WORKER_DIED, "a last word that is no result"));
   }
   command->last_word = std::move(said);
@@ -284,6 +300,7 @@ void Running::OnTick(Moment at) {
            Failed(v1::COMMAND_FAILURE_WALL_LIMIT,
                   "ran longer than " + std::to_string(command->limits.wall.count()) + " ms"));
     }
+    if (IsWaiting(*command) && EndIfExpired(*command, at)) continue;
     if (command->phase == Phase::kEnding && command->retry_at && at.now >= *command->retry_at) {
       RecordEnd(*command, at);
     }
@@ -306,6 +323,7 @@ std::optional<TimePoint> Running::NextDeadline() const {
     consider(command->wall_deadline);
     consider(command->retry_at);
     consider(command->give_up_at);
+    if (IsWaiting(*command)) consider(command->expires_at);
   }
   return soonest;
 }

@@ -55,6 +55,7 @@ class Running {
 
  private:
   void StartQueued(Moment at);
+  bool EndIfExpired(OpenCommand& command, Moment at);
   bool Start(OpenCommand& command, Moment at);
   void Cancel(OpenCommand& canceller, Moment at);
   void Stop(OpenCommand& command, Ending ending);

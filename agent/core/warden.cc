@@ -48,6 +48,12 @@ JournalCommand RowOf(const sign::VerifiedCommand& verified,
   return row;
 }
 
+// What a verified command proves of the time: it is not earlier than it was issued. No further than
+// this clock: a signer whose clock is ahead must not make the commands of the others expire.
+WallTime FloorOf(const v1::Command& command, Moment at) {
+  return WallTime(std::min(command.issued_at_ms(), at.wall.get()));
+}
+
 void TakeFacts(OpenCommand& command, const v1::Command& parsed, std::string payload) {
   command.is_idempotent = parsed.idempotent();
   command.has_children = parsed.has_exec();
@@ -70,7 +76,7 @@ Warden::Warden(const Parts& parts, Identity identity, std::string link_config)
 // --- start ---------------------------------------------------------------------------------------
 
 Status Warden::Recover(Moment at) {
-  HF_TRY(parts_.journal.Purge(at.wall));
+  HF_TRY(parts_.journal.Purge(parts_.journal.meta().time_floor));
   HF_ASSIGN_OR_RETURN(const std::vector<JournalCommand> rows, parts_.journal.Open());
   for (const JournalCommand& row : rows) {
     if (row.state == CommandState::kDone) RecoverEnded(row, at);
@@ -247,6 +253,13 @@ void Warden::Stop() {
 void Warden::OnDeliver(const ::holdfast::link::v1::Deliver& deliver, Moment at) {
   auto verdict = admission_.Check(deliver.envelope(), deliver.cert_envelope(), at);
   if (const auto* dropped = std::get_if<Admission::Dropped>(&verdict)) {
+    if (dropped->forged) {
+      log_.Add(LogLine(LogLevel::kWarn, "delivery_forged")
+                   .Id("digest", dropped->forged->hex())
+                   .Text("why", std::string(dropped->why))
+                   .Num("count", static_cast<std::int64_t>(admission_.forged())));
+      return;
+    }
     log_.Add(LogLine(LogLevel::kDebug, "delivery_dropped").Text("why", std::string(dropped->why)));
   } else if (const auto* refused = std::get_if<Admission::Refused>(&verdict)) {
     Refuse(*refused, deliver, at);
@@ -259,9 +272,10 @@ void Warden::Admit(sign::VerifiedCommand verified, const ::holdfast::link::v1::D
                    Moment at) {
   JournalCommand row = RowOf(verified, deliver);
   row.received_at = at.wall;
-  const auto inserted = parts_.journal.Insert(row, WallTime(verified.command.issued_at_ms()));
+  const auto inserted = parts_.journal.Insert(row, FloorOf(verified.command, at));
   if (!inserted.ok()) {
     log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(inserted.error()));
+    if (inserted.error().code == Code::kInternal) return;  // in doubt; control will ask again
     return Refuse({verified.digest, v1::COMMAND_FAILURE_NO_JOURNAL, inserted.error().message, {}},
                   deliver, at);
   }
@@ -283,7 +297,7 @@ void Warden::Refuse(const Admission::Refused& refused, const ::holdfast::link::v
   bool is_journaled = false;
   if (refused.command) {
     const auto inserted = parts_.journal.Insert(RowOf(*refused.command, deliver),
-                                                WallTime(refused.command->command.issued_at_ms()));
+                                                FloorOf(refused.command->command, at));
     is_journaled = inserted.ok();
   }
   if (!is_journaled) admission_.Remember(refused);
@@ -338,7 +352,11 @@ void Warden::Forget(const Digest& digest, Moment at) {
     if (auto stored = parts_.journal.SetForgotten(digest); !stored.ok()) {
       log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(stored.error()));
     }
-    if (++forgotten_ % kPurgeEvery == 0) static_cast<void>(parts_.journal.Purge(at.wall).ok());
+    if (++forgotten_ % kPurgeEvery == 0) {
+      // By signed time, not by a clock that may be ahead: a tombstone dropped early lets a command run
+      // twice once the clock is right again.
+      static_cast<void>(parts_.journal.Purge(parts_.journal.meta().time_floor).ok());
+    }
   }
   parts_.spool.Remove((*found)->stream->key());
   table_.erase(found);

@@ -3,11 +3,13 @@
 // The directory is opened once and everything happens relative to it; the content goes to a file
 // without a name (or with a temporary one), is synced, and only then gets the name that was signed.
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,13 +27,20 @@ constexpr std::uint32_t kMaxMode = 07777;
 constexpr std::uint32_t kDefaultMode = 0600;  // a mode of 0 would be of no use to anyone
 constexpr std::size_t kCopyBytes = std::size_t{256} * 1024;
 
+// Nobody who may write to the directory can know it and be there first.
+std::string RandomName() {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, 0) != sizeof number) {
+    number = static_cast<std::uint64_t>(getpid());
+  }
+  return ".holdfast-put-" + std::to_string(number) + ".tmp";
+}
+
 // A file being written beside its target; removes its temporary name unless it was given the final one.
 class BesideFile {
  public:
   BesideFile(int dir_fd, const std::string& name)
-      : dir_fd_(dir_fd),
-        name_(name),
-        temporary_(".holdfast-put-" + std::to_string(getpid()) + ".tmp") {}
+      : dir_fd_(dir_fd), name_(name), temporary_(RandomName()) {}
   ~BesideFile() {
     if (named_) (void)unlinkat(dir_fd_, temporary_.c_str(), 0);
   }

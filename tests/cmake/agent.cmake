@@ -28,6 +28,8 @@ holdfast_test(conformance_agent_journal LABEL conformance
   SRCS conformance/agent/journal_test.cc)
 holdfast_test(conformance_agent_spool LABEL conformance DEPS holdfast_agent_adapters_linux
   SRCS conformance/agent/spool_test.cc)
+holdfast_test(conformance_agent_workers LABEL conformance DEPS holdfast_agent_adapters_linux
+  SRCS conformance/agent/workers_test.cc)
 holdfast_test(sim_agent_warden LABEL sim
   DEPS holdfast_agent_core holdfast_common_adapters_mbedtls SRCS sim/warden_sim_test.cc)
 holdfast_fuzz(link_framer_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/link_framer

@@ -5,6 +5,7 @@ The intruder even holds the operator's key, so that envelopes can be wrong in on
 envelope, had it run, would leave a file. A good one injected by the same path does run: the path
 works, and since entries keep their order, all before it were seen.
 """
+import re
 import time
 
 from harness.case import StackTest, main
@@ -70,9 +71,12 @@ class ForgeryTest(StackTest):
         refused = self.stack.metrics()["holdfast_signatures_refused_total"] - before.get(
             "holdfast_signatures_refused_total", 0)
         print(f"{len(envelopes)} envelopes, {refused:.0f} refusals counted")
-        # Counted once per name: altered signatures and certificates share their command's, and what
-        # is cut or random has none.
-        self.assertGreater(refused, ENVELOPES // 10)
+        # Only what the operator's key did sign is refused in public. What is altered or forged may bear
+        # the name of a genuine command: the endpoint counts it and answers nothing.
+        self.assertGreater(refused, 0)
+        log = self.agent.log.read_text(errors="replace")
+        forged = [int(n) for n in re.findall(r"delivery_forged.*? count=(\d+)", log)]
+        self.assertGreater(max(forged, default=0), ENVELOPES // 10)
         self.assertLess(self.agent.warden().memory("Rss"), WARDEN_BYTES)
         self.assertEqual(self.stack.holdfast("exec", self.agent.id, "--", "true").json()[0]["outcome"],
                          "DONE")

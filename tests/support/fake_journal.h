@@ -23,7 +23,8 @@ struct FakeDisk {
   std::optional<std::uint64_t> crash_at;  // number of a write, from 1
   bool crash_after = false;               // that write still reaches the disk
   bool is_crashed = false;
-  int fail_next = 0;  // this many writes say kUnavailable and change nothing
+  bool is_doubtful = false;  // the next Insert() reaches the disk and cannot say so
+  int fail_next = 0;         // this many writes say kUnavailable and change nothing
 
   const agent::JournalCommand* Row(const Digest& digest) const {
     for (const auto& row : rows) {
@@ -48,16 +49,21 @@ class FakeJournal final : public agent::Journal {
   Status SetContact(const Nonce16& contact) override {
     return Write([&] { disk_.meta.contact = contact; });
   }
-  Status Insert(const Row& row, WallTime issued_at) override {
+  Status Insert(const Row& row, WallTime floor) override {
     if (disk_.rows.size() >= agent::kMaxJournalRows) return Error{Code::kExhausted, "full"};
     for (const Row& other : disk_.rows) {
       if (other.digest == row.digest || other.command_id == row.command_id) {
         return Error{Code::kExists, "there"};
       }
     }
+    if (disk_.is_doubtful) {
+      disk_.is_doubtful = false;
+      disk_.rows.push_back(row);
+      return Error{Code::kInternal, "input/output error"};
+    }
     return Write([&] {
       disk_.rows.push_back(row);
-      disk_.meta.time_floor = WallTime(std::max(disk_.meta.time_floor.get(), issued_at.get()));
+      disk_.meta.time_floor = WallTime(std::max(disk_.meta.time_floor.get(), floor.get()));
     });
   }
   Status SetStarted(const Digest& digest, std::uint32_t attempt, WallTime at) override {

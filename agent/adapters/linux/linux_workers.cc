@@ -77,6 +77,7 @@ void LinuxWorkers::Kill(WorkerId id) {
   }
   ::kill(-worker->pid, SIGKILL);
   ::kill(worker->pid, SIGKILL);
+  worker->is_killed = true;
 }
 
 void LinuxWorkers::OnReadable(Worker& worker) {
@@ -129,8 +130,13 @@ void LinuxWorkers::SweepOrphans(pid_t also_ours, TimePoint now) {
 
 void LinuxWorkers::OnTick(TimePoint now) {
   for (const auto& worker : workers_) {
+    if (worker->is_killed && !worker->give_up) worker->give_up = now + kKillPatience;
     if (worker->give_up && now >= *worker->give_up) {
       worker->has_children = false;  // reported as gone; what is left is stuck in the kernel
+      if (!worker->is_reaped) {
+        worker->is_reaped = true;
+        worker->end.signal = SIGKILL;
+      }
       worker->output.Reset();
     }
   }
@@ -147,7 +153,15 @@ std::optional<std::pair<WorkerId, WorkerEnd>> LinuxWorkers::TakeGone() {
   return out;
 }
 
-std::optional<TimePoint> LinuxWorkers::NextDeadline() const { return sweep_at_; }
+std::optional<TimePoint> LinuxWorkers::NextDeadline() const {
+  std::optional<TimePoint> soonest = sweep_at_;
+  for (const auto& worker : workers_) {
+    if (worker->is_reaped || !worker->is_killed) continue;
+    const TimePoint due = worker->give_up.value_or(TimePoint());  // OnTick() has yet to set it
+    if (!soonest || due < *soonest) soonest = due;
+  }
+  return soonest;
+}
 
 LinuxWorkers::Worker* LinuxWorkers::Find(WorkerId id) {
   for (const auto& worker : workers_) {

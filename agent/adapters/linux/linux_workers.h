@@ -36,10 +36,11 @@ class LinuxWorkers final : public Workers {
     UniqueFd output;  // closed at its end
     WorkerFramer framer;
     bool has_children = false;
-    bool is_reaped = false;
+    bool is_reaped = false;  // or given up
+    bool is_killed = false;
     bool is_broken = false;
     WorkerEnd end;
-    std::optional<TimePoint> give_up;  // on what it left behind
+    std::optional<TimePoint> give_up;  // on it, and on what it left behind
   };
 
   LinuxWorkers(const SelfExec& self, std::string state_dir)

@@ -197,7 +197,13 @@ Status SqliteJournal::DeleteRow(const JournalCommand& row) {
 
 // Takes out inserts that were reported as refused and are on the disk after all.
 Status SqliteJournal::Undo() {
+  bool is_there = false;
+  for (const Digest& digest : undo_) {
+    HF_ASSIGN_OR_RETURN(const auto row, Load(sql::kSelectByDigest, digest.view()));
+    is_there = is_there || row.has_value();
+  }
   const std::vector<Digest> undo = std::exchange(undo_, {});
+  if (!is_there) return Ok();  // needs no room on a full disk
   Status done = Write([&]() -> Status {
     for (const Digest& digest : undo) {
       HF_ASSIGN_OR_RETURN(const auto row, Load(sql::kSelectByDigest, digest.view()));
@@ -224,8 +230,17 @@ Status SqliteJournal::SetContact(const Nonce16& contact) {
   });
 }
 
-Status SqliteJournal::Insert(const JournalCommand& command, WallTime issued_at) {
+Status SqliteJournal::Insert(const JournalCommand& command, WallTime floor) {
   HF_TRY(Ready());
+  if (rows_.count() >= kMaxJournalRows) {
+    // Only signed times let tombstones go, and this is one: else a full journal would stay full.
+    const WallTime latest(std::max(meta_.time_floor.get(), floor.get()));
+    HF_TRY(Write([&]() -> Status {
+      meta_.time_floor = latest;
+      return Ok();
+    }));
+    HF_TRY(Purge(latest));
+  }
   if (rows_.count() >= kMaxJournalRows) {
     return Error{Code::kExhausted, "too many commands within a day"};
   }
@@ -233,11 +248,13 @@ Status SqliteJournal::Insert(const JournalCommand& command, WallTime issued_at) 
     HF_ASSIGN_OR_RETURN(const auto same_id, Load(sql::kSelectById, command.command_id.view()));
     HF_ASSIGN_OR_RETURN(const auto same, Load(sql::kSelectByDigest, command.digest.view()));
     if (same_id || same) return Error{Code::kExists, "the command is in the journal"};
-    meta_.time_floor = WallTime(std::max(meta_.time_floor.get(), issued_at.get()));
+    meta_.time_floor = WallTime(std::max(meta_.time_floor.get(), floor.get()));
     return WriteRow(command, true);
   });
-  if (!done.ok() && done.error().code == Code::kUnavailable) undo_.push_back(command.digest);
-  return done;
+  if (done.ok() || done.error().code != Code::kUnavailable) return done;
+  undo_.push_back(command.digest);
+  if (Ready().ok()) return done;  // looked again: it is not there, or no longer
+  return Error{Code::kInternal, std::move(done).error().message};
 }
 
 Status SqliteJournal::ChangeRow(const Digest& digest, bool (*allowed)(const JournalCommand&),

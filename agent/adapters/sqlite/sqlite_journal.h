@@ -52,7 +52,7 @@ class SqliteJournal final : public Journal {
   bool is_trustworthy() const override { return is_trustworthy_; }
   Result<std::uint64_t> NextEpoch() override;
   Status SetContact(const Nonce16& contact) override;
-  Status Insert(const JournalCommand& command, WallTime issued_at) override;
+  Status Insert(const JournalCommand& command, WallTime floor) override;
   Status SetStarted(const Digest& digest, std::uint32_t attempt, WallTime started_at) override;
   Status SetDone(const Digest& digest, const Done& done) override;
   Status SetForgotten(const Digest& digest) override;

@@ -180,7 +180,45 @@ TEST(WardenTest, RefusesWhatIsNotSignedAndJournalsNothing) {
   rig.Deliver(forged.SerializeAsString());
   EXPECT_TRUE(rig.workers.started.empty());
   EXPECT_TRUE(rig.disk.rows.empty());
-  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_BAD_SIGNATURE);
+  EXPECT_TRUE(rig.ups.empty());
+  EXPECT_TRUE(rig.warden->is_idle());
+  EXPECT_NE(rig.log.back().find("delivery_forged"), std::string::npos) << rig.log.back();
+  // Nor does it stand in the way of the command whose name it bears.
+  rig.Deliver(envelope);
+  EXPECT_EQ(rig.workers.started.size(), 1U);
+}
+
+TEST(WardenTest, DoesNotLetAnAlteredOrStrangeCertificateAnswerForACommand) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  const std::string cert = rig.cert;
+  auto altered = sign::ParseEnvelope(cert, sign::kCertType).value();
+  altered.mutable_sigs(0)->set_rs(std::string(64, 'x'));
+  auto expired = rig.fleet.GoodCert();  // genuine, of the same key, and not the one that is named
+  expired.set_serial(std::string(16, 'o'));
+  expired.set_not_before_ms(1);
+  expired.set_not_after_ms(2);
+  for (const std::string& other : {altered.SerializeAsString(), rig.fleet.Sign(expired)}) {
+    rig.cert = other;
+    rig.Deliver(envelope);
+  }
+  EXPECT_TRUE(rig.ups.empty());
+  rig.cert = cert;
+  rig.Deliver(envelope);
+  EXPECT_EQ(rig.workers.started.size(), 1U);
+}
+
+TEST(WardenTest, SaysThatTheSignersOwnCertificateHasExpired) {
+  WardenRig rig;
+  rig.Open();
+  auto expired = rig.fleet.GoodCert();
+  expired.set_not_before_ms(1);
+  expired.set_not_after_ms(2);
+  rig.cert = rig.fleet.Sign(expired);
+  rig.Deliver(rig.Sign(rig.Query()));
+  ASSERT_FALSE(rig.ups.empty());
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_BAD_CERT);
 }
 
 TEST(WardenTest, LetsRefusalsGoThatNobodyAcknowledges) {
@@ -350,6 +388,107 @@ TEST(WardenTest, SaysHowAWorkerDied) {
   rig.workers.refuse_next = 1;
   rig.Deliver(rig.Sign(rig.Query('3')));
   EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
+}
+
+TEST(WardenTest, SignsAResultWhateverAWorkersLastWordHolds) {
+  WardenRig rig;
+  rig.Open();
+  const auto say = [&](char id, const pb::Result& said, const std::string& more = "") {
+    rig.Deliver(rig.Sign(rig.Query(id)));
+    rig.warden->OnWorkerMessage(rig.LastWorker(), WorkerMessageType::kExit,
+                                said.SerializeAsString() + more, rig.at);
+    rig.Gone(rig.LastWorker());
+    return rig.FinalOf(rig.ups.back());
+  };
+  pb::Result good;
+  good.set_outcome(pb::OUTCOME_DONE);
+  pb::Result said = good;
+  said.mutable_file()->set_path(std::string(200 * 1024, 'p'));
+  EXPECT_EQ(say('1', said).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
+  said = good;
+  said.mutable_file()->set_path("/p");
+  said.set_rows(7);
+  const auto result = say('2', said, "\xfa\x07\x80\x40" + std::string(8192, 'u'));  // field 127
+  EXPECT_EQ(result.outcome(), pb::OUTCOME_DONE);
+  EXPECT_EQ(result.rows(), 7U);
+  EXPECT_EQ(result.file().path(), "/p");
+  EXPECT_LT(result.ByteSizeLong(), 1024U);
+  said = good;
+  said.set_outcome(pb::OUTCOME_FAILED);
+  said.set_failure(static_cast<pb::CommandFailure>(9999));
+  EXPECT_EQ(say('3', said).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
+  said.set_failure(pb::COMMAND_FAILURE_IO);
+  said.set_message(std::string(60 * 1024, 'm'));
+  EXPECT_EQ(say('4', said).message().size(), kMaxResultMessageBytes);
+}
+
+TEST(WardenTest, ExpiresACommandThatWaitsForItsBlobOrForItsTurn) {
+  WardenRig rig;
+  rig.Open();
+  for (std::size_t i = 0; i < kMaxRunningWorkers; ++i) {
+    rig.Deliver(rig.Sign(rig.Query(static_cast<char>('A' + i))));
+  }
+  auto waiting = rig.Query('w');
+  waiting.set_not_after_ms(rig.at.wall.get() + 60'000);
+  auto put = waiting;
+  put.set_command_id(std::string(16, 'p'));
+  put.mutable_put()->set_path("/tmp/x");
+  put.add_blobs()->set_size(7);
+  put.mutable_blobs(0)->set_sha256(rig.crypto.Sha256("content").str());
+  const std::string queued = rig.Sign(waiting);
+  const std::string fetching = rig.Sign(put);
+  rig.Deliver(queued);
+  rig.Deliver(fetching);
+  EXPECT_EQ(rig.Story(rig.DigestOf(queued)), "1.0:received");
+  ASSERT_TRUE(rig.warden->NextDeadline().has_value());
+  EXPECT_LE(*rig.warden->NextDeadline(), rig.at.now + std::chrono::seconds(61));
+  rig.Advance(std::chrono::milliseconds(60'001));
+  const auto ups = rig.ups;
+  EXPECT_EQ(rig.Story(rig.DigestOf(queued)), "1.0:received 1.1:EXPIRED");
+  rig.ups = ups;
+  EXPECT_EQ(rig.Story(rig.DigestOf(fetching)), "1.0:received 1.1:EXPIRED");
+}
+
+TEST(WardenTest, SaysNothingOfACommandThatMayBeOnTheDisk) {
+  WardenRig rig;
+  rig.Open();
+  rig.disk.is_doubtful = true;
+  rig.Deliver(rig.Sign(rig.Query()));
+  EXPECT_TRUE(rig.ups.empty());
+  EXPECT_TRUE(rig.workers.started.empty());
+}
+
+TEST(WardenTest, KeepsTombstonesWhileOnlyItsOwnClockSaysThatTheyAreOld) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  rig.Exit(rig.LastWorker());
+  rig.Ack(rig.DigestOf(envelope), 1, 3, true);
+  ASSERT_EQ(rig.disk.Row(rig.DigestOf(envelope))->state, CommandState::kForgotten);
+  const WallTime right = rig.at.wall;
+  rig.at.wall = WallTime(right.get() + 100 * kHourMs);
+  rig.Restart();
+  rig.at.wall = right;
+  rig.Open();
+  rig.Deliver(envelope);
+  EXPECT_TRUE(rig.workers.started.empty());
+}
+
+TEST(WardenTest, DoesNotLetASignerWhoseClockIsAheadMoveItsTime) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.set_issued_at_ms(rig.at.wall.get() + 30'000);
+  rig.Deliver(rig.Sign(command));
+  ASSERT_EQ(rig.workers.started.size(), 1U);
+  EXPECT_EQ(rig.disk.meta.time_floor, rig.at.wall);
+}
+
+TEST(JournalBirthTest, IsNeverBeforeTheBuildOrTheEnrolmentWhateverTheClockSays) {
+  EXPECT_EQ(JournalBirth(WallTime(5), WallTime(300), WallTime(200)), WallTime(300));
+  EXPECT_EQ(JournalBirth(WallTime(5), WallTime(300), WallTime(400)), WallTime(400));
+  EXPECT_EQ(JournalBirth(WallTime(500), WallTime(300), WallTime(400)), WallTime(500));
 }
 
 TEST(WardenTest, ReportsCancelledOnlyWhenTheProcessesAreGone) {
