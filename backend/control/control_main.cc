@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <ev.h>
+#include <malloc.h>
 
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/control/control_process.h"
@@ -11,6 +12,9 @@
 namespace holdfast::backend {
 
 int RunControl(const Config& config, const WorkerIdentity& identity) {
+  // Bulk output passes in pieces of 256 KiB: kept by the allocator, not mapped anew for each.
+  mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
   const std::unique_ptr<sign::Crypto> crypto = NewOpensslCrypto();
   struct ev_loop* const loop = ev_default_loop(EVFLAG_AUTO);
   ControlProcess control(loop, config, identity, *crypto);

@@ -33,6 +33,7 @@ ControlProcess::ControlProcess(struct ev_loop* loop, const Config& config,
 
 ControlProcess::~ControlProcess() {
   ev_timer_stop(loop_, &tick_);
+  ev_timer_stop(loop_, &turn_due_);
   ev_async_stop(loop_, &files_done_);
 }
 
@@ -128,6 +129,13 @@ void ControlProcess::StartWatchers() {
       kTickSeconds, kTickSeconds);
   tick_.data = this;
   ev_timer_start(loop_, &tick_);
+  ev_timer_init(
+      &turn_due_,
+      [](struct ev_loop*, ev_timer* timer, int) {
+        static_cast<ControlProcess*>(timer->data)->touched_ = true;
+      },
+      0, 0);
+  turn_due_.data = this;
 }
 
 // --- supervisor -----------------------------------------------------------------------------------
@@ -152,6 +160,10 @@ void ControlProcess::OnTurnEnd() {
   SendOutputs();
   ServeApi();
   for (const LogLine& line : core_->TakeLogs()) log_.Write(line);
+  if (const auto due = core_->turn_due_in(); due && !ev_is_active(&turn_due_)) {
+    ev_timer_set(&turn_due_, static_cast<double>(due->count()) / 1000.0, 0);
+    ev_timer_start(loop_, &turn_due_);
+  }
   if (reading_ != core_->wants_reading()) {
     reading_ = core_->wants_reading();
     streams_->SetReading(reading_);

@@ -82,6 +82,7 @@ class ControlProcess final : private WorkerProcessDelegate,
   ApiSettings settings_;
   ev_async files_done_{};
   ev_timer tick_{};
+  ev_timer turn_due_{};
   std::unique_ptr<WorkerProcess> worker_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<PooledOutputFiles> files_;

@@ -73,8 +73,10 @@ Result<Digest> ApiSession::Accept(const api::Submit& request, Moment now) {
 
   sign::CommandCheck check;
   check.now = now.wall;
-  auto checked = sign::CheckCommand(ports_.crypto, ports_.trust,
-                                    {request.envelope(), request.cert_envelope()}, check);
+  const bool same_cert = request.cert_envelope() == cert_envelope_;
+  auto checked = sign::CheckCommand(
+      ports_.crypto, ports_.trust,
+      {request.envelope(), request.cert_envelope(), same_cert ? &cert_ : nullptr}, check);
   if (const auto* refusal = std::get_if<sign::Refusal>(&checked)) return FromRefusal(*refusal);
   const auto& verified = std::get<sign::VerifiedCommand>(checked);
 

@@ -128,6 +128,8 @@ Status ApiSession::CheckLogin(const api::LoginRequest& request, Moment now) {
   cert_not_after_ms_ = cert.not_after_ms();
   const auto& classes = cert.classes();
   may_act_ = std::find(classes.begin(), classes.end(), kActClass) != classes.end();
+  cert_envelope_ = request.cert_envelope();
+  cert_ = cert;
   login_in_turn_ = true;
   return Ok();
 }

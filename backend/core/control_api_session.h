@@ -145,6 +145,9 @@ class ApiSession {
   bool login_in_turn_ = false;
   std::uint64_t cert_not_after_ms_ = 0;
   bool may_act_ = false;  // the certificate names the class that changes things
+  // Of the login: commands usually come under the same certificate, which is then not checked again.
+  std::string cert_envelope_;
+  ::holdfast::command::v1::OperatorCert cert_;
   int failed_logins_ = 0;
   std::vector<Held> held_;         // of this turn
   std::deque<std::string> ready_;  // to be written

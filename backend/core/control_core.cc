@@ -181,6 +181,11 @@ std::optional<std::string> ControlCore::ApiClosing(std::uint64_t connection) con
   return found == api_.end() ? std::nullopt : found->second->closing();
 }
 
+std::optional<Duration> ControlCore::turn_due_in() const {
+  if (!results_.has_work()) return std::nullopt;
+  return options_.results.receipt_delay;
+}
+
 // --- outputs --------------------------------------------------------------------------------------
 
 std::optional<RouteOut> ControlCore::NextOut() {

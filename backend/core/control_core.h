@@ -95,6 +95,8 @@ class ControlCore {
   void OnApiClosed(std::uint64_t connection);
 
   void EndTurn(Moment now);
+  // Something waits for company: end another turn within this time.
+  std::optional<Duration> turn_due_in() const;
 
   // --- outputs ------------------------------------------------------------------------------------
   std::optional<RouteOut> NextOut();

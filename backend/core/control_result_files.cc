@@ -48,7 +48,10 @@ void Results::OnFileDone(FileDone done, Moment now) {
   const Job job = *std::exchange(stream.job, std::nullopt);
   pending_bytes_ -= job.bytes;
   ackable_.insert(key);
-  if (!stream.waiting.empty()) ready_.insert(key);
+  if (!stream.waiting.empty()) {
+    ready_.insert(key);
+    only_receipts_ = false;
+  }
 
   const bool mismatch = !done.status.ok() && done.status.error().code == Code::kCorrupt;
   const bool short_file = done.status.ok() && done.length != job.stored_bytes;

@@ -20,7 +20,8 @@ std::size_t BytesOf(const link::v1::Up& up) {
 // --- what comes in --------------------------------------------------------------------------------
 
 // The stream of a delivery that targets this agent; nullptr if there is none, or it is over.
-Results::Stream* Results::Open(const DeliveryKey& key, std::uint32_t attempt) {
+Results::Stream* Results::Open(const DeliveryKey& key, std::uint32_t attempt,
+                               std::uint64_t agent_has) {
   const auto found = streams_.find(key);
   if (found != streams_.end()) return &found->second;
   const DeliveryRow* row = ports_.ledger.Find(key);
@@ -35,7 +36,8 @@ Results::Stream* Results::Open(const DeliveryKey& key, std::uint32_t attempt) {
     AckOut out{key.agent, {}};
     out.ack.set_digest(key.digest.str());
     out.ack.set_attempt(attempt);
-    out.ack.set_next_seq(attempt == row->attempt ? row->next_seq : 0);
+    // Never beyond what it has numbered: an agent whose journal is new numbers from 0 again.
+    out.ack.set_next_seq(attempt == row->attempt ? std::min(row->next_seq, agent_has) : 0);
     out.ack.set_window_bytes(static_cast<std::uint32_t>(window_bytes()));
     out.ack.set_complete(true);
     direct_.push_back(std::move(out));
@@ -49,7 +51,7 @@ void Results::OnUp(const AgentId& agent, link::v1::Up up, Moment now) {
   const auto digest = Digest::From(up.digest());
   if (!digest || up.attempt() == 0) return;
   const DeliveryKey key{*digest, agent};
-  Stream* stream = Open(key, up.attempt());
+  Stream* stream = Open(key, up.attempt(), up.seq() + 1);
   if (stream == nullptr) return ForgetStrangeRefusal(key, up);
   if (now.at < stream->held_until) return;
   const std::size_t bytes = BytesOf(up);
@@ -59,6 +61,11 @@ void Results::OnUp(const AgentId& agent, link::v1::Up up, Moment now) {
   }
   stream->waiting_bytes += bytes;
   pending_bytes_ += bytes;
+  if (ready_.empty()) {
+    ready_since_ = now.at;
+    only_receipts_ = true;
+  }
+  if (!up.has_received() && !up.has_started()) only_receipts_ = false;
   stream->waiting.push_back(std::move(up));
   if (!stream->job) ready_.insert(key);
 }
@@ -101,7 +108,7 @@ void Results::OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment no
     const auto digest = Digest::From(ref.digest());
     if (!digest || ref.attempt() == 0) continue;
     const DeliveryKey key{*digest, agent};
-    Stream* stream = Open(key, ref.attempt());
+    Stream* stream = Open(key, ref.attempt(), 0);
     if (stream == nullptr) {
       // If it is the refusal of a command that is not ours, its Final comes again, and is forgotten.
       if (IsStrange(key)) AckStrange(key, ref.attempt(), 0, false);
@@ -111,6 +118,30 @@ void Results::OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment no
     stream->receiver.OnSync(ref.attempt());
     if (now.at < stream->held_until) continue;  // answered when the hold is over
     ackable_.insert(key);
+  }
+}
+
+void Results::OnResumed(const AgentId& agent) {
+  for (const Digest& digest : ports_.ledger.OpenOf(agent)) {
+    const DeliveryKey key{digest, agent};
+    const std::uint32_t attempt = ports_.ledger.Find(key)->attempt;
+    if (attempt == 0) continue;  // nothing came yet: the dispatcher sends it again
+    Stream* stream = Open(key, attempt, 0);
+    if (stream == nullptr || stream->job) continue;
+    stream->receiver.OnSync(attempt);
+    ackable_.insert(key);
+  }
+}
+
+void Results::OnJournalLost(const AgentId& agent) {
+  for (const Digest& digest : ports_.ledger.OpenOf(agent)) {
+    const DeliveryKey key{digest, agent};
+    const auto found = streams_.find(key);
+    if (found != streams_.end() && found->second.job) found->second.job->doomed = true;
+    if (ports_.ledger.Find(key)->attempt == 0) continue;
+    DeliveryRow& row = ports_.ledger.ChangeRow(key);
+    row.attempt = 0;
+    row.next_seq = 0;
   }
 }
 
@@ -132,6 +163,10 @@ void Results::OnEnded(const DeliveryKey& key) {
 }
 
 // --- the turn -------------------------------------------------------------------------------------
+
+bool Results::MayWait(Moment now) const {
+  return !ready_.empty() && only_receipts_ && now.at - ready_since_ < options_.receipt_delay;
+}
 
 void Results::Advance(Moment now) {
   for (auto it = held_.begin(); it != held_.end();) {
@@ -203,8 +238,8 @@ void Results::Take(const DeliveryKey& key, Stream& stream, link::v1::Up up, Mome
 }
 
 void Results::DropOlderOutput(const DeliveryKey& key, std::uint32_t attempt) {
+  if (ports_.ledger.Find(key)->output_attempt == attempt) return;
   DeliveryRow& row = ports_.ledger.ChangeRow(key);
-  if (row.output_attempt == attempt) return;
   if (row.place == OutputPlace::kInline) {
     (void)ports_.store.DropInline(key.digest, key.agent);  // a failure shows at the commit
   } else if (row.place == OutputPlace::kIncoming) {
@@ -217,7 +252,7 @@ void Results::DropOlderOutput(const DeliveryKey& key, std::uint32_t attempt) {
 }
 
 void Results::TakeChunk(const DeliveryKey& key, Stream& stream, link::v1::Up up, Moment now) {
-  if (!stream.job) {
+  if (!stream.job && ports_.ledger.Find(key)->output_attempt != up.attempt()) {
     stream.touched = true;
     DropOlderOutput(key, up.attempt());
   }
@@ -251,6 +286,7 @@ void Results::TakeChunk(const DeliveryKey& key, Stream& stream, link::v1::Up up,
                     end + size <= options_.inline_bytes &&
                     now_row.chunk_count < options_.inline_chunks;
   if (fits) {
+    stream.touched = true;
     DeliveryRow& row = ports_.ledger.ChangeRow(key);
     (void)ports_.store.AppendInline(key.digest, key.agent, end, data);
     row.place = OutputPlace::kInline;
@@ -339,93 +375,6 @@ void Results::Finish(const DeliveryKey& key, Stream& stream, Ending ending, Mome
         {key.agent.hex(), "command.late_result", key.digest.str(), key.agent.str(), {}}, now);
   }
   ports_.dispatcher.OnDue(key.agent);
-}
-
-void Results::Keep() {
-  for (const FileName& file : std::exchange(forget_, {})) ports_.files.Forget(file);
-  for (const DeliveryKey& key : ackable_) {
-    const auto found = streams_.find(key);
-    if (found == streams_.end()) continue;
-    Stream& stream = found->second;
-    stream.touched = false;
-    if (stream.job) continue;
-    stream.receiver.OnDurable();
-    if (!stream.waiting.empty()) ready_.insert(key);
-  }
-}
-
-void Results::Undo(Moment now) {
-  forget_.clear();
-  for (const DeliveryKey& key : ackable_) {
-    const auto found = streams_.find(key);
-    if (found == streams_.end() || !found->second.touched) continue;
-    Stream& stream = found->second;
-    stream.touched = false;
-    stream.complete = false;
-    if (stream.job) {
-      stream.job->doomed = true;  // it counts on top of what was undone
-    } else {
-      Rewind(key, stream, now);
-    }
-  }
-}
-
-// Goes on from what the ledger has. Not from what the receiver last called durable: while a job ran,
-// a turn may have committed records that came before those of the job.
-void Results::Rewind(const DeliveryKey& key, Stream& stream, Moment now) {
-  const DeliveryRow* row = ports_.ledger.Committed(key);
-  std::optional<DeliveryRow> stored;
-  if (row == nullptr) {
-    auto read = ports_.store.FindDelivery(key.digest, key.agent);
-    if (read.ok()) stored = std::move(read).value();
-    if (stored) row = &*stored;
-  }
-  if (row != nullptr) {
-    stream.receiver = link::StreamReceiver({row->attempt, row->next_seq});
-    // Says where to go on, as after a new link.
-    stream.receiver.OnSync(std::max<std::uint32_t>(1, row->attempt));
-  }
-  DropWaiting(stream);
-  stream.held_until = now.at + options_.retry;
-  ready_.erase(key);
-  held_.insert(key);
-}
-
-void Results::DropWaiting(Stream& stream) {
-  pending_bytes_ -= stream.waiting_bytes;
-  stream.waiting_bytes = 0;
-  stream.waiting.clear();
-}
-
-std::vector<Results::AckOut> Results::TakeAcks(Moment now) {
-  std::vector<AckOut> out = std::exchange(direct_, {});
-  for (const DeliveryKey& key : std::exchange(ackable_, {})) {
-    const auto found = streams_.find(key);
-    if (found == streams_.end()) continue;
-    Stream& stream = found->second;
-    if (stream.job || now.at < stream.held_until) continue;
-    const auto owed = stream.receiver.TakeAck();
-    if (owed) {
-      AckOut ack{key.agent, {}};
-      ack.ack.set_digest(key.digest.str());
-      ack.ack.set_attempt(owed->attempt);
-      ack.ack.set_next_seq(owed->next_seq);
-      ack.ack.set_rewind(owed->rewind);
-      ack.ack.set_window_bytes(static_cast<std::uint32_t>(window_bytes()));
-      ack.ack.set_complete(stream.complete);
-      out.push_back(std::move(ack));
-    }
-    if (stream.complete) {
-      ready_.erase(key);
-      streams_.erase(found);
-    }
-  }
-  return out;
-}
-
-std::size_t Results::window_bytes() const {
-  const std::size_t share = options_.credit_bytes / std::max<std::size_t>(1, flowing_.size());
-  return std::clamp(share, options_.min_window_bytes, options_.max_window_bytes);
 }
 
 }  // namespace holdfast::backend

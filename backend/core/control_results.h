@@ -52,6 +52,9 @@ class Results {
     std::size_t max_waiting_records = 8192;
     std::size_t job_bytes = std::size_t{4} * 1024 * 1024;  // one write and fsync
     Duration retry = std::chrono::seconds(1);              // after a failed write
+    // Receipts may wait this long for what follows them: nobody waits for their commit, and most
+    // queries are answered by then. Less than a person or a timeout of the protocol can notice.
+    Duration receipt_delay = std::chrono::milliseconds(4);
     // Stored of one output when the command's limits say 0: as the agent has it for what makes rows
     // and for exec; for get and cat, which a file bounds there, what no file of ours may pass.
     std::uint64_t default_output_bytes = std::uint64_t{1} << 30;
@@ -72,9 +75,16 @@ class Results {
   void OnUp(const AgentId& agent, link::v1::Up up, Moment now);
   void OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment now);
   void OnFileDone(FileDone done, Moment now);
+  // Records on their way to the control before us are lost: says at once where each stream stands,
+  // which the agent would else find out by its own timeout.
+  void OnResumed(const AgentId& agent);
+  // Its streams begin anew, from whatever it still says: the positions we know mean nothing to it.
+  void OnJournalLost(const AgentId& agent);
   void OnOffline(const AgentId& agent);
   void OnEnded(const DeliveryKey& key);  // by somebody else
 
+  // Only receipts wait, and not yet for long: a commit for them alone can be spared.
+  bool MayWait(Moment now) const;
   // Takes what waits into rows and jobs, before the commit.
   void Advance(Moment now);
   void Keep();
@@ -118,7 +128,7 @@ class Results {
     TimePoint held_until{};                   // after a failed write
   };
 
-  Stream* Open(const DeliveryKey& key, std::uint32_t attempt);
+  Stream* Open(const DeliveryKey& key, std::uint32_t attempt, std::uint64_t agent_has);
   bool IsStrange(const DeliveryKey& key) const;
   void AckStrange(const DeliveryKey& key, std::uint32_t attempt, std::uint64_t next_seq,
                   bool complete);
@@ -144,6 +154,8 @@ class Results {
   std::map<DeliveryKey, Stream> streams_;
   std::map<FileName, DeliveryKey> jobs_;
   std::set<DeliveryKey> ready_;    // records wait and no job runs
+  TimePoint ready_since_{};        // when the first of them came
+  bool only_receipts_ = true;      // of what came since then
   std::set<DeliveryKey> ackable_;  // may owe an Ack
   std::set<DeliveryKey> held_;
   std::set<DeliveryKey> flowing_;  // sent output and not their Final: these share the credit

@@ -134,12 +134,12 @@ void Sessions::OnTick(Moment now) {
 
 void Sessions::SetLink(const AgentId& agent, LinkAt link) {
   links_[agent] = std::move(link);
-  news_.push_back({agent, true, false});
+  news_.push_back({agent, true, false, true});
 }
 
 void Sessions::DropLink(const AgentId& agent, Moment now) {
   if (links_.erase(agent) == 0) return;
-  news_.push_back({agent, false, false});
+  news_.push_back({agent, false, false, false});
   if (agents_.Find(agent) != nullptr) agents_.Change(agent).last_seen_ms = now.wall_ms();
 }
 
@@ -210,7 +210,7 @@ void Sessions::Keep(Moment now) {
     granted.set_contact(grant.contact.str());
     answers_.push_back(std::move(answer));
     links_[grant.agent] = {grant.gateway, grant.epoch, grant.link_ref, now.at};
-    news_.push_back({grant.agent, true, grant.journal_lost});
+    news_.push_back({grant.agent, true, grant.journal_lost, false});
   }
 }
 

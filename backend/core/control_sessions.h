@@ -80,6 +80,7 @@ class Sessions {
     AgentId agent;
     bool online = false;
     bool journal_lost = false;  // came back with another incarnation
+    bool resumed = false;       // the link stood before we knew of it: the agent will not ask anew
   };
   std::vector<News> TakeNews();
   struct Housekeeping {

@@ -53,6 +53,7 @@ void ControlCore::EndTurn(Moment now) {
 
 void ControlCore::BeforeCommit(Moment now) {
   for (const AgentId& agent : sessions_.lost_journals()) {
+    results_.OnJournalLost(agent);
     ledger_.EndAllOf(
         agent,
         {::holdfast::command::v1::OUTCOME_INTERRUPTED,
@@ -61,19 +62,22 @@ void ControlCore::BeforeCommit(Moment now) {
          {}},
         /*only_sent=*/true, now);
   }
-  results_.Advance(now);
   for (const Blobs::Reply& reply : blobs_.TakeReplies()) {
     const auto found = api_.find(reply.to.connection);
     if (found != api_.end()) found->second->Answer(reply.to.id, reply.progress);
   }
   HearNews(now);
   if (connected_) dispatcher_.Plan(now);
+  if (!changed() && results_.MayWait(now)) return;
+  results_.Advance(now);
+  if (connected_) dispatcher_.Plan(now);  // receipts have made room
 }
 
 void ControlCore::HearNews(Moment now) {
   for (const Sessions::News& news : sessions_.TakeNews()) {
     if (news.online) {
       dispatcher_.OnDue(news.agent);
+      if (news.resumed) results_.OnResumed(news.agent);
       Log(LogLine(LogLevel::kInfo, "agent_online").Id("agent", news.agent.hex()));
     } else {
       results_.OnOffline(news.agent);

@@ -314,7 +314,10 @@ std::string ControlWorld::Check() {
     for (const auto& [digest, count] : agent->effects()) {
       if (count > 1) wrong += "I2: a command took effect twice\n";
     }
-    if (agent->open_streams() > 0) wrong += "an agent keeps a stream that control has\n";
+    if (agent->open_streams() > 0) {
+      wrong += agent->id().hex().substr(0, 4) + (agent->online() ? "" : " (offline)") +
+               " keeps a stream that control has:" + agent->Describe() + "\n";
+    }
   }
   counts.files_sealed = static_cast<int>(files_.sealed());
   return wrong;

@@ -146,6 +146,17 @@ class SimAgent {
     for (const auto& [digest, stream] : streams_) open += stream.sender->complete() ? 0 : 1;
     return open;
   }
+  // Of the streams that control does not have whole, for people.
+  std::string Describe() const {
+    std::string out;
+    for (const auto& [digest, stream] : streams_) {
+      if (stream.sender->complete()) continue;
+      out += " " + digest.hex().substr(0, 8) + " attempt " + std::to_string(stream.attempt) +
+             " acked " + std::to_string(stream.sender->acked()) + " of " +
+             std::to_string(stream.records.size());
+    }
+    return out;
+  }
   bool damage_results = false;  // sign another hash than that of the output
 
  private:

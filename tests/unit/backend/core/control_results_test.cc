@@ -237,7 +237,7 @@ TEST_F(ControlResultsTest, AnswersAStreamThatIsOverFromTheStore) {
   const auto acks = Turn();
   ASSERT_EQ(acks.size(), 1U);
   EXPECT_TRUE(acks[0].complete());
-  EXPECT_EQ(acks[0].next_seq(), 3U);
+  EXPECT_EQ(acks[0].next_seq(), 1U);  // no more than the agent is known to have
   EXPECT_EQ(Row().ended_ms, before.ended_ms);
 }
 
@@ -257,6 +257,24 @@ TEST_F(ControlResultsTest, KeepsALateResultWithoutChangingTheState) {
   EXPECT_TRUE(acks.back().complete());
   EXPECT_EQ(Row().outcome, pb::OUTCOME_INTERRUPTED);
   EXPECT_FALSE(Row().result_envelope.empty());
+}
+
+TEST_F(ControlResultsTest, SaysAfterARestartAtOnceWhereEachStreamStands) {
+  Up({Received(), Chunk(1, "rows")});
+  (void)Turn();
+  world_.CrashControl();
+  route::v1::ToControl message;
+  message.set_gateway(world_.gateways()[0]->instance());
+  auto& link = *message.mutable_links()->add_links();
+  link.set_agent_id(agent().id().str());
+  link.set_epoch(agent().epoch());
+  message.mutable_links()->set_last(true);
+  message.mutable_links()->set_event_no(1000);
+  world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 2U);
+  EXPECT_TRUE(acks[0].rewind());
 }
 
 TEST_F(ControlResultsTest, EndsWhatItSentToAnAgentWhoseJournalWentBackInTime) {
