@@ -9,7 +9,7 @@
 // Ownership: borrows the client and the pipe.
 // Threading: loop thread only.
 // Errors:    OnTurn() and the callbacks record in exit_status() that the process must end.
-// Design:    docs/decisions/0012-link-owns-beats.md
+// Design:    docs/decisions/0017-link-owns-beats.md
 #pragma once
 
 #include <optional>

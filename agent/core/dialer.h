@@ -16,7 +16,7 @@
 //            so that a hostile one cannot keep an agent away for longer than max_delay.
 // Threading: thread-compatible; loop thread only.
 // Errors:    none: what a peer does wrong becomes a reason.
-// Design:    docs/decisions/0012-link-owns-beats.md
+// Design:    docs/decisions/0017-link-owns-beats.md
 #pragma once
 
 #include <cstddef>
