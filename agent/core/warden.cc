@@ -237,7 +237,8 @@ void Warden::CloseLink(const HangUp& why) {
   Queue(LinkMessageType::kHangUp, payload);
   greeting_.OnClosed();
   outbox_.OnLinkDown();
-  last_close_ = why;
+  // That we stop is not why the server turned us away before.
+  if (!last_close_ || why.reason != CloseReason::CLOSE_REASON_AGENT_STOPPING) last_close_ = why;
   close_said_ = true;
   log_.Add(LogLine(LogLevel::kWarn, "hanging_up")
                .Id("reason", link::ToString(why.reason))

@@ -45,6 +45,17 @@ TEST(WardenLinkTest, HangsUpOnAServerThatNamesItselfDifferently) {
   EXPECT_EQ(rig.warden->last_close()->reason, link::CloseReason::CLOSE_REASON_SERVER_UNTRUSTED);
 }
 
+TEST(WardenLinkTest, StillKnowsWhyItWasTurnedAwayWhenItIsStopped) {
+  WardenRig rig;
+  rig.Dial();
+  ::holdfast::link::v1::Frame close;
+  close.mutable_close()->set_reason(link::CloseReason::CLOSE_REASON_BAD_TOKEN);
+  rig.Send(close, 0);
+  rig.Close();
+  rig.warden->Stop();
+  EXPECT_EQ(rig.warden->last_close()->reason, link::CloseReason::CLOSE_REASON_BAD_TOKEN);
+}
+
 TEST(WardenLinkTest, HangsUpOnAServerOfAnotherProtocolVersion) {
   WardenRig rig;
   rig.Dial("host", 2);
