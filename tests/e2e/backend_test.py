@@ -108,8 +108,9 @@ class BackendTest(StackTest):
 
     # --- a part dies -----------------------------------------------------------------------------
     def test_a_killed_gateway_is_replaced_and_its_agents_come_back(self):
+        # The test before this one may have left one that is just being replaced.
+        wait_for(lambda: len(self.stack.processes("gateway")) == 2, SLACK_SECONDS, "not two")
         old = self.stack.processes("gateway")
-        self.assertEqual(len(old), 2)
         for p in old:
             p.kill()
         self.other("gateway", old)
