@@ -9,6 +9,7 @@ import os, socket, struct, subprocess, sys, tempfile, threading, time, unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import ws_server  # noqa: E402
+from mini_gateway import field  # noqa: E402
 from ws_server import frame  # noqa: E402
 
 DRIVER = os.environ.get("HOLDFAST_LINK_DRIVER", "build/dev/bin/link_driver")
@@ -16,20 +17,6 @@ CONFIG, TO_SERVER, BUSY, HANG_UP, WELCOMED, OPENED, FROM_SERVER, CLOSED = 1, 2, 
 PEER_GONE, PEER_SILENT, HANDSHAKE_TIMEOUT, BAD_FRAME, FRAME_TOO_LARGE = 1, 2, 3, 4, 5
 NOT_ENROLLED, TRY_LATER, GOING_AWAY, AGENT_STOPPING, NOT_A_LINK = 8, 12, 13, 15, 16
 CONNECT_FAILED, SERVER_UNTRUSTED = 17, 18
-
-
-def varint(value):
-    out = b""
-    while value > 0x7F:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])
-
-
-def field(number, value):
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
 
 
 def message(number, body):
