@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches the distribution's source package of libwebsockets, for the agent's own build of it.
+# Fetches the distribution's source package of libwebsockets, for our own builds of it.
 #
 #   toolchains/fetch_libwebsockets.sh [--refresh] [DIRECTORY]       (default: build/sources)
 #
@@ -7,7 +7,7 @@
 # is there. The sources are asked of the very repositories that this machine's apt is configured for,
 # with the same keys: their "deb" entries are read as "deb-src" into a private apt directory below
 # DIRECTORY. The system's own apt configuration, lists and cache are neither changed nor locked, and
-# no privilege is needed. To build from another tree instead: cmake -DHOLDFAST_AGENT_LWS_SOURCE=TREE.
+# no privilege is needed. To build from another tree instead: cmake -DHOLDFAST_LWS_SOURCE=TREE.
 set -eu
 
 fail() { echo "fetch_libwebsockets: $*" >&2; exit 1; }
@@ -27,7 +27,7 @@ if [ "$refresh" = no ] && [ -f "$tree/CMakeLists.txt" ]; then exit 0; fi
 
 for tool in apt-get apt-config dpkg-source; do
   command -v "$tool" >/dev/null || fail "$tool is missing (packages: apt, dpkg-dev); or point" \
-    "HOLDFAST_AGENT_LWS_SOURCE to an unpacked libwebsockets source tree"
+    "HOLDFAST_LWS_SOURCE to an unpacked libwebsockets source tree"
 done
 
 apt=$dest/apt
@@ -84,7 +84,7 @@ own_apt update >"$log" 2>&1 || true
 (cd "$apt/download" && own_apt source --download-only libwebsockets >>"$log" 2>&1) || {
   tail -n 5 "$log" >&2
   fail "no repository of this machine's apt gave the source of libwebsockets; see $log, or point" \
-    "HOLDFAST_AGENT_LWS_SOURCE to an unpacked libwebsockets source tree"
+    "HOLDFAST_LWS_SOURCE to an unpacked libwebsockets source tree"
 }
 set -- "$apt/download"/libwebsockets_*.dsc
 [ -f "$1" ] || fail "the download has no .dsc file; see $log"

@@ -219,8 +219,10 @@ void WardenLoop::TrimWhenIdle(Moment at) {
   } else if (was_busy_) {
     was_busy_ = false;
     trim_at_ = at.now + kTrimAfter;
+    workers_.PrepareSpare();
   } else if (trim_at_ && at.now >= *trim_at_) {
     trim_at_.reset();
+    workers_.DropSpare();
     warden_.Shrink();
     link_.Shrink();
     ::malloc_trim(0);
@@ -236,6 +238,7 @@ void WardenLoop::ShutDown() {
   link_.Pump(warden_, ReadClocks());
   link_.Close();
   for (const auto& worker : workers_.all()) workers_.Kill(worker->id);
+  workers_.DropSpare();
   const TimePoint deadline = ReadClocks().now + kShutDownPatience;
   for (;;) {
     const Moment at = ReadClocks();

@@ -77,7 +77,8 @@ class ProcessesTest(StackTest):
 
     def test_killing_the_worker_ends_every_program(self):
         running = self.begin()
-        (worker,) = self.agent.children("worker")
+        # Below its keeper; a worker right below warden would be the spare.
+        (worker,) = [p for p in self.agent.children("worker") if p.parent != self.agent.process.pid]
         worker.kill()
         outcome, err = self.outcome(running)
         self.assertEqual(outcome, "FAILED", err)
@@ -100,6 +101,35 @@ class ProcessesTest(StackTest):
         self.agent.start()
         outcome, err = self.outcome(running)
         self.assertEqual(outcome, "INTERRUPTED", err)
+
+    def spares(self):
+        return [p.pid for p in self.agent.children("worker") if p.parent == self.agent.process.pid]
+
+    def query(self, sql):
+        return self.stack.holdfast("query", self.agent.id, sql).json()[0]["rows"]
+
+    def test_a_spare_worker_serves_the_next_command_and_goes_when_none_comes(self):
+        self.query("SELECT 1")
+        wait_for(lambda: len(self.spares()) == 1, 3, lambda: f"spares: {self.spares()}")
+        (first,) = self.spares()
+        # The query runs in it: while it answers it is there, and afterwards another one waits.
+        self.assertEqual(len(self.query(f"SELECT pid FROM processes WHERE pid = {first}")), 1)
+        wait_for(lambda: first not in self.spares(), 1.5, lambda: "the spare did not take the command")
+        wait_for(lambda: not self.spares(), 10, lambda: f"left over: {self.spares()}")
+
+    def test_a_spare_that_died_costs_nothing(self):
+        self.query("SELECT 1")
+        wait_for(lambda: len(self.spares()) == 1, 3, lambda: f"spares: {self.spares()}")
+        procs.Process(self.spares()[0]).kill()
+        self.assertEqual(len(self.query("SELECT 1")), 1)
+
+    def test_an_orderly_stop_takes_the_spare_along(self):
+        self.query("SELECT 1")
+        wait_for(lambda: len(self.spares()) == 1, 3, lambda: f"spares: {self.spares()}")
+        (spare,) = self.spares()
+        process = procs.Process(spare)
+        self.assertEqual(self.agent.stop(), 0)
+        wait_for(lambda: not process.alive(), GONE_SECONDS, lambda: "the spare outlived warden")
 
     def test_link_has_no_right_left(self):
         (link,) = self.agent.children("link")

@@ -1,6 +1,6 @@
 # Third-party libraries, each as one interface target, all SYSTEM. The agent links static archives of
-# what it uses (toolchains/cmake/agent_libwebsockets.cmake has its own libwebsockets); the backend links
-# the distribution's shared libraries.
+# what it uses, the backend the distribution's shared libraries; libwebsockets is built here for both
+# (own_libwebsockets.cmake).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
@@ -25,7 +25,6 @@ target_link_libraries(holdfast_vendor_sqlite INTERFACE
 
 if(HOLDFAST_BACKEND)
   find_package(OpenSSL REQUIRED)
-  pkg_check_modules(libwebsockets REQUIRED IMPORTED_TARGET libwebsockets)
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
   find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)

@@ -18,6 +18,8 @@ namespace {
 
 // Two full messages: the worker fills one while warden reads the other.
 constexpr int kPipeBytes = 512 * 1024;
+// Above the largest request: a command of 60 KiB and two paths (agent/verbs/worker_request.h).
+constexpr int kRequestPipeBytes = 128 * 1024;
 // Between two looks at what ended workers left behind.
 constexpr Duration kSweepEvery = std::chrono::milliseconds(50);
 
@@ -27,13 +29,17 @@ void AppendField(std::string& out, std::string_view bytes) {
   out.append(bytes);
 }
 
-// In memory, so that neither side ever waits for the other.
-Result<UniqueFd> RequestFile(const WorkerStart& start, std::string_view state_dir) {
+std::string RequestBytes(const WorkerStart& start, std::string_view state_dir) {
   std::string request;
   request.reserve(start.command.size() + state_dir.size() + start.blob_path.size() + 12);
   AppendField(request, start.command);
   AppendField(request, state_dir);
   AppendField(request, start.blob_path);
+  return request;
+}
+
+// In memory, so that neither side ever waits for the other.
+Result<UniqueFd> RequestFile(std::string_view request) {
   UniqueFd file(::memfd_create("request", MFD_CLOEXEC));
   if (!file.is_open()) return OsError("memfd_create", errno);
   const auto written = ::write(file.get(), request.data(), request.size());
@@ -43,28 +49,83 @@ Result<UniqueFd> RequestFile(const WorkerStart& start, std::string_view state_di
   return file;
 }
 
+struct Pipe {
+  UniqueFd reader;
+  UniqueFd writer;
+};
+
+Result<Pipe> MakePipe() {
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return OsError("pipe", errno);
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+// What a worker writes its answer into.
+Result<Pipe> AnswerPipe() {
+  HF_ASSIGN_OR_RETURN(Pipe pipe, MakePipe());
+  // Best effort: a smaller pipe only costs switches.
+  ::fcntl(pipe.reader.get(), F_SETPIPE_SZ, kPipeBytes);
+  ::fcntl(pipe.reader.get(), F_SETFL, O_NONBLOCK);
+  return pipe;
+}
+
 }  // namespace
 
 Status LinuxWorkers::Spawn(const WorkerStart& start) {
-  HF_ASSIGN_OR_RETURN(const UniqueFd request, RequestFile(start, state_dir_));
-  int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) return OsError("pipe", errno);
+  const std::string request = RequestBytes(start, state_dir_);
   auto worker = std::make_unique<Worker>();
-  worker->output.Reset(ends[0]);
-  const UniqueFd writer(ends[1]);
-  ::fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes);  // best effort: a smaller pipe only costs switches
-  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  ChildPlan plan;
-  plan.subcommand = start.has_children ? "keeper" : "worker";
-  plan.fds = {request.get(), writer.get(), -1, -1};
-  plan.data_bytes = start.mem_bytes;
-  plan.cpu = start.cpu;
-  plan.is_subreaper = start.has_children;
-  HF_ASSIGN_OR_RETURN(worker->pid, self_.Start(plan));
   worker->id = start.id;
   worker->has_children = start.has_children;
+  if (start.has_children || !GiveToSpare(request, *worker)) {
+    HF_ASSIGN_OR_RETURN(const UniqueFd file, RequestFile(request));
+    HF_ASSIGN_OR_RETURN(Pipe answer, AnswerPipe());
+    ChildPlan plan;
+    plan.subcommand = start.has_children ? "keeper" : "worker";
+    plan.fds = {file.get(), answer.writer.get(), -1, -1};
+    plan.data_bytes = start.mem_bytes;
+    plan.cpu = start.cpu;
+    plan.is_subreaper = start.has_children;
+    HF_ASSIGN_OR_RETURN(worker->pid, self_.Start(plan));
+    worker->output = std::move(answer.reader);
+  }
   workers_.push_back(std::move(worker));
   return Ok();
+}
+
+void LinuxWorkers::PrepareSpare() {
+  if (spare_) return;
+  auto request = MakePipe();
+  auto answer = AnswerPipe();
+  if (!request.ok() || !answer.ok()) return;
+  // It must take any request whole: warden never waits for a worker.
+  ::fcntl(request.value().writer.get(), F_SETPIPE_SZ, kRequestPipeBytes);
+  ::fcntl(request.value().writer.get(), F_SETFL, O_NONBLOCK);
+  ChildPlan plan;
+  plan.subcommand = "worker";
+  plan.fds = {request.value().reader.get(), answer.value().writer.get(), -1, -1};
+  const auto pid = self_.Start(plan);
+  if (!pid.ok()) return;
+  spare_ = Spare{pid.value(), std::move(request.value().writer), std::move(answer.value().reader)};
+}
+
+void LinuxWorkers::DropSpare() {
+  if (!spare_) return;
+  ::kill(spare_->pid, SIGKILL);
+  spare_.reset();
+}
+
+// False: there is none, or it did not take the request; nothing has begun then.
+bool LinuxWorkers::GiveToSpare(std::string_view request, Worker& worker) {
+  if (!spare_) return false;
+  const auto written = ::write(spare_->request.get(), request.data(), request.size());
+  if (written != static_cast<ssize_t>(request.size())) {
+    DropSpare();  // killed before it has read a whole request
+    return false;
+  }
+  worker.pid = spare_->pid;
+  worker.output = std::move(spare_->answer);
+  spare_.reset();
+  return true;
 }
 
 void LinuxWorkers::Kill(WorkerId id) {
@@ -92,6 +153,10 @@ void LinuxWorkers::OnReadable(Worker& worker) {
 }
 
 bool LinuxWorkers::OnChildEnded(pid_t pid, int wait_status, TimePoint now) {
+  if (spare_ && spare_->pid == pid) {
+    spare_.reset();
+    return true;
+  }
   for (const auto& worker : workers_) {
     if (worker->pid != pid || worker->is_reaped) continue;
     worker->is_reaped = true;
@@ -114,10 +179,10 @@ void LinuxWorkers::SweepOrphans(pid_t also_ours, TimePoint now) {
   if (!has_orphans_) return;
   bool found = false;
   for (const pid_t pid : ChildrenOf(::getpid())) {
-    const bool is_known =
-        pid == also_ours || std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
-          return worker->pid == pid && !worker->is_reaped;
-        });
+    const bool is_known = pid == also_ours || (spare_ && spare_->pid == pid) ||
+                          std::any_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+                            return worker->pid == pid && !worker->is_reaped;
+                          });
     if (is_known) continue;
     found = true;
     for (const pid_t below : DescendantsOf(pid)) ::kill(below, SIGKILL);

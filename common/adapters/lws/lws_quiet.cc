@@ -3,7 +3,7 @@
 // Its Unix layer re-arms a housekeeping timer every 30 s (lws_sul_plat_unix: looks for a dead parent,
 // deprecated contexts and interfaces to listen on, none of which the agent has), and offers no switch
 // for it. The agent's link wraps the one function that arms it (--wrap in
-// toolchains/cmake/agent_libwebsockets.cmake) and makes that a day. No timer of ours is 30 s.
+// toolchains/cmake/own_libwebsockets.cmake) and makes that a day. No timer of ours is 30 s.
 #include <libwebsockets.h>
 
 extern "C" {

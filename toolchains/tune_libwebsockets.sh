@@ -1,0 +1,81 @@
+#!/bin/sh
+# What the library's source is changed in before it is built, in place; does nothing the second time.
+#
+#   toolchains/tune_libwebsockets.sh SOURCE
+#
+# Two changes, both for bulk transfers, both without a change of behaviour
+# (docs/decisions/0024-one-libwebsockets-source.md has what they brought):
+# 1. The wrapper around mbedTLS cuts every write into TLS records of 1,460 bytes: whole records instead.
+# 2. The client's parser takes payload byte by byte: what lies there is taken at once. The last byte
+#    of a frame or of the receive buffer still goes through the parser, which then hands the piece on.
+# A version in which a place is not found is built as it is, and said so: slower, not wrong.
+set -eu
+
+source=$1
+exec 9>"$source/.tune.lock"
+flock 9
+
+say() { echo "tune_libwebsockets: $*" >&2; }
+
+records=$source/lib/tls/mbedtls/wrapper/library/ssl_lib.c
+sed -i 's/^#define SSL_SEND_DATA_MAX_LENGTH 1460$/#define SSL_SEND_DATA_MAX_LENGTH 16384/' "$records"
+grep -q '^#define SSL_SEND_DATA_MAX_LENGTH 16384$' "$records" ||
+  say "writes over mbedTLS stay cut into small records: the place was not found"
+
+parser=$source/lib/roles/ws/client-ws.c
+grep -q take_payload_at_once "$parser" && exit 0
+anchor='caller will account for buflist usage by studying what'
+begin='lws_ws_handshake_client(struct lws *wsi, unsigned char **buf, size_t len)'
+if ! grep -qF "$anchor" "$parser" || ! grep -qF "$begin" "$parser"; then
+  say "the client's parser stays byte by byte: the place was not found"
+  exit 0
+fi
+awk -v anchor="$anchor" -v begin="$begin" '
+  # The line before is "int": the function goes in front of it.
+  $0 == "int" { held = $0; next }
+  held != "" {
+    if (index($0, begin) == 1) {
+      print "/* Payload of an unmasked frame, all but the last byte of what the parser waits for. */"
+      print "static size_t"
+      print "take_payload_at_once(struct lws *wsi, const unsigned char *in, size_t len)"
+      print "{"
+      print "\tsize_t room = wsi->a.protocol->rx_buffer_size;"
+      print ""
+      print "\tif (wsi->lws_rx_parse_state != LWS_RXPS_WS_FRAME_PAYLOAD ||"
+      print "\t    wsi->ws->this_frame_masked || !wsi->ws->rx_ubuf)"
+      print "\t\treturn 0;"
+      print "\tif (!room)"
+      print "\t\troom = wsi->a.context->pt_serv_buf_size;"
+      print "\tif (room <= wsi->ws->rx_ubuf_head || !wsi->ws->rx_packet_length)"
+      print "\t\treturn 0;"
+      print "\troom -= wsi->ws->rx_ubuf_head;"
+      print "\tif (len > room)"
+      print "\t\tlen = room;"
+      print "\tif (len > wsi->ws->rx_packet_length)"
+      print "\t\tlen = wsi->ws->rx_packet_length;"
+      print "\tif (--len) {"
+      print "\t\tmemcpy(&wsi->ws->rx_ubuf[LWS_PRE + wsi->ws->rx_ubuf_head], in, len);"
+      print "\t\twsi->ws->rx_ubuf_head += (unsigned int)len;"
+      print "\t\twsi->ws->rx_packet_length -= len;"
+      print "\t}"
+      print ""
+      print "\treturn len;"
+      print "}"
+      print ""
+    }
+    print held
+    held = ""
+  }
+  index($0, anchor) { in_place = 1 }
+  { print }
+  in_place && $0 ~ /\*\/$/ {
+    print "\t\t{"
+    print "\t\t\tsize_t taken = take_payload_at_once(wsi, *buf, len);"
+    print ""
+    print "\t\t\t*buf += taken;"
+    print "\t\t\tlen -= taken;"
+    print "\t\t}"
+    in_place = 0
+  }
+' "$parser" >"$parser.new"
+mv "$parser.new" "$parser"
