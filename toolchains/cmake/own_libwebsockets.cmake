@@ -31,7 +31,7 @@ foreach(variable CMAKE_C_COMPILER CMAKE_C_COMPILER_LAUNCHER CMAKE_TOOLCHAIN_FILE
   endif()
 endforeach()
 
-# holdfast_own_lws(<name> <C flags> <cmake argument>...): holdfast_<name>_lws, to link. What the archive
+# holdfast_own_lws(<name> <optimisation> <cmake argument>...): holdfast_<name>_lws, to link. What the archive
 # stands on is added to holdfast_<name>_lws_archive.
 function(holdfast_own_lws name flags)
   set(prefix ${PROJECT_BINARY_DIR}/${name}_lws)
@@ -50,8 +50,8 @@ function(holdfast_own_lws name flags)
     CMAKE_ARGS ${lws_pass}
       -DCMAKE_INSTALL_PREFIX=${prefix} -DCMAKE_INSTALL_LIBDIR=lib
       -DCMAKE_BUILD_TYPE=MinSizeRel -DCMAKE_POSITION_INDEPENDENT_CODE=ON
-      "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections -fstack-protector-strong -ffile-prefix-map=${lws_source}/=lws/ -w ${flags}"
-      "-DCMAKE_C_FLAGS_MINSIZEREL=-O2 -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
+      "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections -fstack-protector-strong -ffile-prefix-map=${lws_source}/=lws/ -w"
+      "-DCMAKE_C_FLAGS_MINSIZEREL=${flags} -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
       -DDISABLE_WERROR=ON
       # What it is: WebSocket over HTTP/1.1. No h2, no extension: also what a peer could ask for is not there.
       -DLWS_WITH_STATIC=ON -DLWS_WITH_SHARED=OFF -DLWS_IPV6=ON
@@ -72,15 +72,15 @@ function(holdfast_own_lws name flags)
   target_link_libraries(holdfast_${name}_lws INTERFACE holdfast_${name}_lws_archive)
 endfunction()
 
-# C through which nothing throws: its unwind tables would be 24 KB of the agent's 4 MB.
-holdfast_own_lws(agent -fno-asynchronous-unwind-tables -DLWS_WITH_MBEDTLS=ON)
+# Small, and C through which nothing throws: its unwind tables would be 24 KB of the agent's 4 MB.
+holdfast_own_lws(agent "-Os -fno-asynchronous-unwind-tables" -DLWS_WITH_MBEDTLS=ON)
 target_link_libraries(holdfast_agent_lws_archive INTERFACE holdfast_vendor_mbedtls)
 # See common/adapters/lws/lws_quiet.cc and lws_tls_mbedtls.cc.
 target_link_options(holdfast_agent_lws INTERFACE
   -Wl,--wrap=__lws_sul_insert_us -Wl,--wrap=mbedtls_ssl_config_defaults)
 
 if(HOLDFAST_BACKEND)
-  holdfast_own_lws(backend "" -DLWS_WITH_SSL=ON -DLWS_WITH_LIBEV=ON)
+  holdfast_own_lws(backend -O2 -DLWS_WITH_SSL=ON -DLWS_WITH_LIBEV=ON)
   target_link_libraries(holdfast_backend_lws_archive INTERFACE
     OpenSSL::SSL OpenSSL::Crypto holdfast_vendor_libev)
 endif()
