@@ -71,9 +71,11 @@ struct OpenCommand {
   std::optional<TimePoint> retry_at;    // the journal or spool refused
   std::optional<Digest> cancels;        // this is a cancel of that command
   std::vector<Digest> cancelled_by;     // these wait for its end
+
+  bool is_cancel() const { return cancels.has_value(); }
 };
 
-// At most kMaxOpenCommands + kMaxOpenRefusals: a list that fits a page is searched faster than
+// At most kMaxOpenCommands + kMaxOpenCancels + kMaxOpenRefusals: a list that fits a page is searched faster than
 // hashed.
 using CommandTable = std::vector<std::unique_ptr<OpenCommand>>;
 

@@ -154,14 +154,21 @@ bool Running::Start(OpenCommand& command, Moment at) {
 
 void Running::Cancel(OpenCommand& canceller, Moment at) {
   canceller.phase = Phase::kQueued;  // not for a worker: waits for the other's end
-  OpenCommand* target = canceller.cancels ? FindCommand(table_, *canceller.cancels) : nullptr;
-  if (target == nullptr || target == &canceller || target->is_refusal) {
-    return End(canceller, Failed(v1::COMMAND_FAILURE_BAD_ARGUMENT, "no such command is open here"),
-               at);
+  const auto done = [&](std::string message) {
+    End(canceller, {v1::OUTCOME_DONE, v1::COMMAND_FAILURE_UNSPECIFIED, std::move(message)}, at);
+  };
+  if (!canceller.cancels) {
+    return End(canceller, Failed(v1::COMMAND_FAILURE_BAD_ARGUMENT, "it names no command"), at);
+  }
+  OpenCommand* target = FindCommand(table_, *canceller.cancels);
+  if (target == nullptr) {
+    // Nothing of it runs here, which is what was asked for.
+    const auto known = parts_.journal.Find(*canceller.cancels);
+    const bool has_ended = known.ok() && known.value();
+    return done(has_ended ? "it had ended already" : "it is not here: nothing to cancel");
   }
   if (target->phase == Phase::kEnding || target->phase == Phase::kAnswered) {
-    return End(canceller,
-               {v1::OUTCOME_DONE, v1::COMMAND_FAILURE_UNSPECIFIED, "it had ended already"}, at);
+    return done("it had ended already");
   }
   target->cancelled_by.push_back(canceller.digest);
   if (HasLiveWorker(*target)) return Stop(*target, Cancelled());

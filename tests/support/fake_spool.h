@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/core/spool.h"
+#include "common/base/crc32c.h"
 
 namespace holdfast::testing {
 
@@ -25,7 +26,6 @@ struct FakeSpoolDisk {
   std::map<Digest, std::string> blobs;
   std::uint64_t max_bytes = std::uint64_t{1} << 30;
   bool is_broken = false;  // Append() and Sync() fail
-  bool loses_reads = false;
 
   void PowerCut() {
     for (auto& [key, stream] : streams) stream.chunks.resize(stream.synced);
@@ -51,13 +51,13 @@ class FakeSpool final : public agent::Spool {
   Result<agent::SpoolChunk> Read(const agent::StreamKey& key, std::uint64_t number,
                                  std::string& data) override {
     const auto found = disk_.streams.find(key);
-    if (disk_.loses_reads) return Error{Code::kCorrupt, "damaged"};
     if (found == disk_.streams.end() || number < found->second.first ||
         number >= found->second.first + found->second.chunks.size()) {
       return Error{Code::kNotFound, "no such chunk"};
     }
     const auto& chunk = found->second.chunks[number - found->second.first];
     data = chunk.data;
+    if (Crc32c(data) != chunk.facts.crc32c) return Error{Code::kCorrupt, "damaged"};
     return chunk.facts;
   }
   Status Sync(const agent::StreamKey& key) override {

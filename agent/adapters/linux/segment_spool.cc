@@ -217,7 +217,8 @@ Result<SpoolChunk> SegmentSpool::Read(const StreamKey& key, std::uint64_t number
                               static_cast<off_t>(record.at - SpoolRecord::kBytes));
     const auto header = DecodeSpoolRecord({bytes.data(), bytes.size()});
     if (got != static_cast<ssize_t>(bytes.size() + data.size()) || !header ||
-        header->number != number || header->length != record.size) {
+        header->number != number || header->length != record.size ||
+        Crc32c(data) != header->crc32c) {
       return Error{Code::kCorrupt, "a record of the spool is damaged"};
     }
     return SpoolChunk{header->offset, header->crc32c};

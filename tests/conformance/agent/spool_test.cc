@@ -1,6 +1,7 @@
 // One suite for the Spool port, on the fake and on segment files; then what only files can suffer.
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,10 @@ class FakeWorld {
   }
   Spool& spool() { return *spool_; }
   void Restart() { spool_ = std::make_unique<testing::FakeSpool>(disk_); }
+  // One bit of a chunk's data changes on the disk.
+  void Flip(const StreamKey& key, std::uint64_t number) {
+    disk_.streams.at(key).chunks.at(number).data[5] ^= 1;
+  }
 
  private:
   testing::FakeSpoolDisk disk_;
@@ -43,6 +48,18 @@ class SegmentWorld {
     spool_ = SegmentSpool::Open(dir(), options).value();
   }
   void Close() { spool_.reset(); }
+  void Flip(const StreamKey& key, std::uint64_t number) {
+    for (const auto& entry : std::filesystem::directory_iterator(dir())) {
+      if (!entry.path().filename().string().starts_with(key.digest.hex())) continue;
+      std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+      std::string bytes(std::istreambuf_iterator<char>(file), {});
+      const std::string data(3000 + number, static_cast<char>('a' + number % 26));  // DataOf()
+      const auto at = bytes.find(data);
+      if (at == std::string::npos) continue;
+      file.seekp(static_cast<std::streamoff>(at + 5));
+      file.put(static_cast<char>(data[5] ^ 1));
+    }
+  }
   std::string dir() const { return dir_.path() + "/spool"; }
   std::size_t files() const {
     std::size_t count = 0;
@@ -138,6 +155,18 @@ TYPED_TEST(SpoolSuite, RefusesAboveItsBoundAndGoesOnBelowIt) {
   EXPECT_EQ(this->spool().Append(Key('a'), number, {0, 0}, large).error().code, Code::kExhausted);
   this->spool().Forget(Key('a'), number / 2);
   EXPECT_TRUE(this->spool().Append(Key('a'), number, {0, Crc32c(large)}, large).ok());
+}
+
+TYPED_TEST(SpoolSuite, SaysOfAChangedChunkThatItIsCorruptAndStillGivesTheOthers) {
+  this->Fill(Key('a'), 9);
+  this->world_.Flip(Key('a'), 4);
+  for (const bool restarted : {false, true}) {
+    if (restarted) this->world_.Restart();
+    std::string data;
+    EXPECT_EQ(this->spool().Read(Key('a'), 4, data).error().code, Code::kCorrupt);
+    EXPECT_TRUE(this->spool().Read(Key('a'), 3, data).ok());
+    EXPECT_TRUE(this->spool().Read(Key('a'), 5, data).ok());
+  }
 }
 
 TYPED_TEST(SpoolSuite, SyncsWhatIsThereAndDoesNotMindWhatIsNot) {
