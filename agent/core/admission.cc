@@ -84,8 +84,14 @@ Admission::Verdict Admission::CheckJournal(sign::VerifiedCommand command) {
     return refuse(v1::COMMAND_FAILURE_TOO_MANY_OPEN,
                   std::to_string(kMaxOpenCommands) + " commands are open on this endpoint");
   }
-  if (parts_.spool.full()) {
-    return refuse(v1::COMMAND_FAILURE_SPOOL_FULL, "results that nobody has fetched fill the spool");
+  switch (parts_.spool.room()) {
+    case Spool::Room::kEnough: break;
+    case Spool::Room::kCapReached:
+      return refuse(v1::COMMAND_FAILURE_SPOOL_FULL,
+                    "results that nobody has fetched fill the spool");
+    case Spool::Room::kDiskLow:
+      return refuse(v1::COMMAND_FAILURE_SPOOL_FULL,
+                    "the disk of the state directory is nearly full");
   }
   return Admitted{std::move(command)};
 }

@@ -65,6 +65,7 @@ struct OpenCommand {
   std::optional<::holdfast::command::v1::Result> last_word;  // the worker's kExit
   bool is_truncated = false;
   bool output_lost = false;  // the spool failed: report without it
+  std::string held;          // kRunning: output that found no room, <= a chunk; its worker waits
 
   std::string result_envelope;          // kEnding: signed, to be journaled
   std::optional<TimePoint> give_up_at;  // a refusal that nobody may acknowledge

@@ -35,6 +35,13 @@ TEST(AdmissionTest, RefusesWhileTheSpoolIsFull) {
   rig.spool_disk.max_bytes = 0;
   rig.Deliver(rig.Sign(rig.Query()));
   EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_SPOOL_FULL);
+  rig.spool_disk.max_bytes = 1 << 20;
+  rig.spool_disk.is_full = true;  // by somebody else
+  rig.Deliver(rig.Sign(rig.Query('2')));
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_SPOOL_FULL);
+  rig.spool_disk.is_full = false;
+  rig.Deliver(rig.Sign(rig.Query('3')));
+  EXPECT_EQ(rig.workers.started.size(), 1U);
 }
 
 TEST(AdmissionTest, TakesACancelWhenItTakesNoMoreCommandsAndItsSpoolIsFull) {

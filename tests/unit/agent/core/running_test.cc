@@ -183,5 +183,82 @@ TEST(RunningTest, ReportsOutputThatTheSpoolHasDamagedOnceAndSendsNoneOfIt) {
   }
 }
 
+// --- a disk without room -------------------------------------------------------------------------
+
+TEST(RunningTest, PausesACommandWhileTheDiskIsFullAndGoesOnWithoutAHole) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  const WorkerId worker = rig.LastWorker();
+  const std::string before(15'000, 'b');
+  const std::string piece(50'000, 'p');
+  rig.Output(worker, before);  // still in memory: the piece that is refused moves it to files
+  rig.spool_disk.is_full = true;
+  rig.Output(worker, piece);
+  EXPECT_FALSE(rig.warden->WantsOutput(worker));
+  EXPECT_TRUE(rig.spool_disk.streams.empty());
+  for (int i = 0; i < 3; ++i) rig.Advance(Running::kRetry);
+  EXPECT_TRUE(rig.workers.killed.empty());
+  ASSERT_TRUE(rig.warden->NextDeadline().has_value());
+  EXPECT_LE(*rig.warden->NextDeadline(), rig.at.now + Running::kRetry);
+  rig.spool_disk.is_full = false;
+  rig.Advance(Running::kRetry);
+  EXPECT_TRUE(rig.warden->WantsOutput(worker));
+  rig.Output(worker, "end");
+  rig.Exit(worker);
+  rig.Ack(rig.DigestOf(envelope), 1, 2);
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.outcome(), pb::OUTCOME_DONE);
+  EXPECT_FALSE(result.truncated());
+  EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256(before + piece + "end").str());
+}
+
+TEST(RunningTest, StopsAPausedCommandAtItsLimitAndSaysThatOutputIsMissing) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.mutable_limits()->set_wall_ms(5000);
+  rig.Deliver(rig.Sign(command));
+  rig.spool_disk.is_full = true;
+  rig.Output(rig.LastWorker(), std::string(50'000, 'p'));
+  rig.Advance(std::chrono::seconds(5));
+  EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
+  EXPECT_TRUE(rig.warden->WantsOutput(rig.LastWorker()));  // drained, so that it can end
+  rig.Gone(rig.LastWorker(), {0, 9, false});
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.failure(), pb::COMMAND_FAILURE_WALL_LIMIT);
+  EXPECT_TRUE(result.truncated());
+  EXPECT_EQ(result.output_bytes(), 0U);
+}
+
+TEST(RunningTest, LooksForRoomAgainWhenItsWorkersAreHeldBackByOthers) {
+  WardenRig rig;
+  rig.Open();
+  rig.Deliver(rig.Sign(rig.Query()));
+  rig.Advance(std::chrono::seconds(1));
+  rig.spool_disk.is_full = true;
+  EXPECT_FALSE(rig.warden->WantsOutput(rig.LastWorker()));
+  ASSERT_TRUE(rig.warden->NextDeadline().has_value());
+  EXPECT_LE(*rig.warden->NextDeadline(), rig.at.now + Running::kRetry);
+  rig.Advance(Running::kRetry);
+  EXPECT_GT(*rig.warden->NextDeadline(), rig.at.now);  // no busy loop
+}
+
+TEST(RunningTest, EndsACommandOnlyWhenItsOutputIsOnTheDisk) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  rig.Output(rig.LastWorker(), std::string(50'000, 'p'));
+  rig.spool_disk.fail_syncs = 2;
+  rig.Exit(rig.LastWorker());
+  rig.Advance(Running::kRetry);
+  EXPECT_EQ(rig.disk.Row(rig.DigestOf(envelope))->state, CommandState::kStarted);
+  rig.Advance(Running::kRetry);
+  EXPECT_EQ(rig.disk.Row(rig.DigestOf(envelope))->state, CommandState::kDone);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).outcome(), pb::OUTCOME_DONE);
+}
+
 }  // namespace
 }  // namespace holdfast::agent
