@@ -165,6 +165,10 @@ Error ApiConnection::LostError() const {
       return {Code::kUnavailable, options_.url + " is no Holdfast API: it answers HTTP " +
                                       std::to_string(end_->http_status) +
                                       "; look at `api` in fleet.toml"};
+    case ClientClose::kNotHttp:
+      return {Code::kUnavailable, options_.url +
+                                      " is no Holdfast API: it does not answer in HTTP; look at "
+                                      "`api` in fleet.toml"};
     case ClientClose::kTooLarge:
     case ClientClose::kProtocol:
       return {Code::kCorrupt, options_.url + " breaks the protocol" + detail};

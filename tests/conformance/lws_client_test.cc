@@ -172,6 +172,13 @@ TEST_P(LwsClientBothTest, ReportsThePeersCloseCode) {
 TEST_P(LwsClientBothTest, ReportsHttpRefusals) {
   EXPECT_EQ(EndOf(GetParam(), "/403").http_status, 403);
   EXPECT_EQ(peer_.end.why, ClientClose::kRefused);
+  EXPECT_EQ(peer_.end.http_server, "");
+  peer_ = {};
+  EXPECT_EQ(EndOf(GetParam(), "/502").http_server, "proxy/1.0");
+  EXPECT_EQ(peer_.end.http_status, 502);
+  EXPECT_EQ(peer_.end.detail, "HTTP 502 from 'proxy/1.0'");
+  peer_ = {};
+  EXPECT_EQ(EndOf(GetParam(), "/long-name").http_server, std::string(64, 'n'));
   peer_ = {};
   EXPECT_EQ(EndOf(GetParam(), "/503").http_status, 503);
   EXPECT_EQ(peer_.end.retry_after_s, 17U);
@@ -183,10 +190,16 @@ TEST_P(LwsClientBothTest, DoesNotFollowRedirects) {
 }
 
 TEST_P(LwsClientBothTest, RefusesOddAnswersToTheUpgrade) {
-  for (const char* path : {"/garbage", "/wide-header"}) {
+  EXPECT_EQ(EndOf(GetParam(), "/wide-header").why, ClientClose::kNotHttp);
+  // Over TLS that is not told from a connection that broke.
+  const bool tls = GetParam() == std::string("tls");
+  const ClientClose no_http = tls ? ClientClose::kConnectFailed : ClientClose::kNotHttp;
+  for (const char* path : {"/garbage", "/smtp"}) {
     peer_ = {};
-    EXPECT_EQ(EndOf(GetParam(), path).why, ClientClose::kConnectFailed) << path;
+    EXPECT_EQ(EndOf(GetParam(), path).why, no_http) << path << peer_.end.detail;
   }
+  peer_ = {};
+  EXPECT_EQ(EndOf(GetParam(), "/hang-up").why, ClientClose::kConnectFailed);
   for (const char* path : {"/no-protocol", "/extension", "/bad-accept"}) {
     peer_ = {};
     EXPECT_EQ(EndOf(GetParam(), path).why, ClientClose::kProtocol) << path;

@@ -116,9 +116,13 @@ SCENARIOS = {
 }
 REFUSALS = {
     "/403": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+    "/502": b"HTTP/1.1 502 Bad Gateway\r\nServer: proxy/1.0\r\nContent-Length: 0\r\n\r\n",
+    "/long-name": b"HTTP/1.1 500 Sorry\r\nServer: " + b"n" * 200 + b"\r\nContent-Length: 0\r\n\r\n",
     "/503": b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 17\r\nContent-Length: 0\r\n\r\n",
     "/redirect": b"HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n",
     "/garbage": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "/smtp": b"220 mail.example ESMTP\r\n",
+    "/hang-up": b"",
     "/wide-header": b"HTTP/1.1 101 Switching Protocols\r\nX: " + b"y" * 100000 + b"\r\n\r\n",
 }
 

@@ -43,6 +43,7 @@ enum class ClientClose : std::uint8_t {
   kConnectFailed,  // DNS, TCP, TLS or the upgrade did not complete in time
   kUntrusted,      // the certificate does not lead to the given CA, or names another host
   kRefused,        // HTTP answered the upgrade with something else; http_status says what
+  kNotHttp,        // the upgrade was answered with what is no HTTP
   kTooLarge,       // a message above max_message_bytes
   kProtocol,       // a text message, or a 101 that does not answer the upgrade that was asked for
 };
@@ -51,6 +52,7 @@ struct ClientEnd {
   ClientClose why = ClientClose::kConnectFailed;
   int http_status = 0;              // kRefused: the status; else 0
   std::uint32_t retry_after_s = 0;  // kRefused: Retry-After in seconds; 0 = none said
+  std::string http_server;          // kRefused: the Server header, at most 64 B; hostile
   std::uint16_t close_code = 0;     // kByPeer: of the WebSocket close frame; 0 = there was none
   std::string detail;               // for people; may hold what the peer said: treat as hostile
 };

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "common/adapters/lws/client_frame.h"
+#include "common/adapters/lws/tcp_facts.h"
 #include "common/base/check.h"
 
 namespace holdfast::lws {
@@ -18,6 +19,9 @@ constexpr Duration kCloseTimeout = std::chrono::seconds(3);  // a close frame an
 constexpr std::size_t kKeepBufferBytes = std::size_t{8} * 1024;
 constexpr std::uint16_t kTooLargeCode = 1009;  // RFC 6455, 7.4.1
 constexpr std::uint16_t kUnsupportedCode = 1003;
+constexpr std::size_t kMaxServerNameBytes = 64;  // it goes into logs
+// What lws says when the answer to the upgrade is not HTTP, or has a header that it has no room for.
+constexpr std::string_view kUnparsable = "problems parsing header";
 
 // lws's own liveness would wake us and end links by its own rule: ours is common/link's.
 constexpr lws_retry_bo_t kNoValidityTimers{};
@@ -42,6 +46,7 @@ bool IsTrustProblem(std::string_view text) {
 void LwsConnection::Start(lws_context* context, const ServerUrl& url,
                           const LwsClientTarget& target) {
   context_ = context;
+  tls_ = url.tls;
   Arm(options_.handshake_timeout);
   const std::string host_header = url.host + ":" + std::to_string(url.port);
   lws_client_connect_info info{};
@@ -131,6 +136,10 @@ int LwsConnection::OnCallback(struct ::lws* wsi, lws_callback_reasons reason, vo
                               std::size_t len) {
   const std::string_view bytes(static_cast<const char*>(in), in == nullptr ? 0 : len);
   switch (reason) {
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:  // the request is about to be sent
+      asked_upgrade_ = true;
+      received_before_upgrade_ = BytesReceived(lws_get_socket_fd(wsi));
+      return 0;
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH: wsi_ = wsi; return OnPreEstablish();
     case LWS_CALLBACK_CLIENT_ESTABLISHED: OnEstablished(); return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE: OnReceive(bytes); return 0;
@@ -169,18 +178,29 @@ void LwsConnection::OnConnectionError(std::string text) {
   if (IsTrustProblem(text)) {
     End(ClientClose::kUntrusted, std::move(text));
   } else if (status != 0 && status != 101) {
-    End(ClientClose::kRefused, "HTTP " + std::to_string(status));
+    end_.http_server = Header(wsi_, WSI_TOKEN_HTTP_SERVER).substr(0, kMaxServerNameBytes);
+    End(ClientClose::kRefused,
+        "HTTP " + std::to_string(status) + " from " +
+            (end_.http_server.empty() ? "a server without a name" : "'" + end_.http_server + "'"));
     end_.http_status = status;
-#if defined(LWS_WITH_HTTP_UNCOMMON_HEADERS)
     const std::string after = Header(wsi_, WSI_TOKEN_HTTP_RETRY_AFTER);
     std::from_chars(after.data(), after.data() + after.size(), end_.retry_after_s);
-#endif
+  } else if (text == kUnparsable || (status == 0 && HeardSomething())) {
+    End(ClientClose::kNotHttp, "the upgrade was answered with what is no HTTP");
   } else {
     // "HS: ..." is what lws found wrong with an answer that was a 101.
     const bool breach = status == 101 && text.starts_with("HS: ");
     End(breach ? ClientClose::kProtocol : ClientClose::kConnectFailed, std::move(text));
   }
   state_ = State::kOver;
+}
+
+// lws's parser swallows what is no header line, and then only says that the peer went away. Over TLS
+// the kernel's count holds records that are no answer, and lws's word has to do.
+bool LwsConnection::HeardSomething() const {
+  constexpr std::uint64_t kEnd = 1;  // what the peer's FIN counts
+  return asked_upgrade_ && !tls_ &&
+         BytesReceived(lws_get_socket_fd(wsi_)) > received_before_upgrade_ + kEnd;
 }
 
 void LwsConnection::OnEstablished() {

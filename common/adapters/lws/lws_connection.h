@@ -46,6 +46,7 @@ class LwsConnection final : public LwsClientConnection {
 
   int OnPreEstablish();
   void OnConnectionError(std::string text);
+  bool HeardSomething() const;
   void OnEstablished();
   void OnReceive(std::string_view piece);
   // Closes for a breach of the peer's: `code` goes out, what comes in is dropped.
@@ -66,10 +67,13 @@ class LwsConnection final : public LwsClientConnection {
   ClientEnd end_;
   bool has_end_ = false;  // the first reason stands
   bool reported_ = false;
-  bool last_write_done_ = false;  // closing: NextMessage() was asked for the last time
-  std::uint16_t close_code_ = 0;  // closing: what to say
-  std::string received_;          // pieces of a message whose end is not here yet
-  Deadline deadline_;             // of the handshake, later of the close
+  bool tls_ = false;
+  bool asked_upgrade_ = false;
+  std::uint64_t received_before_upgrade_ = 0;  // bytes of the peer, by then
+  bool last_write_done_ = false;               // closing: NextMessage() was asked for the last time
+  std::uint16_t close_code_ = 0;               // closing: what to say
+  std::string received_;                       // pieces of a message whose end is not here yet
+  Deadline deadline_;                          // of the handshake, later of the close
 };
 
 }  // namespace holdfast::lws

@@ -232,11 +232,12 @@ TEST_F(DialerTest, IsNotKeptAwayForEverByAHostileServer) {
 }
 
 TEST_F(DialerTest, LeavesTwinsAndRefusalsMoreRoomThanFailures) {
-  for (const auto& [reason, least] :
-       std::vector<std::pair<CloseReason, Duration>>{{pb::CLOSE_REASON_SUPERSEDED, seconds(10)},
-                                                     {pb::CLOSE_REASON_CLONE, seconds(30)},
-                                                     {pb::CLOSE_REASON_NOT_ENROLLED, seconds(30)},
-                                                     {pb::CLOSE_REASON_REVOKED, seconds(30)}}) {
+  for (const auto& [reason, least] : std::vector<std::pair<CloseReason, Duration>>{
+           {pb::CLOSE_REASON_SUPERSEDED, seconds(10)},
+           {pb::CLOSE_REASON_CLONE, seconds(30)},
+           {pb::CLOSE_REASON_NOT_ENROLLED, seconds(30)},
+           {pb::CLOSE_REASON_REVOKED, seconds(30)},
+           {pb::CLOSE_REASON_UPGRADE_BLOCKED, seconds(30)}}) {
     Dialer dialer = Make();
     Up(dialer);
     dialer.OnServerClose(reason, {});
