@@ -31,7 +31,8 @@ foreach(variable CMAKE_C_COMPILER CMAKE_C_COMPILER_LAUNCHER CMAKE_TOOLCHAIN_FILE
   endif()
 endforeach()
 
-# holdfast_own_lws(<name> <cmake argument>...): holdfast_<name>_lws, to link; the vendors are the caller's.
+# holdfast_own_lws(<name> <cmake argument>...): holdfast_<name>_lws, to link. What the archive stands on
+# is added to holdfast_<name>_lws_archive.
 function(holdfast_own_lws name)
   set(prefix ${PROJECT_BINARY_DIR}/${name}_lws)
   set(archive ${prefix}/lib/libwebsockets.a)
@@ -62,18 +63,23 @@ function(holdfast_own_lws name)
       -DLWS_WITH_TLS_SESSIONS=OFF -DLWS_HAVE_LIBCAP=0 -DLWS_HAVE_SYS_CAPABILITY_H=0
       -DLWS_WITHOUT_TESTAPPS=ON -DLWS_WITH_MINIMAL_EXAMPLES=OFF -DLWS_WITH_BUNDLED_ZLIB=OFF
       ${ARGN})
+  # As a target, not as a path, so that CMake keeps the vendors behind it in the link.
+  add_library(holdfast_${name}_lws_archive STATIC IMPORTED GLOBAL)
+  set_target_properties(holdfast_${name}_lws_archive PROPERTIES IMPORTED_LOCATION ${archive})
   add_library(holdfast_${name}_lws INTERFACE)
   add_dependencies(holdfast_${name}_lws ${name}_libwebsockets)
   target_include_directories(holdfast_${name}_lws SYSTEM INTERFACE ${prefix}/include)
-  target_link_libraries(holdfast_${name}_lws INTERFACE ${archive})
+  target_link_libraries(holdfast_${name}_lws INTERFACE holdfast_${name}_lws_archive)
 endfunction()
 
 holdfast_own_lws(agent -DLWS_WITH_MBEDTLS=ON)
-target_link_libraries(holdfast_agent_lws INTERFACE holdfast_vendor_mbedtls)
-# See common/adapters/lws/lws_quiet.cc.
-target_link_options(holdfast_agent_lws INTERFACE -Wl,--wrap=__lws_sul_insert_us)
+target_link_libraries(holdfast_agent_lws_archive INTERFACE holdfast_vendor_mbedtls)
+# See common/adapters/lws/lws_quiet.cc and lws_tls_mbedtls.cc.
+target_link_options(holdfast_agent_lws INTERFACE
+  -Wl,--wrap=__lws_sul_insert_us -Wl,--wrap=mbedtls_ssl_config_defaults)
 
 if(HOLDFAST_BACKEND)
   holdfast_own_lws(backend -DLWS_WITH_SSL=ON -DLWS_WITH_LIBEV=ON)
-  target_link_libraries(holdfast_backend_lws INTERFACE OpenSSL::SSL OpenSSL::Crypto holdfast_vendor_libev)
+  target_link_libraries(holdfast_backend_lws_archive INTERFACE
+    OpenSSL::SSL OpenSSL::Crypto holdfast_vendor_libev)
 endif()
