@@ -153,6 +153,7 @@ Error ApiConnection::LostError() const {
   if (!end_) return {Code::kUnavailable, "not connected to " + options_.url};
   const std::string detail = end_->detail.empty() ? "" : ": " + Shown(end_->detail);
   switch (end_->why) {
+    case ClientClose::kProxyRefused:
     case ClientClose::kConnectFailed:
       return {Code::kUnavailable,
               "cannot reach " + options_.url + detail + "; is holdfastd running there?"};

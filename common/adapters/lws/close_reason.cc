@@ -27,6 +27,7 @@ link::CloseReason ReasonOfRefusal(const ClientEnd& end) {
 
 link::CloseReason ReasonOf(const ClientEnd& end) {
   switch (end.why) {
+    case ClientClose::kProxyRefused:
     case ClientClose::kConnectFailed: return pb::CLOSE_REASON_CONNECT_FAILED;
     case ClientClose::kUntrusted: return pb::CLOSE_REASON_SERVER_UNTRUSTED;
     case ClientClose::kTooLarge: return pb::CLOSE_REASON_FRAME_TOO_LARGE;
