@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "common/adapters/lws/client_frame.h"
@@ -14,6 +15,9 @@ namespace holdfast::lws {
 namespace {
 
 constexpr Duration kCloseTimeout = std::chrono::seconds(3);  // a close frame and its answer
+// What the kernel keeps beyond what is on its way before it asks for more: a beat or an answer must not
+// wait behind what a slow path will take seconds for. As on the server's side.
+constexpr int kNotSentBytes = 128 * 1024;
 // A message buffer above this is given back after use: a link is idle most of its life.
 constexpr std::size_t kKeepBufferBytes = std::size_t{8} * 1024;
 constexpr std::uint16_t kTooLargeCode = 1009;  // RFC 6455, 7.4.1
@@ -69,6 +73,12 @@ void LwsConnection::Start(lws_context* context, const ServerUrl& url,
 
 void LwsConnection::WantWrite() {
   if (state_ == State::kOpen && wsi_ != nullptr) lws_callback_on_writable(wsi_);
+}
+
+std::size_t LwsConnection::Undelivered() const {
+  int bytes = 0;
+  if (wsi_ == nullptr || ioctl(lws_get_socket_fd(wsi_), TIOCOUTQ, &bytes) != 0) return 0;
+  return static_cast<std::size_t>(bytes);
 }
 
 void LwsConnection::Pause(bool paused) {
@@ -189,6 +199,8 @@ void LwsConnection::OnEstablished() {
   // NODELAY is lws's default for every socket.
   setsockopt(lws_get_socket_fd(wsi_), IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout,
              sizeof user_timeout);
+  setsockopt(lws_get_socket_fd(wsi_), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kNotSentBytes,
+             sizeof kNotSentBytes);
   if (has_end_) {  // Close() while dialling, and its kill has not come round yet
     Kill();
     return;
