@@ -18,7 +18,7 @@ namespace holdfast::agent {
 namespace {
 
 constexpr int kMaxServers = 8;           // trust.proto
-constexpr unsigned kMaxDescriptors = 8;  // one connection, one watch, lws's own
+constexpr unsigned kMaxDescriptors = 8;  // one connection, two watches, lws's own
 constexpr uid_t kNobody = 65534;         // no file of any package belongs to it
 
 // One arena, and large buffers straight from mmap: what an upload took goes back when it is over.

@@ -56,12 +56,20 @@ LinkProcess::LinkProcess(Options options, int warden_fd, LwsClient& client, Ward
   const auto on_readable = [](void* user) { static_cast<LinkProcess*>(user)->OnWardenReadable(); };
   const Status watched = client_.WatchReadable(warden_fd_, on_readable, this);
   if (!watched.ok()) Exit(1, watched.error());
+  const auto on_clock = [](void* user) { static_cast<LinkProcess*>(user)->OnClockReadable(); };
+  if (clock_.fd() < 0 || !client_.WatchReadable(clock_.fd(), on_clock, this).ok()) {
+    WriteLogLine(LogLine(LogLevel::kWarn, "no_clock_watch"));
+  }
 }
 
-LinkProcess::~LinkProcess() { client_.UnwatchReadable(warden_fd_); }
+LinkProcess::~LinkProcess() {
+  client_.UnwatchReadable(clock_.fd());
+  client_.UnwatchReadable(warden_fd_);
+}
 
 void LinkProcess::OnTurn() {
   const TimePoint now = Now();
+  NoticeDraining(now);
   dialer_.OnTick(now);
   if (const auto server = dialer_.TakeDial()) Dial(*server);
   if (dialer_.TakeBeat()) {
@@ -75,6 +83,21 @@ void LinkProcess::OnTurn() {
   if (exit_status_) return;
   const auto due = dialer_.NextDeadline();
   client_.Service(due ? std::clamp(*due - Now(), Duration::zero(), kLongestWait) : kLongestWait);
+}
+
+// A beat behind a large message on a slow path: the answer is not late while the message gets less. If it
+// does not, TCP_USER_TIMEOUT and the answer's own time decide.
+void LinkProcess::NoticeDraining(TimePoint now) {
+  if (!dialer_.awaits_answer()) return;
+  const std::size_t left = connection_->Undelivered();
+  if (left > 0 && left < undelivered_) dialer_.OnDraining(now);
+  undelivered_ = left;
+}
+
+void LinkProcess::OnClockReadable() {
+  if (!clock_.TakeJump()) return;
+  WriteLogLine(LogLine(LogLevel::kInfo, "clock_jumped"));
+  dialer_.OnWake(Now());
 }
 
 void LinkProcess::Dial(std::size_t server) {
@@ -152,6 +175,7 @@ std::optional<std::string> LinkProcess::NextMessage() {
   }
   if (beat_due_) {
     beat_due_ = false;
+    undelivered_ = connection_->Undelivered();
     dialer_.OnSpoke(Now());
     link::LinkMessage beat;
     beat.add_frames()->mutable_beat()->set_idle(dialer_.is_idle());

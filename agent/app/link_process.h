@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/app/clock_watch.h"
 #include "agent/app/warden_pipe.h"
 #include "agent/core/dialer.h"
 #include "common/adapters/lws/lws_client.h"
@@ -46,6 +47,8 @@ class LinkProcess final : private LwsClientDelegate {
 
   void Dial(std::size_t server);
   void OnWardenReadable();
+  void OnClockReadable();
+  void NoticeDraining(TimePoint now);
   void OnWardenMessage(const LinkMessageView& message);
   void OnToServer(std::string_view message);
   void OnHangUpAsked(std::string_view payload);
@@ -58,6 +61,7 @@ class LinkProcess final : private LwsClientDelegate {
   LwsClient& client_;
   WardenPipe& pipe_;
   Dialer dialer_;
+  ClockWatch clock_;
   LwsClientConnection* connection_ = nullptr;
   std::string host_;                      // of the connection
   std::string server_detail_;             // of the server's Close frame
@@ -68,7 +72,8 @@ class LinkProcess final : private LwsClientDelegate {
   bool said_hello_ = false;               // this connection: what warden sends is meant for it
   bool welcomed_ = false;                 // this connection
   bool beat_due_ = false;
-  bool stopping_ = false;  // AGENT_STOPPING: the next end is the last
+  std::size_t undelivered_ = 0;  // bytes at the last look, while a beat is not answered
+  bool stopping_ = false;        // AGENT_STOPPING: the next end is the last
   std::optional<int> exit_status_;
 };
 

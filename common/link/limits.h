@@ -35,7 +35,12 @@ inline constexpr Duration kClaimTimeout = std::chrono::seconds(10);  // control'
 inline constexpr Duration kBeatIdle =
     std::chrono::seconds(60);  // +-10 %: NATs forget after minutes
 inline constexpr Duration kBeatBusy = std::chrono::seconds(25);  // +-20 %: dead peer known <= 45 s
+// On the link after one that ended as a path ends that forgets quiet flows: below the 60 s that
+// common NATs and proxies allow, jitter included.
+inline constexpr Duration kBeatAfterCut = std::chrono::seconds(40);
 inline constexpr Duration kBeatAnswer = std::chrono::seconds(10);  // a beat is answered within
+// ... and after a suspend, where a dead link is likely: hang up, close (3 s) and dial within 10 s.
+inline constexpr Duration kWakeAnswer = std::chrono::seconds(4);
 inline constexpr Duration kTcpUserTimeout =
     std::chrono::seconds(20);  // unacked bytes on a dead path
 inline constexpr Duration kSlowConsumer =

@@ -4,7 +4,7 @@
 The process is real (build/<preset>/bin/link_driver: RunLink with shorter times); warden is this script at
 the other end of the socketpair, the server is tests/support/ws_server.py's half of the handshake.
 """
-import os, socket, struct, subprocess, sys, tempfile, threading, time, unittest
+import ctypes, os, socket, struct, subprocess, sys, tempfile, threading, time, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
@@ -33,6 +33,15 @@ UP = message(8, field(1, b"d" * 32) + field(2, 1) + field(4, b""))
 
 def close_frame(reason, detail=b"", retry=0):
     return message(4, field(1, reason) + field(2, detail) + field(3, retry))
+
+
+def jump_a_little():
+    """Sets the clock by 1 ns: for those who watch it that is a jump, as the end of a suspend is."""
+    timex = (ctypes.c_long * 64)(0x2100)  # modes = ADJ_SETOFFSET | ADJ_NANO (adjtimex(2))
+    timex[10] = 1                         # time.tv_usec
+    if ctypes.CDLL(None, use_errno=True).adjtimex(timex) < 0:
+        raise unittest.SkipTest("setting the clock, even by nothing, needs root: "
+                                + os.strerror(ctypes.get_errno()))
 
 
 class LinkProcessTest(unittest.TestCase):
@@ -147,6 +156,16 @@ class LinkProcessTest(unittest.TestCase):
         self.assertEqual(peer.read(), (2, IDLE_BEAT))
         self.assertEqual(peer.read(), (2, message(4, field(1, PEER_SILENT))))
         self.expect_closed(PEER_SILENT)
+
+    def test_asks_the_server_at_once_after_the_clock_has_jumped(self):
+        self.start()
+        peer = self.go_up()
+        self.say(TO_SERVER, UP)
+        peer.read()  # so it has read that it is welcome
+        for _ in range(2):
+            jump_a_little()
+            self.assertEqual(peer.read(), (2, IDLE_BEAT))  # a minute before it is due
+            peer.send(frame(message(6, field(1, 123))))
 
     def test_drops_what_warden_sent_for_the_connection_before(self):
         self.start()
