@@ -29,6 +29,12 @@ if(HOLDFAST_BACKEND)
   holdfast_lws_client_test(conformance_lws_client holdfast_common_adapters_lws)
 endif()
 holdfast_lws_client_test(conformance_lws_client_agent holdfast_common_adapters_lws_agent)
+holdfast_test(conformance_agent_tls_suites LABEL conformance
+  DEPS holdfast_common_adapters_lws_agent holdfast_tests_ws_server
+  SRCS conformance/agent/tls_suites_test.cc)
+# mbedTLS's archives, as in the agent: with the shared library TLS would not come to our AES-GCM.
+set_target_properties(conformance_lws_client_agent conformance_agent_tls_suites PROPERTIES
+  HOLDFAST_STATIC ON)
 
 # The link process between a warden and servers that do what the test says.
 add_executable(link_driver support/link_driver.cc)

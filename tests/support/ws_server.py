@@ -170,7 +170,15 @@ def upgrade(sock):
     return peer
 
 
-def serve(sock):
+def suites_of(hello):
+    """The cipher suites of a ClientHello in its record, in their order, as hex (RFC 5246, 7.4.1.2)."""
+    at = 5 + 4 + 2 + 32
+    at += 1 + hello[at]  # the session's id
+    (size,) = struct.unpack_from("!H", hello, at)
+    return [hello[i:i + 2].hex() for i in range(at + 2, at + 2 + size, 2)]
+
+
+def serve(sock, offered_suites):
     peer = Peer(sock)
     path, headers = read_request(peer)
     if path == "/silent":
@@ -192,7 +200,7 @@ def serve(sock):
         alpn = sock.selected_alpn_protocol() if isinstance(sock, ssl.SSLSocket) else None
         version = sock.version() if isinstance(sock, ssl.SSLSocket) else None
         tail = frame(json.dumps({"extensions": offered, "host": headers.get("host"), "alpn": alpn,
-                                 "tls": version, "origin": headers.get("origin"),
+                                 "tls": version, "offered": offered_suites, "origin": headers.get("origin"),
                                  "from": sock.getpeername()[0]}).encode())
     sock.sendall("\r\n".join(answer + ["", ""]).encode() + tail)
     SCENARIOS.get(path, Peer.drain)(peer)
@@ -207,10 +215,12 @@ def run(listener, context):
 def handle(sock, context):
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        suites = None
         if context:
+            suites = suites_of(sock.recv(16384, socket.MSG_PEEK))
             sock = context.wrap_socket(sock, server_side=True)
-        serve(sock)
-    except (OSError, KeyError, IndexError, ValueError):
+        serve(sock, suites)
+    except (OSError, KeyError, IndexError, ValueError, struct.error):
         pass
     finally:
         sock.close()
