@@ -76,6 +76,8 @@ class Dialer {
   std::optional<CloseReason> TakeHangUp();
   std::optional<TimePoint> NextDeadline() const;
 
+  // Nothing is open on warden's side: what a beat tells the gateway.
+  bool is_idle() const { return !busy_; }
   bool is_connected() const { return phase_ == Phase::kGreeting || phase_ == Phase::kUp; }
 
  private:

@@ -27,7 +27,7 @@ def message(number, body):
 HELLO = message(2, field(1, b"h" * 100))
 CHALLENGE = message(1, field(1, 1) + field(2, b"n" * 32) + field(3, b"localhost"))
 WELCOME = message(3, field(1, 1) + field(2, b"c" * 16))
-BEAT = message(6, b"")
+BEAT, IDLE_BEAT = message(6, b""), message(6, field(2, 1))
 UP = message(8, field(1, b"d" * 32) + field(2, 1) + field(4, b""))
 
 
@@ -132,7 +132,11 @@ class LinkProcessTest(unittest.TestCase):
         self.start()
         peer = self.go_up(idle=1, busy=1)
         for _ in range(2):
-            self.assertEqual(peer.read(), (2, BEAT))
+            self.assertEqual(peer.read(), (2, IDLE_BEAT))
+            peer.send(frame(message(6, field(1, 123))))
+        for state, beat in ((b"\1", BEAT), (b"\0", IDLE_BEAT)):
+            self.say(BUSY, state)
+            self.assertEqual(peer.read(), (2, beat))
             peer.send(frame(message(6, field(1, 123))))
         peer.send(frame(UP))
         self.expect(FROM_SERVER, UP)  # the answers to the beats did not come
@@ -140,7 +144,7 @@ class LinkProcessTest(unittest.TestCase):
     def test_hangs_up_on_a_server_that_leaves_a_beat_unanswered(self):
         self.start()
         peer = self.go_up(idle=1, busy=1)
-        self.assertEqual(peer.read(), (2, BEAT))
+        self.assertEqual(peer.read(), (2, IDLE_BEAT))
         self.assertEqual(peer.read(), (2, message(4, field(1, PEER_SILENT))))
         self.expect_closed(PEER_SILENT)
 
