@@ -18,6 +18,20 @@ target_link_libraries(holdfast_vendor_mbedtls INTERFACE
   $<IF:$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>,libmbedx509.a,mbedx509>
   $<IF:$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>,libmbedcrypto.a,mbedcrypto>)
 
+# nettle: the agent's AES-GCM (docs/decisions/0026-aes-gcm-by-nettle.md). Without it, mbedTLS's own.
+option(HOLDFAST_AGENT_NETTLE "AES-GCM by nettle in the agent, if there is a static one" ON)
+if(HOLDFAST_AGENT_NETTLE)
+  find_path(HOLDFAST_NETTLE_INCLUDE nettle/gcm.h)
+  find_library(HOLDFAST_NETTLE_ARCHIVE libnettle.a)
+  if(HOLDFAST_NETTLE_INCLUDE AND HOLDFAST_NETTLE_ARCHIVE)
+    add_library(holdfast_vendor_nettle INTERFACE)
+    target_include_directories(holdfast_vendor_nettle SYSTEM INTERFACE ${HOLDFAST_NETTLE_INCLUDE})
+    target_link_libraries(holdfast_vendor_nettle INTERFACE ${HOLDFAST_NETTLE_ARCHIVE})
+  else()
+    message(STATUS "No nettle: the agent's TLS will be several times slower (package nettle-dev)")
+  endif()
+endif()
+
 add_library(holdfast_vendor_sqlite INTERFACE)
 target_link_libraries(holdfast_vendor_sqlite INTERFACE
   $<IF:$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>,libsqlite3.a,sqlite3>
