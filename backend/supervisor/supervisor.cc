@@ -138,6 +138,8 @@ Child::Spec Supervisor::RedisSpec() const {
   spec.program = config_.redis_server_program;
   // Nothing is kept on disk: a restart equals FLUSHALL, a case that must pass anyway (delivery.md 5).
   spec.argv = [this](const std::string&) -> std::vector<std::string> {
+    // At every start: whoever cleaned up there must not have stopped us. If it fails, redis says so.
+    (void)MakeDirectories(config_.redis_dir());
     return {"redis-server",
             "--port",
             "0",

@@ -6,3 +6,10 @@ add_test(NAME faults.commit
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/faults/run.py --tier commit)
 set_tests_properties(faults.commit PROPERTIES LABELS faults TIMEOUT 300
   ENVIRONMENT "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
+
+# The agent as a dynamic program: what ships is static and takes no LD_PRELOAD. Tests only.
+add_executable(holdfast-agent-dyn ${PROJECT_SOURCE_DIR}/agent/app/main.cc)
+target_link_libraries(holdfast-agent-dyn PRIVATE holdfast_agent_app holdfast_flags)
+add_library(fault_shim SHARED faults/shim/fault_shim.c)
+set_target_properties(fault_shim PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+target_link_libraries(fault_shim PRIVATE ${CMAKE_DL_LIBS})

@@ -11,6 +11,8 @@ Python's standard library only, on top of tests/e2e/harness. One concept per fil
     checker.py   I1-I8 over all of the above
     bites.py     how often each fault truly hit
     faults.py    faults that need no privilege: kill, stop, flush
+    shim.py      the LD_PRELOAD shim: environment and log
+    slack.py     bounds in seconds on a machine that others use too
     campaign.py  load and random kills, round after round
     rows.py      what a row is; rows_*.py beside this package hold them
     runner.py    runs rows on shared stacks, prints what repeats a failure

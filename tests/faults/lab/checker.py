@@ -25,6 +25,7 @@ REST_RSS_BYTES = {"warden": 64 << 20, "link": 64 << 20, "gateway": 192 << 20,
 REST_FDS = 128
 RESULT_SECONDS = 120
 PARALLEL = 4  # results are fetched by so many command lines at once
+NOT_GOOD = {"REFUSED", "EXPIRED", "?"}  # unless the mark says that it may be
 RAN, MAY_HAVE_RUN = {"DONE"}, {"FAILED", "CANCELLED", "INTERRUPTED"}
 
 
@@ -102,7 +103,7 @@ def check_ends(mark, book, rows, verdict):
             continue
         verdict.outcomes[row["outcome_name"]] += 1
         verdict.counts["sent again"] += row["sends"] > 1
-        if row["outcome_name"] == "REFUSED" or row["failure"] == 65:  # BAD_RESULT
+        if row["outcome_name"] in NOT_GOOD - mark.may or row["failure"] == 65:  # BAD_RESULT
             verdict.fail("I1", f"{mark.id} at {name_of(row)} ended {row['outcome_name']}"
                                f" {row['failure']}: {row['message']}")
 
@@ -143,7 +144,7 @@ def check_effects(mark, book, rows, effects, verdict):
 def check_strangers(marks, effects, book, deliveries, verdict):
     """No effect without a delivery of it to that very agent."""
     for (mark_id, program), times in effects.items():
-        if mark_id not in marks.made:
+        if mark_id not in marks.ever:
             verdict.fail("I4", f"an effect of {mark_id}, which nobody sent, at {program}")
         elif mark_id not in book.commands:
             verdict.fail("I4", f"{mark_id} is not in the ledger and ran at {program} {len(times)} times")

@@ -1,6 +1,6 @@
 """Lab: one stack with agents, the load on it and what broke it: what a row is given.
 
-    Lab(gateways, agents) .start() -> row(lab, n) -> heal() -> quiesce() -> judge() ... -> stop()
+    Lab(seed, spec).start() -> row(lab, n) -> heal() -> quiesce() -> judge() ... -> stop()
 """
 import random
 import time
@@ -9,17 +9,17 @@ from . import checker, faults
 from .bites import Bites
 from .client import Client
 from .marks import Marks, now_ms
-from .stack import LabStack, procs, wait_for
+from .slack import bound
+from .stack import BIN, LabStack, procs, wait_for
 
 QUIESCE_SECONDS = 60
 
 
 class Lab:
-    def __init__(self, seed, gateways=2, agents=4, keys=(), folder=None):
-        self.seed = seed
+    def __init__(self, seed, spec, folder=None):
+        self.seed, self.spec = seed, spec
         self.rng = random.Random(seed)
-        self.stack = LabStack(gateways, keys, folder)
-        self.agent_count = agents
+        self.stack = LabStack(spec.gateways, spec.keys, folder)
         self.agents = []
         self.bites = Bites()
         self.kills = []
@@ -30,17 +30,18 @@ class Lab:
 
     def start(self):
         self.stack.init().start()
-        self.agents = self.stack.make_agents(self.agent_count)
+        self.agents = self.stack.make_agents(self.spec.agents, program=BIN / self.spec.program)
         self.client = Client(self.stack)
         self.new_series("s")
         return self
 
     def new_series(self, name):
         """The marks of one row: mk-NAME-1, ..."""
-        self.marks = Marks(self.stack, name)
+        self.marks = Marks(self.stack, name, self.marks.ever if self.marks else None)
         self.bites = Bites()
         self.kills = []
         self.checked = set()
+        self.stretched = 1.0
 
     # --- faults ----------------------------------------------------------------------------------
     def kill(self, role, everyone=None):
@@ -113,7 +114,8 @@ class Lab:
     def probe(self):
         """I7: full service: every agent answers a question."""
         answers = self.stack.holdfast("query", ",".join(a.id for a in self.agents), "SELECT 1 AS one",
-                                      "--wait", "20s", expect=None).json()
+                                      "--wait", f"{int(bound(self, 20))}s", expect=None,
+                                      timeout=200).json()
         bad = [a for a in answers if a["outcome"] != "DONE"]
         assert len(answers) == len(self.agents) and not bad, f"I7: no full service: {bad}"
 

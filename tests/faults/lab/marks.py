@@ -25,6 +25,7 @@ class Mark:
     def __init__(self, mark_id, verb, targets):
         self.id, self.verb, self.targets = mark_id, verb, list(targets)
         self.status, self.job, self.words = "begun", None, ""
+        self.may = set()         # outcomes that this fault explains, besides the good ones
         self.sleep_ms = self.lines = 0
         self.sha256 = None       # of a get's file
         self.begun_ms = now_ms()
@@ -34,18 +35,20 @@ class Mark:
 
 
 class Marks:
-    """Makes marked commands and remembers them; ids are unique in the run."""
+    """Makes marked commands and remembers them. `ever`: those of all series on this stack."""
 
-    def __init__(self, stack, series):
+    def __init__(self, stack, series, ever=None):
         self.stack, self.series = stack, series
         self.made = {}
+        self.ever = {} if ever is None else ever
         self.sources = stack.dir / "sources"
         self.sources.mkdir(exist_ok=True)
         self._files = {}
 
     def _new(self, verb, targets):
         mark = Mark(f"mk-{self.series}-{len(self.made) + 1}", verb, targets)
-        self.made[mark.id] = mark
+        assert mark.id not in self.ever, f"{mark.id} is there twice"
+        self.made[mark.id] = self.ever[mark.id] = mark
         return mark
 
     def exec(self, targets, sleep_ms=0, lines=1):

@@ -12,10 +12,12 @@ TIERS = ("commit", "nightly", "release")
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """What stack a row needs; rows with equal specs share one. `keys`: of holdfastd.toml."""
+    """What stack a row needs; rows with equal specs share one. `keys`: of holdfastd.toml;
+    `program`: another build of the agent."""
     gateways: int = 2
     agents: int = 4
     keys: tuple = ()
+    program: str = "holdfast-agent"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,6 +18,7 @@ class Own:
         self.rng = random.Random(seed)
         self.bites = Bites()
         self.say = say
+        self.stretched = 1.0
 
 
 def say(text):
@@ -52,7 +53,7 @@ class Runner:
         try:
             for row in group:
                 if lab is None:
-                    lab = Lab(self.seed, spec.gateways, spec.agents, spec.keys).start()
+                    lab = Lab(self.seed, spec).start()
                     lab.tier, lab.say = self.tier, say
                 lab.rng = random.Random(f"{self.seed} {row.id}")
                 lab.new_series(row.id.lower().replace("-", ""))
@@ -93,6 +94,8 @@ class Runner:
             if not isinstance(why, AssertionError):
                 traceback.print_exc(file=sys.stdout)
         took = time.monotonic() - began
+        if lab.stretched > 1.3:
+            figures["bounds_stretched"] = round(lab.stretched, 1)
         report.add(row, self.tier, self.seed, n, took, error, figures, dict(lab.bites.counts))
         verdict = "ok" if not error else "FAILED"
         say(f"{row.id}: {verdict} in {took:.1f} s; {figures}; bites {dict(lab.bites.counts)}")

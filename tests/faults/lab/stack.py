@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
 
 from harness import procs  # noqa: E402
 from harness.procs import wait_for  # noqa: E402
-from harness.stack import BIN, Agent, Stack, set_key  # noqa: E402,F401  (for the rows)
+from harness.stack import BIN, START_SECONDS, Agent, Stack, set_key  # noqa: E402,F401  (for the rows)
 
 MARK = BIN / "holdfast-mark"
 
@@ -77,12 +77,14 @@ class LabStack(Stack):
         agent.enrol(bundle or self.bundle())
         return agent
 
-    def make_agents(self, count, prefix="a"):
+    def make_agents(self, count, prefix="a", **how):
+        if count == 0:
+            return []
         bundle = self.bundle("--uses", str(count))
-        made = [self.make_agent(f"{prefix}{i}", bundle) for i in range(count)]
+        made = [self.make_agent(f"{prefix}{i}", bundle, **how) for i in range(count)]
         for agent in made:
             agent.start()
-        self.wait_online(*made)
+        self.wait_online(*made, seconds=START_SECONDS * 4)
         return made
 
     def kill_backend(self):
