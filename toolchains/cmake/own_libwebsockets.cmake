@@ -83,7 +83,7 @@ endfunction()
 # Small, and C through which nothing throws, which needs no unwind tables (24 KB). It serves
 # nobody, reads no file, and what it would log (7: errors, warnings, notices) is never shown.
 holdfast_own_lws(agent "-Os -fno-asynchronous-unwind-tables -DLWS_LOGGING_BITFIELD_CLEAR=7"
-  -DLWS_WITH_MBEDTLS=ON -DLWS_WITHOUT_SERVER=ON -DLWS_WITH_FILE_OPS=OFF -DLWS_WITH_CUSTOM_HEADERS=OFF)
+  -DLWS_WITH_MBEDTLS=ON -DLWS_WITHOUT_SERVER=ON -DLWS_WITH_FILE_OPS=OFF)
 target_link_libraries(holdfast_agent_lws_archive INTERFACE holdfast_vendor_mbedtls)
 # See common/adapters/lws/lws_quiet.cc and lws_tls_mbedtls.cc.
 target_link_options(holdfast_agent_lws INTERFACE
