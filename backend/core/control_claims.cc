@@ -104,7 +104,8 @@ std::optional<Sessions::Denial> Sessions::DecideOld(const std::string& gateway,
       (link->gateway == gateway && (link->link_ref == 0 || link->link_ref == claim.link_ref()));
   if (hello.epoch < row.epoch || !same_link) return Denial{CloseReason::CLOSE_REASON_SUPERSEDED};
   // The claim came twice: the answer got lost, or the control before us died over it.
-  grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, false});
+  grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, false,
+                     hello.contact != row.prev_contact});
   return std::nullopt;
 }
 
@@ -127,8 +128,9 @@ void Sessions::Grants(const std::string& gateway, const route::v1::Claim& claim,
   constexpr std::size_t kMaxAddressBytes = 64;  // "[IPv6%scope]:port"
   row.address = claim.peer_address().substr(0, kMaxAddressBytes);
   row.last_seen_ms = now.wall_ms();
-  grants_.push_back(
-      {gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, journal_lost});
+  // What it had when it dialled is now the one before, unless it was none of ours.
+  grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, journal_lost,
+                     hello.contact != row.prev_contact});
 }
 
 void Sessions::SuspectClone(const AgentId& agent, std::string detail, Moment now) {

@@ -111,6 +111,7 @@ class Sessions {
     std::uint64_t epoch = 0;
     Nonce16 contact;
     bool journal_lost = false;
+    bool journal_reverted = false;
   };
   struct Denial {
     ::holdfast::link::v1::CloseReason reason;

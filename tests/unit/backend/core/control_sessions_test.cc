@@ -193,6 +193,57 @@ TEST_F(SessionsTest, TakesAJournalThatWentBackInTimeForLost) {
   EXPECT_TRUE(Answer().granted());
 }
 
+TEST_F(SessionsTest, TellsAnAgentThatItsJournalWentBackUntilItHasHeardIt) {
+  LetIn();
+  const std::string old_contact = hello_.contact();
+  for (int welcomes = 0; welcomes < 2; ++welcomes) LetIn();
+  hello_.set_contact(old_contact);
+  Claim();
+  EXPECT_TRUE(Answer().journal_reverted());
+  --ref_;
+  Claim();  // the answer got lost on its way to the gateway: the same again
+  EXPECT_TRUE(Answer().journal_reverted());
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  Claim();  // and then the Welcome
+  auto answer = Answer();
+  EXPECT_TRUE(answer.journal_reverted());
+  // It has begun a new journal, and says so.
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  hello_.set_incarnation(std::string(16, 'j'));
+  hello_.set_contact(answer.contact());
+  Claim();
+  answer = Answer();
+  EXPECT_TRUE(answer.granted());
+  EXPECT_FALSE(answer.journal_reverted());
+}
+
+TEST_F(SessionsTest, NeverSaysOfAnHonestJournalThatItWentBack) {
+  Claim();
+  EXPECT_FALSE(Answer().journal_reverted());  // just enrolled
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  Claim();  // the Welcome was lost: still without a contact
+  auto answer = Answer();
+  EXPECT_FALSE(answer.journal_reverted());
+  for (int i = 0; i < 3; ++i) {
+    hello_.set_contact(answer.contact());
+    for (int lost_welcomes = 0; lost_welcomes < 3; ++lost_welcomes) {
+      hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+      Claim();
+      answer = Answer();
+      EXPECT_TRUE(answer.granted());
+      EXPECT_FALSE(answer.journal_reverted());
+      --ref_;
+      Claim();
+      EXPECT_FALSE(Answer().journal_reverted());
+    }
+  }
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  hello_.set_incarnation(std::string(16, 'j'));  // a journal that is new says so itself
+  hello_.clear_contact();
+  Claim();
+  EXPECT_FALSE(Answer().journal_reverted());
+}
+
 TEST_F(SessionsTest, AcceptsTheContactBeforeWhileTheLastWasNotConfirmed) {
   LetIn();
   for (int lost_welcomes = 0; lost_welcomes < 3; ++lost_welcomes) {
