@@ -1,4 +1,5 @@
 // Sessions, second part: who may have a session. docs/protocol.md 3.
+#include <algorithm>
 #include <utility>
 
 #include "backend/core/control_hello.h"
@@ -73,6 +74,7 @@ std::optional<Sessions::Denial> Sessions::Decide(const std::string& gateway,
 
 std::optional<Sessions::Denial> Sessions::DecideUnknown(const ProvedHello& hello, Moment now) {
   if (hello.token.empty()) return Denial{CloseReason::CLOSE_REASON_NOT_ENROLLED};
+  if (const auto denial = AdmitEnrolment(now)) return denial;
   Result<Labels> labels = tokens_.Spend(hello.token, now);
   if (!labels.ok()) {
     if (labels.error().code == Code::kDenied) return Denial{CloseReason::CLOSE_REASON_BAD_TOKEN};
@@ -87,6 +89,24 @@ std::optional<Sessions::Denial> Sessions::DecideUnknown(const ProvedHello& hello
   agents_.Insert(std::move(row));
   audit_.Append({hello.agent.hex(), "agent.enrolled", {}, hello.agent.str(), {}}, now);
   return std::nullopt;
+}
+
+std::optional<Sessions::Denial> Sessions::AdmitEnrolment(Moment now) {
+  constexpr Duration kSecond = std::chrono::seconds(1);
+  if (enrolment_second_ == TimePoint{} || now.at - enrolment_second_ >= kSecond) {
+    enrolment_second_ = now.at;
+    enrolments_ = 0;
+  }
+  if (enrolments_ < options_.max_enrolments_per_second) {
+    ++enrolments_;
+    return std::nullopt;
+  }
+  // They come back spread as thin as they may come in.
+  const auto share = kSecond / static_cast<Duration::rep>(options_.max_enrolments_per_second);
+  enrolment_queue_until_ = std::min(std::max(enrolment_queue_until_, now.at + kSecond) + share,
+                                    now.at + options_.max_enrolment_delay);
+  const auto delay = std::chrono::ceil<std::chrono::seconds>(enrolment_queue_until_ - now.at);
+  return Denial{CloseReason::CLOSE_REASON_TRY_LATER, static_cast<std::uint32_t>(delay.count())};
 }
 
 // An epoch that was granted before, or is below one that was.
