@@ -94,7 +94,8 @@ Status ControlProcess::OpenFiles() {
 }
 
 Status ControlProcess::OpenStore() {
-  HF_ASSIGN_OR_RETURN(store_, OpenSqliteStore(config_.state_dir + "/ledger.db"));
+  HF_ASSIGN_OR_RETURN(store_, OpenSqliteStore(config_.state_dir + "/ledger.db",
+                                              [worker = worker_.get()] { worker->StillStarts(); }));
   HF_ASSIGN_OR_RETURN(const std::vector<Nonce16> named, store_->IncomingFiles());
   files_->RemoveStray(named);
   ControlCore::Options options;

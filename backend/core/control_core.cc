@@ -32,10 +32,12 @@ ControlCore::ControlCore(Options options, Ports ports)
                {ports.store, ports.files, ports.crypto, agents_, ledger_, dispatcher_, audit_}),
       blobs_(options_.blobs, ports.files, ledger_) {}
 
-Status ControlCore::Load() {
-  HF_TRY(audit_.Load(ports_.store));
-  HF_TRY(agents_.Load(ports_.store));
-  return ledger_.Load(ports_.store);
+Result<bool> ControlCore::LoadMore() {
+  switch (loaded_++) {
+    case 0: HF_TRY(audit_.Load(ports_.store)); return true;
+    case 1: HF_TRY(agents_.Load(ports_.store)); return true;
+    default: HF_TRY(ledger_.Load(ports_.store)); return false;
+  }
 }
 
 // --- from gateways --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@
 // Limits:    Options of the parts; Options here. Frames from agents pass the codec first.
 // Ownership: owns its parts; borrows store, files, crypto, trust and settings for its life.
 // Threading: thread-compatible; loop thread only.
-// Errors:    Load(): the store's. A turn that cannot commit is undone and logged; the next one tries
+// Errors:    LoadMore(): the store's. A turn that cannot commit is undone and logged; the next one tries
 //            again.
 // Design:    docs/decisions/0022-group-commit.md
 #pragma once
@@ -82,7 +82,9 @@ class ControlCore {
   };
   ControlCore(Options options, Ports ports);
 
-  Status Load();
+  // One table of the store a call: a large ledger takes its time, and the driver says in between
+  // that it is alive. False: nothing is left, inputs may come.
+  Result<bool> LoadMore();
 
   // --- inputs -------------------------------------------------------------------------------------
   void OnEntry(std::string_view id, std::string_view to_control, Moment now);

@@ -67,7 +67,8 @@ void ControlWorld::Boot() {
   options.api = api_;
   core_ = std::make_unique<backend::ControlCore>(
       std::move(options), backend::ControlCore::Ports{store_, files_, crypto_, trust_, settings_});
-  HF_CHECK(core_->Load().ok());
+  while (core_->LoadMore().value()) {
+  }
   to_control_.clear();
   read_.clear();
   core_->OnTransport(connected_, now_);
