@@ -66,7 +66,8 @@ void ControlWorld::Boot() {
   options.results.max_waiting_bytes = 300 * 1024;
   options.api = api_;
   core_ = std::make_unique<backend::ControlCore>(
-      std::move(options), backend::ControlCore::Ports{store_, files_, crypto_, trust_, settings_});
+      std::move(options),
+      backend::ControlCore::Ports{store_, files_, crypto_, trust_, settings_, &counters_});
   while (core_->LoadMore().value()) {
   }
   to_control_.clear();

@@ -62,7 +62,8 @@ class ControlWorld {
   backend::ControlCore& core() { return *core_; }
   std::vector<std::unique_ptr<SimAgent>>& agents() { return agents_; }
   std::vector<std::unique_ptr<SimGateway>>& gateways() { return gateways_; }
-  const sign::Crypto& crypto() const { return crypto_; }
+  SeededCrypto& crypto() { return crypto_; }
+  const backend::CounterBlock& counters() const { return counters_; }
   const TestFleet& fleet() const { return fleet_; }
   backend::Moment now() const { return now_; }
 
@@ -88,6 +89,7 @@ class ControlWorld {
   FakeStore store_;
   FakeOutputFiles files_;
   backend::Moment now_;
+  backend::CounterBlock counters_{};
   std::unique_ptr<backend::ControlCore> core_;
   int boots_ = 0;
   bool connected_ = true;
