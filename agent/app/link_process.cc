@@ -125,7 +125,7 @@ void LinkProcess::OnMessage(std::string_view message) {
   if (!dialer_.is_connected()) return;  // we are hanging up
   const TimePoint now = Now();
   dialer_.OnHeard(now);
-  if (!welcomed_ && message.size() > link::kMaxGreetingBytes) {
+  if (!said_hello_ && message.size() > link::kMaxGreetingBytes) {
     dialer_.OnHangUp(pb::CLOSE_REASON_FRAME_TOO_LARGE);
     return;
   }
@@ -161,7 +161,7 @@ void LinkProcess::Report(const ClientEnd& end) {
   to_server_.reset();
   closing_.reset();
   server_detail_.clear();
-  is_open_ = heard_server_ = said_hello_ = welcomed_ = beat_due_ = false;
+  is_open_ = heard_server_ = said_hello_ = beat_due_ = false;
   pipe_.Shrink();
   if (stopping_) exit_status_ = 0;
   OnWardenReadable();
@@ -211,7 +211,6 @@ void LinkProcess::OnWardenMessage(const LinkMessageView& message) {
     case LinkMessageType::kHangUp: OnHangUpAsked(message.payload); return;
     case LinkMessageType::kWelcomed:
       if (message.payload.size() != 8 || !said_hello_) return;
-      welcomed_ = true;
       dialer_.OnWelcomed(std::chrono::seconds(U32(message.payload, 0)),
                          std::chrono::seconds(U32(message.payload, 4)), now);
       WriteLogLine(LogLine(LogLevel::kDebug, "link_up").Text("host", host_));
