@@ -3,9 +3,10 @@
     Lab(seed, spec).start() -> row(lab, n) -> heal() -> quiesce() -> judge() ... -> stop()
 """
 import random
+import shutil
 import time
 
-from . import checker, faults
+from . import checker, disk, faults
 from .bites import Bites
 from .client import Client
 from .marks import Marks, now_ms
@@ -21,6 +22,7 @@ class Lab:
         self.rng = random.Random(seed)
         self.stack = LabStack(spec.gateways, spec.keys, folder)
         self.agents = []
+        self.disks = []
         self.bites = Bites()
         self.kills = []
         self.due = []       # (when, LabAgent): to be started again, as a service manager would
@@ -29,11 +31,27 @@ class Lab:
         self.checked = set()
 
     def start(self):
-        self.stack.init().start()
+        self.stack.init()
+        self.make_disks()
+        self.stack.start()
         self.agents = self.stack.make_agents(self.spec.agents, program=BIN / self.spec.program)
         self.client = Client(self.stack)
         self.new_series("s")
         return self
+
+    def make_disks(self):
+        """Under the agents' states and under the backend's; lab.agent_disk and lab.backend_disk."""
+        places = {"agent": self.stack.states, "backend": self.stack.fleet / "server/state"}
+        kind, _, megabytes = self.spec.disks.partition(":")
+        for name, where in places.items():
+            if kind == "loop":
+                made = disk.LoopDisk(where, self.stack.dir / f"{name}.ext4")
+            elif kind == "tmpfs":
+                made = disk.SmallDisk(where, int(megabytes))
+            else:
+                continue
+            self.disks.append(made)
+            setattr(self, f"{name}_disk", made)
 
     def new_series(self, name):
         """The marks of one row: mk-NAME-1, ..."""
@@ -142,4 +160,10 @@ class Lab:
     def stop(self, keep=False):
         if self.client:
             self.client.stop()
-        self.stack.stop(keep=keep)
+        try:
+            self.stack.stop(keep=keep or bool(self.disks))
+        finally:
+            for mounted in self.disks:
+                mounted.unmount()
+            if not keep:
+                shutil.rmtree(self.stack.dir, ignore_errors=True)
