@@ -6,12 +6,14 @@ import random
 import shutil
 import time
 
+from proxy.tcp_proxy import TcpProxy
+
 from . import checker, disk, faults
 from .bites import Bites
 from .client import Client
 from .marks import Marks, now_ms
 from .slack import bound
-from .stack import BIN, LabStack, procs, wait_for
+from .stack import BIN, LabStack, free_ports, procs, wait_for
 
 QUIESCE_SECONDS = 60
 
@@ -20,7 +22,12 @@ class Lab:
     def __init__(self, seed, spec, folder=None):
         self.seed, self.spec = seed, spec
         self.rng = random.Random(seed)
-        self.stack = LabStack(spec.gateways, spec.keys, folder)
+        keys, behind = list(spec.keys), None
+        if spec.proxy:
+            (behind,) = free_ports(1)
+            keys.append(("agents", "listen", f"127.0.0.1:{behind}"))
+        self.stack = LabStack(spec.gateways, keys, folder)
+        self.proxy = TcpProxy(behind, self.stack.agent_port, seed) if spec.proxy else None
         self.agents = []
         self.disks = []
         self.bites = Bites()
@@ -31,6 +38,8 @@ class Lab:
         self.checked = set()
 
     def start(self):
+        if self.proxy:
+            self.proxy.start()
         self.stack.init()
         self.make_disks()
         self.stack.start()
@@ -163,6 +172,8 @@ class Lab:
         try:
             self.stack.stop(keep=keep or bool(self.disks))
         finally:
+            if self.proxy:
+                self.proxy.stop()
             for mounted in self.disks:
                 mounted.unmount()
             if not keep:

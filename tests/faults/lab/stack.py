@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
 
 from harness import procs  # noqa: E402
 from harness.procs import wait_for  # noqa: E402
-from harness.stack import BIN, START_SECONDS, Agent, Stack, set_key  # noqa: E402,F401  (for the rows)
+from harness.stack import BIN, START_SECONDS, Agent, Stack, free_ports  # noqa: E402,F401  (for the rows)
 
 MARK = BIN / "holdfast-mark"
 
