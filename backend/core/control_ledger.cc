@@ -13,6 +13,7 @@ namespace {
 using ::holdfast::command::v1::COMMAND_FAILURE_NOT_DELIVERED;
 using ::holdfast::command::v1::OUTCOME_DONE;
 using ::holdfast::command::v1::OUTCOME_EXPIRED;
+using ::holdfast::command::v1::OUTCOME_INTERRUPTED;
 
 // How far a delivery has come. UNKNOWN is SENT with less hope: a receipt still moves it on.
 int Rank(DeliveryState state) {
@@ -188,6 +189,8 @@ bool Ledger::MarkReceived(const DeliveryKey& key, Moment now) {
 bool Ledger::MarkStarted(const DeliveryKey& key, std::uint32_t attempt, Moment now) {
   const DeliveryRow* row = deliveries_.Find(key);
   if (row == nullptr || row->ended()) return false;
+  // A later attempt's stream begins with Started: the first one's Received may never have come.
+  MarkReceived(key, now);
   SetState(key, DeliveryState::kStarted, now);
   Audit("command.started", key, key.agent.hex(),
         attempt > 1 ? "attempt " + std::to_string(attempt) : std::string(), now);
@@ -198,6 +201,11 @@ bool Ledger::End(const DeliveryKey& key, Ending ending, Moment now) {
   const DeliveryRow* row = deliveries_.Find(key);
   if (row == nullptr || row->ended()) return false;
   const bool by_agent = !ending.result_envelope.empty();
+  // That it had started is in the agent's journal; the records that said so may have died with it.
+  if (by_agent && ending.outcome == OUTCOME_INTERRUPTED &&
+      Rank(row->state) < Rank(DeliveryState::kStarted)) {
+    MarkStarted(key, 1, now);
+  }
   std::string detail = Lower(Outcome_Name(ending.outcome), "OUTCOME_");
   if (ending.failure != ::holdfast::command::v1::COMMAND_FAILURE_UNSPECIFIED) {
     detail += " " + Lower(CommandFailure_Name(ending.failure), "COMMAND_FAILURE_");

@@ -13,6 +13,7 @@ Python's standard library only, on top of tests/e2e/harness. One concept per fil
     faults.py    faults that need no privilege: kill, stop, flush
     shim.py      the LD_PRELOAD shim: environment and log
     slack.py     bounds in seconds on a machine that others use too
+    disk.py      ext4 whose power is cut, tmpfs that is full; kernel.py: our own namespaces
     campaign.py  load and random kills, round after round
     rows.py      what a row is; rows_*.py beside this package hold them
     runner.py    runs rows on shared stacks, prints what repeats a failure

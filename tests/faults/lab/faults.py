@@ -2,6 +2,7 @@
 import os
 import signal
 
+from .marks import now_ms  # noqa: F401  (for the rows)
 from .stack import procs, wait_for
 
 AGENT_SIDE = ("link", "warden", "keeper", "worker")

@@ -3,14 +3,17 @@
     Lab(seed, spec).start() -> row(lab, n) -> heal() -> quiesce() -> judge() ... -> stop()
 """
 import random
+import shutil
 import time
 
-from . import checker, faults
+from proxy.tcp_proxy import TcpProxy
+
+from . import checker, disk, faults
 from .bites import Bites
 from .client import Client
 from .marks import Marks, now_ms
 from .slack import bound
-from .stack import BIN, LabStack, procs, wait_for
+from .stack import BIN, LabStack, free_ports, procs, wait_for
 
 QUIESCE_SECONDS = 60
 
@@ -19,8 +22,14 @@ class Lab:
     def __init__(self, seed, spec, folder=None):
         self.seed, self.spec = seed, spec
         self.rng = random.Random(seed)
-        self.stack = LabStack(spec.gateways, spec.keys, folder)
+        keys, behind = list(spec.keys), None
+        if spec.proxy:
+            (behind,) = free_ports(1)
+            keys.append(("agents", "listen", f"127.0.0.1:{behind}"))
+        self.stack = LabStack(spec.gateways, keys, folder)
+        self.proxy = TcpProxy(behind, self.stack.agent_port, seed) if spec.proxy else None
         self.agents = []
+        self.disks = []
         self.bites = Bites()
         self.kills = []
         self.due = []       # (when, LabAgent): to be started again, as a service manager would
@@ -29,11 +38,29 @@ class Lab:
         self.checked = set()
 
     def start(self):
-        self.stack.init().start()
+        if self.proxy:
+            self.proxy.start()
+        self.stack.init()
+        self.make_disks()
+        self.stack.start()
         self.agents = self.stack.make_agents(self.spec.agents, program=BIN / self.spec.program)
         self.client = Client(self.stack)
         self.new_series("s")
         return self
+
+    def make_disks(self):
+        """Under the agents' states and under the backend's; lab.agent_disk and lab.backend_disk."""
+        places = {"agent": self.stack.states, "backend": self.stack.fleet / "server/state"}
+        kind, _, megabytes = self.spec.disks.partition(":")
+        for name, where in places.items():
+            if kind == "loop":
+                made = disk.LoopDisk(where, self.stack.dir / f"{name}.ext4")
+            elif kind == "tmpfs":
+                made = disk.SmallDisk(where, int(megabytes))
+            else:
+                continue
+            self.disks.append(made)
+            setattr(self, f"{name}_disk", made)
 
     def new_series(self, name):
         """The marks of one row: mk-NAME-1, ..."""
@@ -142,4 +169,12 @@ class Lab:
     def stop(self, keep=False):
         if self.client:
             self.client.stop()
-        self.stack.stop(keep=keep)
+        try:
+            self.stack.stop(keep=keep or bool(self.disks))
+        finally:
+            if self.proxy:
+                self.proxy.stop()
+            for mounted in self.disks:
+                mounted.unmount()
+            if not keep:
+                shutil.rmtree(self.stack.dir, ignore_errors=True)

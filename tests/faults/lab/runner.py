@@ -53,7 +53,8 @@ class Runner:
         try:
             for row in group:
                 if lab is None:
-                    lab = Lab(self.seed, spec).start()
+                    lab = Lab(self.seed, spec)
+                    lab.start()
                     lab.tier, lab.say = self.tier, say
                 lab.rng = random.Random(f"{self.seed} {row.id}")
                 lab.new_series(row.id.lower().replace("-", ""))

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
 
 from harness import procs  # noqa: E402
 from harness.procs import wait_for  # noqa: E402
-from harness.stack import BIN, START_SECONDS, Agent, Stack, set_key  # noqa: E402,F401  (for the rows)
+from harness.stack import BIN, START_SECONDS, Agent, Stack, free_ports  # noqa: E402,F401  (for the rows)
 
 MARK = BIN / "holdfast-mark"
 
@@ -25,6 +25,7 @@ class LabAgent(Agent):
 
     def __init__(self, stack, name, program=None, env=None, prefix=()):
         super().__init__(stack, name)
+        self.state = stack.states / f"agent-{name}"
         self.program = stack.link_program(f"agent-{name}", program or BIN / "holdfast-agent")
         self.more_env = dict(env or {})
         self.prefix = list(prefix)
@@ -54,6 +55,8 @@ class LabStack(Stack):
         self.max_targets = max_targets
         self.programs = self.dir / "programs"
         self.programs.mkdir()
+        self.states = self.dir / "states"
+        self.states.mkdir()
         self.effects = self.dir / "effects"
         self.effects.mkdir()
         self.effects.chmod(0o777)

@@ -185,5 +185,24 @@ TEST_F(LedgerTest, WritesEveryStepIntoOneUnbrokenChain) {
   EXPECT_EQ(Stored(key).sends, 2U);
 }
 
+TEST_F(LedgerTest, LeavesNoHoleInTheTrailOfAnAgentThatDiedBeforeItsRecordsCame) {
+  const DeliveryKey again = Accept('1');
+  const DeliveryKey interrupted = Accept('2');
+  for (const DeliveryKey& key : {again, interrupted}) ledger_.MarkSent(key, At(20));
+  ledger_.MarkStarted(again, 2, At(30));
+  ledger_.End(again, {pb::OUTCOME_DONE, {}, {}, "signed"}, At(40));
+  ledger_.End(interrupted, {pb::OUTCOME_INTERRUPTED, {}, {}, "signed"}, At(40));
+  Commit();
+  for (const DeliveryKey& key : {again, interrupted}) {
+    std::vector<std::string> actions;
+    const auto rows = store_.ListAudit(0, 100, key.digest.view());
+    for (const AuditRow& row : rows.value()) actions.push_back(row.action);
+    EXPECT_EQ(actions,
+              (std::vector<std::string>{"command.accepted", "command.sent", "command.received",
+                                        "command.started", "command.ended"}));
+    EXPECT_EQ(Stored(key).received_ms, key == again ? 30U : 40U);
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::backend

@@ -1,0 +1,101 @@
+"""Power cuts: agents' and backend's state on an ext4 that loses whatever was not synced."""
+import time
+
+from lab import faults
+from lab.campaign import Load
+from lab.disk import LoopDisk
+from lab.rows import Spec, register
+from lab.slack import bound
+from lab.stack import procs
+
+CUT = Spec(gateways=2, agents=6, disks="loop")
+
+
+def work_a_while(lab, load, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        load.pump(time.monotonic())
+        time.sleep(0.01)
+
+
+def end_agents(lab):
+    """kill -9 of whole agents: nothing of a machine without power goes on."""
+    everyone = procs.all_processes()
+    for agent in lab.agents:
+        if agent.process is None:
+            continue
+        below = procs.descendants(agent.process.pid, everyone)
+        for process in [*below, procs.Process(agent.process.pid)]:
+            process.kill()
+        agent.stop()
+
+
+def end_backend(lab):
+    lab.stack.kill_backend()
+
+
+def cut(lab, disks, ends):
+    """Power off: sometimes the processes die first, sometimes they still see a dead disk."""
+    if lab.rng.random() < 0.5:
+        for mark in lab.marks.made.values():
+            mark.may.add("REFUSED")  # NO_JOURNAL: an agent whose disk is dead runs nothing
+        for disk in disks:
+            disk.cut()
+        time.sleep(lab.rng.uniform(0, 0.1))
+        for end in ends:
+            end(lab)
+    else:
+        for end in ends:
+            end(lab)
+        for disk in disks:
+            disk.cut()
+    for disk in disks:
+        lab.bites.hit("unsynced bytes lost", disk.power_on())
+
+
+def cuts(lab, n, disks, ends):
+    figures = {"cuts": 0, "lost": 0, "doubled": 0, "deliveries": 0, "slowest_rest_s": 0.0}
+    load = Load(lab, 6.0, sleep_ms=600)
+    for turn in range(n):
+        work_a_while(lab, load, lab.rng.uniform(0.8, 2.5))
+        lab.kills.append(faults.Kill("power", None, faults.now_ms()))
+        cut(lab, disks, ends)
+        if lab.stack.backend is None:
+            lab.stack.start()
+        for agent in lab.agents:
+            if not agent.running():
+                agent.stop()
+                agent.start()
+        took = lab.quiesce(bound(lab, 60))
+        verdict = lab.judge()
+        figures["cuts"] += 1
+        figures["deliveries"] += verdict.counts["accepted"]
+        figures["lost"] += verdict.lost
+        figures["doubled"] += verdict.doubled
+        figures["slowest_rest_s"] = round(max(figures["slowest_rest_s"], took), 1)
+        verdict.require_clean()
+        if turn % 10 == 9:
+            lab.say(f"  {turn + 1} of {n} cuts, {figures['deliveries']} deliveries")
+    return figures
+
+
+BIT = ("unsynced bytes lost", "power killed with work open")
+
+
+@register(id="A8", fault="all processes of backend and agents killed, then the power cut for both",
+          figure="100: I1-I5", spec=CUT, n={"commit": 1, "nightly": 100, "release": 100},
+          must_bite=BIT)
+def everything(lab, n):
+    return cuts(lab, n, [lab.agent_disk, lab.backend_disk], [end_agents, end_backend])
+
+
+@register(id="A8-agents", fault="power cut of the endpoints alone", figure="100: I1-I5", spec=CUT,
+          n={"commit": 1, "nightly": 50, "release": 100}, must_bite=(*BIT, "ended interrupted"))
+def agents(lab, n):
+    return cuts(lab, n, [lab.agent_disk], [end_agents])
+
+
+@register(id="B2", fault="power cut of the backend alone", figure="100: 0 lost", spec=CUT,
+          n={"commit": 1, "nightly": 50, "release": 100}, must_bite=BIT)
+def backend(lab, n):
+    return cuts(lab, n, [lab.backend_disk], [end_backend])
