@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/app/log.h"
+#include "agent/core/next_step.h"
 #include "agent/core/server_frames.h"
 #include "common/adapters/lws/close_reason.h"
 #include "common/link/codec.h"
@@ -151,11 +152,11 @@ void LinkProcess::Report(const ClientEnd& end) {
   const CloseReason reason =
       dialer_.OnClosed(ReasonOf(end), std::chrono::seconds(end.retry_after_s), Now());
   const std::string detail = server_detail_.empty() ? end.detail : server_detail_;
-  WriteLogLine(LogLine(IsOrderly(reason) ? LogLevel::kInfo : LogLevel::kWarn,
-                       is_open_ ? "link_closed" : "dial_failed")
-                   .Id("reason", link::ToString(reason))
-                   .Text("host", host_)
-                   .Text("detail", Untrusted(detail)));
+  LogLine line(IsOrderly(reason) ? LogLevel::kInfo : LogLevel::kWarn,
+               is_open_ ? "link_closed" : "dial_failed");
+  line.Id("reason", link::ToString(reason)).Text("host", host_).Text("detail", Untrusted(detail));
+  if (const auto next = NextStep(reason); !next.empty()) line.Text("next", std::string(next));
+  WriteLogLine(line);
   ToWarden(LinkMessageType::kClosed, ReasonAndDetail(reason, detail));
   connection_ = nullptr;
   to_server_.reset();
