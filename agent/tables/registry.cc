@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "common/base/edit_distance.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -19,22 +21,6 @@ constexpr std::array kTables = {
     &kUsersTable,
 };
 
-// Levenshtein distance; names are short (<= 64 compared).
-std::size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
-
 template <typename Range, typename NameOf>
 std::string_view Nearest(const Range& range, std::string_view name, NameOf name_of) {
   constexpr std::size_t kLongestName = 64;  // nobody mistypes more
@@ -43,7 +29,7 @@ std::string_view Nearest(const Range& range, std::string_view name, NameOf name_
   std::string_view best;
   std::size_t best_distance = most + 1;
   for (const auto& item : range) {
-    const std::size_t distance = Distance(name, name_of(item));
+    const std::size_t distance = EditDistance(name, name_of(item));
     if (distance < best_distance) {
       best = name_of(item);
       best_distance = distance;
@@ -88,6 +74,18 @@ const Table* FindTable(std::string_view name) {
 
 std::string_view NearestTable(std::string_view name) {
   return Nearest(kTables, name, [](const Table* table) { return table->name; });
+}
+
+std::vector<std::string_view> LikelyTables(std::string_view name, std::size_t count) {
+  constexpr std::size_t kCompared = 64;  // nobody means more
+  const std::string_view word = name.substr(0, kCompared);
+  std::vector<std::string_view> names;
+  for (const Table* table : kTables) names.push_back(table->name);
+  std::stable_sort(names.begin(), names.end(), [word](std::string_view a, std::string_view b) {
+    return EditDistance(word, a) < EditDistance(word, b);
+  });
+  names.resize(std::min(names.size(), count));
+  return names;
 }
 
 std::string_view NearestColumn(const Table& table, std::string_view name) {

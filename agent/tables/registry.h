@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/tables/table.h"
 
@@ -14,7 +15,9 @@ const Table* FindTable(std::string_view name);
 
 // The table that `name` was probably meant to be; empty if none is near.
 std::string_view NearestTable(std::string_view name);
-// The same among a table's columns.
+// The `count` tables nearest to `name`, however far: the nearest first.
+std::vector<std::string_view> LikelyTables(std::string_view name, std::size_t count);
+// The same as NearestTable() among a table's columns.
 std::string_view NearestColumn(const Table& table, std::string_view name);
 
 // docs/tables.md.

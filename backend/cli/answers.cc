@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/cli/duration_text.h"
+#include "backend/cli/next_step.h"
 #include "backend/cli/size_text.h"
 #include "backend/cli/time_text.h"
 #include "backend/sdk/clock.h"
@@ -19,7 +20,11 @@ constexpr Duration kRedrawEvery = std::chrono::milliseconds(200);  // more is fl
 }  // namespace
 
 Answers::Answers(const Call& call, const Job& job)
-    : call_(call), job_(job), began_(sdk::MonotonicNow()), last_progress_(began_) {
+    : call_(call),
+      job_(job),
+      began_(sdk::MonotonicNow()),
+      last_progress_(began_),
+      last_output_(began_) {
   for (const auto& target : job.targets) states_[target.id] = api::DELIVERY_STATE_ACCEPTED;
 }
 
@@ -39,6 +44,7 @@ void Answers::OnState(const api::Delivery& delivery) {
 
 Status Answers::OnOutput(const AgentId& agent, std::string_view bytes) {
   bytes_ += bytes.size();
+  last_output_ = sdk::MonotonicNow();
   OnTick();
   return Take(agent, bytes);
 }
@@ -53,11 +59,19 @@ void Answers::OnTick() {
   const Duration spent = now - began_;
   std::string line = std::to_string(ended_) + " of " + std::to_string(job_.targets.size()) +
                      (job_.targets.size() == 1 ? " host" : " hosts");
-  if (bytes_ > 0) {
-    const std::uint64_t rate = bytes_ * 1000 / static_cast<std::uint64_t>(spent.count());
-    line += ", " + FormatSize(bytes_) + ", " + FormatSize(rate) + "/s";
-  }
+  line += Rate(now);
   call_.console.Progress(line + ", " + FormatDuration(spent) + "  (Ctrl-C: the job goes on)");
+}
+
+// How much came, and how fast while it comes: over a wait for somebody who is offline a rate means
+// nothing.
+std::string Answers::Rate(TimePoint now) const {
+  constexpr Duration kStillComing = std::chrono::seconds(2);
+  if (bytes_ == 0) return "";
+  const auto spent = static_cast<std::uint64_t>((now - began_).count());
+  const bool coming = now - last_output_ < kStillComing && spent > 0;
+  return ", " + FormatSize(bytes_) +
+         (coming ? ", " + FormatSize(bytes_ * 1000 / spent) + "/s" : "");
 }
 
 std::string Answers::OutcomeText(const sdk::TargetEnd& end) {
@@ -106,15 +120,32 @@ Status Answers::OnEnd(const sdk::TargetEnd& told) {
 void Answers::SayHowItEnded(const sdk::TargetEnd& end) {
   std::string line = HostOf(end.agent) + ": ";
   if (!end.problem.empty()) {
-    call_.console.Say(line + "NOT TRUSTED: " + ForTerminal(Untrusted(end.problem)));
+    Say(line + "NOT TRUSTED: " + ForTerminal(Untrusted(end.problem)));
     return;
   }
   line += OutcomeText(end);
   const std::string failure = FailureText(end);
-  if (!failure.empty()) line += " " + failure;
+  if (!failure.empty() && failure != OutcomeText(end)) line += " " + failure;
   const std::string message = MessageText(end);
   if (!message.empty()) line += ": " + ForTerminal(Untrusted(message));
-  call_.console.Say(line);
+  Say(line);
+  const auto code = end.result ? end.result->failure() : end.delivery.failure();
+  if (next_step_.empty()) next_step_ = NextStep(job_.command, code, message);
+}
+
+void Answers::Say(const std::string& line) {
+  if (call_.options.format == Format::kJson) {
+    held_.push_back(line);
+  } else {
+    call_.console.Say(line);
+  }
+}
+
+void Answers::SayHeld() {
+  for (const auto& line : held_) call_.console.Say(line);
+  held_.clear();
+  if (!next_step_.empty()) call_.console.Say(next_step_);
+  next_step_.clear();
 }
 
 void Answers::PrintAnswer(const std::string& json) {
@@ -153,6 +184,7 @@ void Answers::Close(bool all_ended) {
   if (!all_ended) AddUnfinished();
   FinishAll();
   if (call_.options.format == Format::kJson) call_.console.Out(answers_ == 0 ? "[]\n" : "\n]\n");
+  SayHeld();
 }
 
 int Answers::ExitStatus() const {

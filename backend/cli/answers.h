@@ -16,6 +16,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "backend/cli/job.h"
 #include "backend/cli/json_text.h"
@@ -33,9 +34,12 @@ class Answers : public sdk::FollowSink {
   Status OnEnd(const sdk::TargetEnd& end) final;
   void OnTick() final;
 
-  // After the last event: prints what was held back. `all_ended` is false when --wait ran out.
+  // After the last event: prints what was held back, documents before words. `all_ended` is false when --wait ran out.
   void Close(bool all_ended);
   int ExitStatus() const;
+  // What was not said yet: words wait for the end of the one JSON document, or both would mix on a
+  // terminal. Close() does so too.
+  void SayHeld();
 
  protected:
   // The verb's part. Take: the next bytes of a target. Reset: forget them, a new attempt began.
@@ -56,6 +60,7 @@ class Answers : public sdk::FollowSink {
   static std::string FailureText(const sdk::TargetEnd& end);  // empty: none
   static Cell FailureCell(const sdk::TargetEnd& end);
   static std::string MessageText(const sdk::TargetEnd& end);
+  void Say(const std::string& line);
   std::string HostOf(const AgentId& agent) const;
   bool wants_answers() const;  // json, or jsonl of a verb without lines of its own
   const Call& call_;
@@ -65,11 +70,14 @@ class Answers : public sdk::FollowSink {
   void PrintAnswer(const std::string& json);
   void SayHowItEnded(const sdk::TargetEnd& end);
   void AddUnfinished();
+  std::string Rate(TimePoint now) const;
 
   std::map<AgentId, ::holdfast::api::v1::DeliveryState> states_;  // of those that have not ended
   std::uint64_t bytes_ = 0;
   std::size_t ended_ = 0, succeeded_ = 0, refused_ = 0, answers_ = 0;
-  TimePoint began_, last_progress_;
+  TimePoint began_, last_progress_, last_output_;
+  std::vector<std::string> held_;  // words, until the document is complete
+  std::string next_step_;          // said once, after the last target
   bool complete_ = true;
 };
 

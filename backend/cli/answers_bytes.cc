@@ -54,7 +54,7 @@ class FileAnswers : public Answers {
   }
   void WarnIfUnstable(const sdk::TargetEnd& end) {
     if (end.result && end.result->file().unstable()) {
-      call_.console.Say(HostOf(end.agent) + ": the file changed while it was read");
+      Say(HostOf(end.agent) + ": the file changed while it was read");
     }
   }
 

@@ -10,11 +10,14 @@
 #include <CLI/CLI.hpp>
 
 #include "backend/cli/duration_text.h"
+#include "common/base/edit_distance.h"
 
 namespace holdfast::cli {
 namespace {
 
 constexpr int kUsage = 2;
+constexpr char kEveryCommand[] =
+    "Options of every command, such as -o FORMAT, --wait DUR, --ttl DUR and -y: holdfast --help";
 constexpr char kTarget[] =
     "hostname, id or prefix of 4+ digits, label:K=V, all; or several, with commas";
 
@@ -53,6 +56,7 @@ class Grammar {
                 Command command) {
     CLI::App* sub = parent->add_subcommand(name, text);
     sub->fallthrough();
+    sub->footer(kEveryCommand);
     commands_[sub] = command;
     return sub;
   }
@@ -60,6 +64,9 @@ class Grammar {
     CLI::App* sub = Add(&app_, name, text, command);
     sub->add_option("TARGET", options_.target, kTarget)->required();
     return sub;
+  }
+  static void AddNotes(CLI::App* app, const std::string& notes) {
+    app->footer(notes + "\n" + kEveryCommand);
   }
   void AddDuration(CLI::App* app, const std::string& name, std::function<void(Duration)> set,
                    const std::string& text) {
@@ -78,7 +85,8 @@ class Grammar {
         ->allow_extra_args(false);
   }
   void AddLimits(CLI::App* app) {
-    app->add_option("--max-bytes", options_.max_bytes, "Stop when the output is this large")
+    app->add_option("--max-bytes", options_.max_bytes,
+                    "Most output; more is the failure OUTPUT_LIMIT")
         ->type_name("BYTES");
     AddDuration(
         app, "--max-time", [this](Duration d) { options_.max_time = d; },
@@ -125,7 +133,9 @@ void Grammar::AddGlobals() {
       "Wait this long for the answer; 0 returns at once (default: until it is there)");
   AddDuration(
       &app_, "--ttl", [this](Duration d) { options_.ttl = d; },
-      "How long it may wait for an endpoint (default: 24h; exec, put and kill 1h)");
+      "How long it may wait for an endpoint (default: 24h; exec, put and kill 1h); never beyond "
+      "the "
+      "end of the operator's certificate");
   app_.add_option("--case", options_.case_id, "A case's number, for the audit")->type_name("TEXT");
   app_.add_option("--reason", options_.reason, "Why, for the audit")->type_name("TEXT");
   app_.add_flag("-y,--yes", options_.yes, "Do not ask");
@@ -159,7 +169,8 @@ void Grammar::AddFleet() {
   token->add_option("--uses", options_.uses, "How many endpoints it lets in (default: 1)")
       ->type_name("N");
   AddLabels(token, "Label of the endpoints that use it");
-  token->footer(
+  AddNotes(
+      token,
       "The bundle holds a secret: whoever has it can add an endpoint. --ttl says for how long\n"
       "(default: 24h).\n"
       "  holdfast enrol token --uses 20 --label site=north > north.bundle");
@@ -176,15 +187,20 @@ void Grammar::AddFleet() {
 void Grammar::AddReads() {
   CLI::App* query = AddVerb("query", "Ask a question in SQL", Command::kQuery);
   query->add_option("SQL", options_.sql, "One statement over the endpoint's tables")->required();
-  query->add_option("--max-rows", options_.max_rows, "Stop after this many rows")->type_name("N");
+  query
+      ->add_option("--max-rows", options_.max_rows,
+                   "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
+      ->type_name("N");
   AddLimits(query);
-  query->footer("  holdfast query all \"SELECT pid, name FROM processes WHERE uid = 0\"");
+  AddNotes(query, "  holdfast query all \"SELECT pid, name FROM processes WHERE uid = 0\"");
 
   CLI::App* ls = AddVerb("ls", "List a directory", Command::kLs);
   ls->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
   ls->add_flag("-a,--all", options_.all, "Also names that begin with a dot");
   ls->add_flag("-R,--recursive", options_.recursive, "And everything below");
-  ls->add_option("--max-rows", options_.max_rows, "Stop after this many rows")->type_name("N");
+  ls->add_option("--max-rows", options_.max_rows,
+                 "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
+      ->type_name("N");
 
   CLI::App* stat = AddVerb("stat", "What the endpoint knows of files", Command::kStat);
   stat->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
@@ -195,7 +211,8 @@ void Grammar::AddReads() {
   cat->add_option("--offset", options_.offset, "Begin here")->type_name("BYTES");
   cat->add_option("--length", options_.length, "Print this much (default: to the end)")
       ->type_name("BYTES");
-  cat->footer("On a terminal control characters are escaped; in a pipe the bytes are as they are.");
+  AddNotes(cat,
+           "On a terminal control characters are escaped; in a pipe the bytes are as they are.");
 
   CLI::App* hash = AddVerb("hash", "MD5, SHA-1 and SHA-256 of files", Command::kHash);
   hash->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
@@ -223,10 +240,10 @@ void Grammar::AddActs() {
                    "Give it this file as input, at most 16 KiB")
       ->type_name("FILE");
   AddLimits(exec);
-  exec->footer(
-      "The program and its arguments follow after --.\n"
-      "  holdfast exec web01 -- systemctl status nginx\n"
-      "  holdfast exec web01 -- sh -c 'ls /tmp | wc -l'");
+  AddNotes(exec,
+           "The program and its arguments follow after --.\n"
+           "  holdfast exec web01 -- systemctl status nginx\n"
+           "  holdfast exec web01 -- sh -c 'ls /tmp | wc -l'");
 
   CLI::App* put = AddVerb("put", "Write a file to the endpoint", Command::kPut);
   put->add_option("FILE", options_.local_file, "The file here")->required();
@@ -289,6 +306,21 @@ void Grammar::AddOperators() {
   completion->add_option("SHELL", options_.name, "bash, zsh or fish")->required();
 }
 
+// "; did you mean query?", or nothing.
+std::string DidYouMean(Grammar& grammar, const std::string& word) {
+  constexpr std::size_t kLongest = 32;  // no command is longer
+  if (word.size() > kLongest) return "";
+  std::size_t best = std::max<std::size_t>(1, (word.size() + 1) / 3) + 1;  // further is another
+  std::string near;
+  for (const CLI::App* sub : grammar.app().get_subcommands([](const CLI::App*) { return true; })) {
+    const std::size_t distance = EditDistance(word, sub->get_name());
+    if (distance >= best) continue;
+    best = distance;
+    near = sub->get_name();
+  }
+  return near.empty() ? "" : "; did you mean " + near + "?";
+}
+
 // Parses; nullopt when Options are filled, else the exit status.
 std::optional<int> Parse(Grammar& grammar, const std::vector<std::string>& words) {
   try {
@@ -301,9 +333,14 @@ std::optional<int> Parse(Grammar& grammar, const std::vector<std::string>& words
   } catch (const CLI::ParseError& why) {
     const bool no_command = grammar.app().get_subcommands().empty() &&
                             why.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
-    const auto unknown = grammar.app().remaining();
+    const auto unknown = grammar.app().remaining(/*recurse=*/true);
     if (no_command && !unknown.empty()) {
-      std::fprintf(stderr, "holdfast: there is no command '%s'\n", unknown.front().c_str());
+      std::fprintf(stderr, "holdfast: there is no command '%s'%s\n", unknown.front().c_str(),
+                   DidYouMean(grammar, unknown.front()).c_str());
+    } else if (grammar.Chosen() == Command::kExec && !grammar.options().target.empty() &&
+               !unknown.empty()) {
+      std::fprintf(stderr, "holdfast: put -- before the program: holdfast exec %s -- %s\n",
+                   grammar.options().target.c_str(), unknown.front().c_str());
     } else {
       std::fprintf(stderr, "holdfast: %s\n", no_command ? "which command?" : why.what());
     }

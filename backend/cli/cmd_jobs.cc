@@ -1,4 +1,6 @@
 // holdfast jobs, job, results, pending
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "backend/cli/duration_text.h"
@@ -173,20 +175,41 @@ void PrintSteps(const Call& call, const api::Delivery& delivery) {
   }
 }
 
+// " (2 queued, 1 running)" of what has not ended.
+std::string HowFar(const api::CommandDetail& detail) {
+  std::map<std::string_view, int> counts;
+  for (const auto& delivery : detail.deliveries()) {
+    switch (delivery.state()) {
+      case api::DELIVERY_STATE_ACCEPTED: ++counts["queued"]; break;
+      case api::DELIVERY_STATE_SENT:
+      case api::DELIVERY_STATE_RECEIVED: ++counts["on its way"]; break;
+      case api::DELIVERY_STATE_STARTED: ++counts["running"]; break;
+      case api::DELIVERY_STATE_UNKNOWN: ++counts["unknown"]; break;
+      default: break;
+    }
+  }
+  std::string text;
+  for (const auto& [name, count] : counts) {
+    text += (text.empty() ? " (" : ", ") + std::to_string(count) + " " + std::string(name);
+  }
+  return text.empty() ? "" : text + ")";
+}
+
 void PrintJobForPeople(const Call& call, const api::CommandDetail& detail) {
   const auto& job = detail.summary();
-  call.console.Out(
-      "job       " + ToHex(job.digest()) + "\nverb      " + ForTerminal(Untrusted(job.verb())) +
-      "  " + ForTerminal(Untrusted(job.detail())) + "\noperator  " +
-      ForTerminal(Untrusted(job.operator_id())) + "\naccepted  " +
-      FormatTime(WallTime(job.accepted_ms())) + ", valid until " +
-      FormatTime(WallTime(job.not_after_ms())) + "\nstate     " + Standing(job) + "\n");
+  call.console.Out("job       " + ToHex(job.digest()) + "\nverb      " +
+                   ForTerminal(Untrusted(job.verb())) + "  " +
+                   ForTerminal(Untrusted(job.detail())) + "\noperator  " +
+                   ForTerminal(Untrusted(job.operator_id())) + "\naccepted  " +
+                   FormatTime(WallTime(job.accepted_ms())) + ", valid until " +
+                   FormatTime(WallTime(job.not_after_ms())) + "\nstate     " + Standing(job) +
+                   HowFar(detail) + "\n");
   for (const auto& d : detail.deliveries()) {
     const auto cells = DeliveryCells(call, job, d);
     const auto text = [&](std::size_t i) { return ForTerminal(cells[i].text); };
     call.console.Out("\n  " + ToHex(d.agent_id()) + "  " + text(1) + "\n    " + text(2) +
                      (text(3).empty() ? "" : " " + text(3)) +
-                     (text(4).empty() ? "" : " " + text(4)) +
+                     (text(4).empty() || text(4) == text(3) ? "" : " " + text(4)) +
                      (text(5).empty() ? "" : ": " + text(5)) +
                      (text(13).empty() ? "" : "\n    " + text(13)) + "\n");
     PrintSteps(call, d);

@@ -81,6 +81,7 @@ int FollowJob(const Call& call, sdk::Client& client, const Job& job) {
   auto followed = client.Follow(job.digest, signed_targets, options, *answers);
   if (!followed.ok()) {
     call.console.Progress("");
+    answers->SayHeld();
     if (followed.error().code != Code::kCancelled) call.console.Say(followed.error().message);
     SayItGoesOn(call, job);
     return ExitStatusFor(followed.error().code);

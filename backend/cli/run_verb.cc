@@ -1,8 +1,11 @@
 // The verbs: from words to a signed command, and its answers.
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <set>
 #include <utility>
+
+#include <unistd.h>
 
 #include "backend/cli/host_names.h"
 #include "backend/cli/job.h"
@@ -198,6 +201,18 @@ int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job j
   return FollowJob(call, *session.client, job);
 }
 
+// Where get writes is there and can be written before anything is signed.
+Status MakePlaceForFiles(const Options& options) {
+  std::string dir = options.local_dir;
+  if (!options.local_file.empty()) {
+    const std::size_t slash = options.local_file.rfind('/');
+    dir = slash == std::string::npos ? "." : options.local_file.substr(0, slash + 1);
+  }
+  HF_TRY(sdk::MakeDirs(dir, sdk::kDirMode));
+  if (::access(dir.c_str(), W_OK | X_OK) != 0) return sdk::FileError("writing to", dir, errno);
+  return Ok();
+}
+
 // The words are checked before anybody is bothered.
 int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make) {
   auto terms = sdk::ParseTargets(call.options.target);
@@ -206,6 +221,10 @@ int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make)
       sdk::MayBeSeveral(terms.value())) {
     call.console.Say("--as names one file, the target may be several hosts; use --into DIR");
     return kExitUsage;
+  }
+  if (call.options.command == Command::kGet) {
+    Status place = MakePlaceForFiles(call.options);
+    if (!place.ok()) return call.console.Fail(place.error());
   }
   auto session = OpenSession(call);
   if (!session.ok()) return call.console.Fail(session.error());

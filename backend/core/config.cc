@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "common/base/edit_distance.h"
+
 namespace holdfast::backend {
 namespace {
 
@@ -159,21 +161,6 @@ Config Defaults() {
   config.redis_server_program = "redis-server";
   config.redis_max_memory_mib = 512;
   return config;
-}
-
-std::size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
 }
 
 std::string UnknownKey(std::string_view key) {

@@ -207,7 +207,13 @@ Result<api::CommandDetail> Client::Command(std::string_view digest_prefix) {
   if (!bytes.ok() || bytes.value().size() < 2 || bytes.value().size() > Digest::kSize) return wrong;
   api::ClientMessage message;
   message.mutable_get_command()->set_digest_prefix(bytes.value());
-  HF_ASSIGN_OR_RETURN(auto reply, Ask(message));
+  auto asked = Ask(message);
+  if (!asked.ok() && asked.error().code == Code::kNotFound) {
+    return Error{Code::kNotFound,
+                 "there is no job '" + std::string(digest_prefix) + "'; list them: holdfast jobs"};
+  }
+  if (!asked.ok()) return std::move(asked).error();
+  api::ServerMessage reply = std::move(asked).value();
   if (!reply.has_command()) return Unexpected();
   if (!reply.command().summary().digest().starts_with(bytes.value())) {
     return Error{Code::kCorrupt, "the backend answers with another job than was asked for"};

@@ -120,6 +120,11 @@ Result<std::vector<Target>> SelectTargets(const TargetTerm& term,
                            : term.kind == TargetTerm::Kind::kLabel
                                ? "no agent has the label '" + term.text + "'"
                                : "no agent is called '" + term.text + "'";
+  if (term.kind == TargetTerm::Kind::kName && term.text.size() < kMinPrefix && IsHex(term.text)) {
+    return Error{Code::kNotFound, what + "; a prefix of an id needs at least " +
+                                      std::to_string(kMinPrefix) +
+                                      " characters; list them: holdfast agents"};
+  }
   return Error{Code::kNotFound, what + "; list them: holdfast agents"};
 }
 

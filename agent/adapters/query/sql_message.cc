@@ -86,7 +86,15 @@ std::string SqlMessage(std::string_view complaint, std::string_view sql, int byt
     near = NearestColumnIn(sql, name, tables);
   }
   if (at <= sql.size()) message += " (at character " + std::to_string(CharacterAt(sql, at)) + ")";
-  if (!near.empty()) message.append("; did you mean ").append(near).append("?");
+  if (!near.empty()) {
+    message.append("; did you mean ").append(near).append("?");
+  } else if (complaint.starts_with(kNoTable)) {
+    constexpr std::size_t kShown = 3;
+    message.append("; docs/tables.md lists them; the nearest: ");
+    const auto likely = LikelyTables(complaint.substr(kNoTable.size()), kShown);
+    for (std::size_t i = 0; i < likely.size(); ++i)
+      message.append(i > 0 ? ", " : "").append(likely[i]);
+  }
   return message;
 }
 

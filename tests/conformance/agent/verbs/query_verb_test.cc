@@ -57,6 +57,14 @@ TEST(QueryVerbTest, TellsAnUnknownTableItsPositionAndTheNearestName) {
             "no such table: procesess (at character 15); did you mean processes?");
 }
 
+TEST(QueryVerbTest, TellsATableThatIsNearNoneWhereTheyAreListed) {
+  const WorkerRun run = Ask("SELECT * FROM socket_events");
+  EXPECT_EQ(run.result.failure(), pb::COMMAND_FAILURE_SQL);
+  EXPECT_EQ(run.result.message(),
+            "no such table: socket_events (at character 15); docs/tables.md lists them; the "
+            "nearest: processes, system_info, os_version");
+}
+
 TEST(QueryVerbTest, FindsOurselvesAmongTheProcesses) {
   const WorkerRun run =
       Ask("SELECT pid, uid, parent, on_disk, start_time FROM processes WHERE pid = " +

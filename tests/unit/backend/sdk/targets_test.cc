@@ -58,6 +58,8 @@ TEST(TargetsTest, AnIdMayBeShortenedWhileItIsUnique) {
   EXPECT_EQ(Names(Select("a1b2c")), (Words{"web01"}));
   EXPECT_EQ(Names(Select("a1b2c300000000000000000000000000")), (Words{"web01"}));
   EXPECT_EQ(Select("a1b").error().code, Code::kNotFound) << "shorter than four digits";
+  EXPECT_NE(Select("a1b").error().message.find("at least 4"), std::string::npos);
+  EXPECT_EQ(Select("web").error().message.find("at least 4"), std::string::npos) << "no prefix";
 }
 
 TEST(TargetsTest, WhatFitsSeveralSaysWhich) {
