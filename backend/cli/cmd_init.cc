@@ -77,8 +77,8 @@ int RunInit(const Call& call) {
       "  holdfast --dir " +
       Quoted(dir) +
       " enrol token > agent.bundle\n"
-      "  holdfast-agent enrol --bundle agent.bundle --state ./agent && "
-      "holdfast-agent run --state ./agent\n");
+      "  holdfast-agent enrol --bundle agent.bundle --state ./endpoint && "
+      "holdfast-agent run --state ./endpoint\n");
   return kExitOk;
 }
 
