@@ -141,6 +141,19 @@ class VerbsTest(StackTest):
         answer = self.ask("get", self.files / ".hidden", "-d", into)
         self.assertEqual(pathlib.Path(answer["path"]).read_bytes(), b"")
 
+    def test_get_that_has_no_place_to_write_asks_nobody(self):
+        before = len(self.stack.holdfast("jobs").json())
+        reply = self.stack.holdfast("get", self.agent.id, self.note, "-d", self.note / "below",
+                                    expect=None)
+        self.assertNotEqual(reply.status, 0)
+        self.assertIn("Not a directory", reply.err)
+        self.assertEqual(len(self.stack.holdfast("jobs").json()), before)
+
+    def test_a_job_that_is_not_there_is_named_with_the_way_to_the_others(self):
+        reply = self.stack.holdfast("job", "0123456789", expect=2)
+        self.assertIn("no job '0123456789'", reply.err)
+        self.assertIn("holdfast jobs", reply.err)
+
     def test_put_writes_a_file_and_will_not_overwrite_unasked(self):
         source = self.stack.dir / "tool"
         source.write_bytes(os.urandom(700_001))
