@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "backend/sdk/files.h"
@@ -12,6 +13,9 @@ namespace holdfast::sdk {
 namespace {
 
 constexpr int kMaxNumber = 10'000;  // same-named files: more is a loop
+// So much is on its way to the disk while so much is written: the fsync at the end then has little left
+// to do, and a large file does not push everything else out of the page cache.
+constexpr std::uint64_t kStepBytes = std::uint64_t{16} * 1024 * 1024;
 
 }  // namespace
 
@@ -46,7 +50,25 @@ Status PartialFile::Append(std::string_view bytes) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return FileError("writing", path_, errno);
     bytes.remove_prefix(static_cast<std::size_t>(n));
+    length_ += static_cast<std::uint64_t>(n);
   }
+  // A file without a name is never synced, and is read again soon.
+  return temporary_.empty() || length_ < behind_ + 2 * kStepBytes ? Ok() : MoveOut();
+}
+
+// Only how soon, never whether: Commit() syncs it all. It starts writing and waits for nothing: who
+// waits for a failed write takes its error away from the fsync to come. What is still being written
+// when its turn comes stays in the page cache.
+Status PartialFile::MoveOut() {
+  const auto from = static_cast<off_t>(behind_);
+  constexpr auto kStep = static_cast<off_t>(kStepBytes);
+  const bool started = ::sync_file_range(fd_, from + kStep, kStep, SYNC_FILE_RANGE_WRITE) == 0;
+  // Some file systems cannot do that; everything else is a write that failed.
+  if (!started && errno != ENOSYS && errno != EINVAL && errno != ESPIPE) {
+    return FileError("writing", path_, errno);
+  }
+  (void)::posix_fadvise(fd_, from, kStep, POSIX_FADV_DONTNEED);
+  behind_ += kStepBytes;
   return Ok();
 }
 
@@ -54,6 +76,7 @@ Status PartialFile::Restart() {
   if (::ftruncate(fd_, 0) != 0 || ::lseek(fd_, 0, SEEK_SET) != 0) {
     return FileError("emptying", path_, errno);
   }
+  length_ = behind_ = 0;
   return Ok();
 }
 

@@ -8,6 +8,7 @@
 // Errors:    those of files.h.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,9 +39,13 @@ class PartialFile {
   PartialFile(int fd, std::string path, std::string temporary)
       : fd_(fd), path_(std::move(path)), temporary_(std::move(temporary)) {}
 
+  Status MoveOut();
+
   int fd_;
-  std::string path_;       // empty: unnamed
-  std::string temporary_;  // empty: unnamed, or committed
+  std::uint64_t length_ = 0;
+  std::uint64_t behind_ = 0;  // bytes before it may leave the page cache
+  std::string path_;          // empty: unnamed
+  std::string temporary_;     // empty: unnamed, or committed
 };
 
 }  // namespace holdfast::sdk

@@ -19,6 +19,12 @@ if(HOLDFAST_BACKEND)
   holdfast_test(conformance_crypto_openssl LABEL conformance
     DEPS holdfast_common_adapters_mbedtls holdfast_common_adapters_openssl
     SRCS conformance/crypto_openssl_test.cc)
+  if(TARGET holdfast_vendor_nettle)
+    holdfast_test(conformance_gcm LABEL conformance
+      DEPS holdfast_common_adapters_mbedtls OpenSSL::Crypto SRCS conformance/gcm_test.cc)
+    # The archives, as in the agent: what the cipher layer calls must be ours.
+    set_target_properties(conformance_gcm PROPERTIES HOLDFAST_STATIC ON)
+  endif()
 endif()
 holdfast_test(unit_common_adapters_pool LABEL unit DEPS holdfast_common_adapters_pool
   SRCS unit/common/adapters/pool/thread_pool_test.cc)

@@ -154,7 +154,7 @@ class StrangersTest(StackTest):
                     {"path": "/agent/v1/more"}):
             with self.subTest(how=how):
                 peer = self.tls()
-                self.assertIn(self.request(peer, **how), (403, 404, None))
+                self.assertIn(self.request(peer, **how), (403, 404, 426, None))
                 self.closes(peer, 2)
         self.assertGreaterEqual(self.closed_by("NOT_A_LINK"), 5)
 
@@ -168,21 +168,30 @@ class StrangersTest(StackTest):
             more="Sec-WebSocket-Extensions: permessage-deflate\r\n")).encode())
         self.assertNotIn(b"permessage-deflate", self.read(peer, until=b"\r\n\r\n").lower())
 
+    def tls_with(self, ciphers, oldest, newest):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_ciphers(ciphers)
+        context.minimum_version, context.maximum_version = oldest, newest
+        return context.wrap_socket(self.tcp())
+
+    def test_an_agent_that_is_faster_with_chacha20_gets_it_and_every_other_aes_128(self):
+        gcm, chacha = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"
+        big = "ECDHE-ECDSA-AES256-GCM-SHA384"
+        for offered, taken in (([gcm, chacha, big], gcm), ([chacha, gcm, big], chacha), ([big, gcm], gcm)):
+            v12 = ssl.TLSVersion.TLSv1_2
+            with self.subTest(offered=offered), self.tls_with(":".join(offered), v12, v12) as peer:
+                self.assertEqual(peer.cipher()[0], taken)
+
     def test_old_tls_and_weak_suites_are_refused(self):
         """F7: below TLS 1.2, or a suite that is no AEAD."""
-        def tls(ciphers, oldest, newest):
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            context.set_ciphers(ciphers)
-            context.minimum_version, context.maximum_version = oldest, newest
-            return context.wrap_socket(self.tcp())
         v11, v12 = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2
         with self.assertRaises((ssl.SSLError, OSError)):
-            tls("ALL:@SECLEVEL=0", v11, v11)
+            self.tls_with("ALL:@SECLEVEL=0", v11, v11)
         for weak in ("ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384"):
             with self.subTest(suite=weak), self.assertRaises((ssl.SSLError, OSError)):
-                tls(weak + ":@SECLEVEL=0", v12, v12)
-        with tls("ECDHE-ECDSA-AES128-GCM-SHA256", v12, v12) as peer:  # else the above proves nothing
+                self.tls_with(weak + ":@SECLEVEL=0", v12, v12)
+        with self.tls_with("ECDHE-ECDSA-AES128-GCM-SHA256", v12, v12) as peer:  # else the above proves nothing
             self.assertEqual(peer.version(), "TLSv1.2")
 
     def frame(self, opcode, size, sent=b""):

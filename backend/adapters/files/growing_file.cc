@@ -12,6 +12,10 @@
 namespace holdfast::backend {
 namespace {
 
+// What stays in the page cache behind the end: whoever watches the output reads it back from there, and
+// lags by a few windows at most. Older bytes leave it, so that a large file does not push out all else.
+constexpr std::uint64_t kKeptInCacheBytes = std::uint64_t{32} * 1024 * 1024;
+
 Error Failed(const std::string& what, const std::string& path) {
   return {Code::kUnavailable, what + " " + path + ": " + std::strerror(errno)};
 }
@@ -47,6 +51,7 @@ FileDone GrowingFile::Run(const FileJob& job, const std::string& sealed_path) {
     done.status = Failed("syncing", path_);
   }
   if (!done.status.ok()) return done;
+  if (job.sync || job.seal) LeaveCache();
   done.length = length_;
   if (job.want_sha256 || job.seal) done.sha256 = hasher_->Clone()->Finish();
   if (job.seal) done.status = Seal(*done.sha256, *job.seal, sealed_path);
@@ -73,6 +78,7 @@ Status GrowingFile::Open(std::uint64_t offset) {
     return Failed("cutting", path_);
   }
   length_ = offset;
+  left_cache_ = 0;
   return HashPrefix(offset);
 }
 
@@ -102,6 +108,15 @@ Status GrowingFile::Append(const std::string& piece) {
   length_ += piece.size();
   hasher_->Update(piece);
   return Ok();
+}
+
+// Synced bytes only: dirty ones would stay anyway. A hint, so a failure changes nothing.
+void GrowingFile::LeaveCache() {
+  if (length_ < left_cache_ + 2 * kKeptInCacheBytes) return;
+  const std::uint64_t end = length_ - kKeptInCacheBytes;
+  (void)posix_fadvise(fd_, static_cast<off_t>(left_cache_), static_cast<off_t>(end - left_cache_),
+                      POSIX_FADV_DONTNEED);
+  left_cache_ = end;
 }
 
 Status GrowingFile::Seal(const Digest& sha256, const Digest& wanted,

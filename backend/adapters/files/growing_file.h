@@ -30,12 +30,14 @@ class GrowingFile {
   Status Open(std::uint64_t offset);
   Status HashPrefix(std::uint64_t length);
   Status Append(const std::string& piece);
+  void LeaveCache();
   Status Seal(const Digest& sha256, const Digest& wanted, const std::string& sealed_path) const;
 
   const sign::Crypto& crypto_;
   const std::string path_;
   int fd_ = -1;
   std::uint64_t length_ = 0;
+  std::uint64_t left_cache_ = 0;  // bytes before it were given back to the system
   std::unique_ptr<sign::Hasher> hasher_;
 };
 

@@ -10,7 +10,7 @@
 
 namespace holdfast::backend {
 
-// TLS 1.2 suites; all of TLS 1.3's are AEAD. AES-128 first: agents' mbedTLS pays for each round.
+// TLS 1.2 suites; all of TLS 1.3's are AEAD. AES-128 first: agents pay for each round.
 inline constexpr char kTls12Suites[] = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
 
 // libwebsockets only says that a vhost failed; this says why, before it tries.
