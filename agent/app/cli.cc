@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "agent/app/link_main.h"
 #include "agent/app/log.h"
 #include "agent/app/warden_main.h"
+#include "agent/core/limits.h"
 #include "agent/verbs/worker_main.h"
 
 namespace holdfast::agent {
@@ -25,7 +27,7 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: holdfast-agent enrol --bundle FILE [--state DIR] [--timeout SECONDS]\n"
-    "       holdfast-agent run [--state DIR] [--verbose]\n"
+    "       holdfast-agent run [--state DIR] [--spool-max SIZE] [--verbose]\n"
     "       holdfast-agent status [--state DIR] [-o json]\n"
     "       holdfast-agent journal dump [--state DIR]\n"
     "       holdfast-agent version | help\n"
@@ -34,6 +36,9 @@ constexpr char kUsage[] =
     "one\n"
     "machine with one DIR each. Default: /var/lib/holdfast-agent as root, otherwise\n"
     "$XDG_STATE_HOME/holdfast-agent or ~/.local/state/holdfast-agent.\n"
+    "SIZE bounds results that the server has not taken yet: 16M to 64G (K, M and G are powers of "
+    "1024).\n"
+    "At it commands wait, and new ones are refused. Default: 1G.\n"
     "FILE is what `holdfast enrol token` printed; - reads standard input.\n"
     "\n"
     "exit status: 0 done; 1 failed; 2 usage, or not enrolled; 3 servers cannot be reached;\n"
@@ -63,6 +68,19 @@ std::optional<std::string_view> ValueOf(std::span<char*> args, std::size_t& i,
   return std::nullopt;
 }
 
+// "512M": a number of bytes, or of KiB, MiB or GiB; nullopt if it is none or out of bounds.
+std::optional<std::uint64_t> ParseSpoolMax(std::string_view text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  if (parsed.ec != std::errc() || value == 0 || value > kMaxSpoolCap) return std::nullopt;
+  const std::string_view unit(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
+  const int shift = unit.empty() ? 0 : unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : -1;
+  if (shift < 0 || value > kMaxSpoolCap >> shift) return std::nullopt;
+  value <<= shift;
+  return value < kMinSpoolCap ? std::nullopt : std::optional(value);
+}
+
 Parsed ParseOptions(std::span<char*> args) {
   Parsed out;
   for (std::size_t i = 0; i < args.size(); ++i) {
@@ -76,6 +94,10 @@ Parsed ParseOptions(std::span<char*> args) {
       const auto parsed = std::from_chars(seconds->data(), end, value);
       if (parsed.ec != std::errc() || parsed.ptr != end || value == 0) out.is_good = false;
       out.options.timeout = std::chrono::seconds(value);
+    } else if (const auto size = ValueOf(args, i, "--spool-max")) {
+      const auto bytes = ParseSpoolMax(*size);
+      if (!bytes) out.is_good = false;
+      out.options.spool_max_bytes = bytes.value_or(kMaxSpoolBytes);
     } else if (const auto format = ValueOf(args, i, "-o")) {
       if (*format != "json" && *format != "table") out.is_good = false;
       out.options.is_json = *format == "json";

@@ -183,13 +183,13 @@ int DumpJournal(const AgentOptions& options) {
   for (const JournalCommand& row : rows.value()) {
     std::printf(
         "%s %s attempt %u received_ms %llu started_ms %llu not_after_ms %llu chunks %llu"
-        " result %zu B inline %zu B\n",
+        " result %zu B inline %zu B recoveries %u\n",
         row.digest.hex().c_str(), StateName(row.state), row.attempt,
         static_cast<unsigned long long>(row.received_at.get()),
         static_cast<unsigned long long>(row.started_at.get()),
         static_cast<unsigned long long>(row.not_after.get()),
         static_cast<unsigned long long>(row.chunk_count), row.result_envelope.size(),
-        row.inline_output.size());
+        row.inline_output.size(), row.recoveries);
   }
   return kExitOk;
 }

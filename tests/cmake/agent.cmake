@@ -2,7 +2,7 @@
 holdfast_test(unit_agent_core LABEL unit
   DEPS holdfast_agent_core holdfast_common_adapters_mbedtls
   SRCS unit/agent/core/admission_test.cc unit/agent/core/framers_test.cc
-    unit/agent/core/running_test.cc unit/agent/core/warden_test.cc)
+    unit/agent/core/hello_test.cc unit/agent/core/running_test.cc unit/agent/core/warden_test.cc)
 
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/process_verbs_test.cc
@@ -27,6 +27,8 @@ holdfast_fuzz(fuzz_agent_sql SRCS fuzz/agent/sql_fuzz.cc
 holdfast_test(conformance_agent_journal LABEL conformance
   DEPS holdfast_agent_adapters_sqlite holdfast_common_adapters_mbedtls
   SRCS conformance/agent/journal_test.cc)
+target_compile_definitions(conformance_agent_journal PRIVATE
+  HOLDFAST_TESTS_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
 holdfast_test(conformance_agent_spool LABEL conformance DEPS holdfast_agent_adapters_linux
   SRCS conformance/agent/spool_test.cc)
 holdfast_test(conformance_agent_workers LABEL conformance DEPS holdfast_agent_adapters_linux

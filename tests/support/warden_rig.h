@@ -73,7 +73,7 @@ class WardenRig {
     agent::Identity identity;
     identity.id = fleet.agent;
     warden = std::make_unique<agent::Warden>(
-        agent::Parts{crypto, *key, trust, *journal, *spool, workers}, identity, "config");
+        agent::Parts{crypto, *key, trust, *journal, *spool, workers, reserve}, identity, "config");
     recovered = warden->Recover(at).ok();
     warden->OnLinkStarted();
     Pump();
@@ -222,6 +222,7 @@ class WardenRig {
   FakeDisk disk;
   FakeSpoolDisk spool_disk;
   FakeWorkers workers;
+  FakeReserve reserve{disk};
   std::unique_ptr<FakeJournal> journal;
   std::unique_ptr<FakeSpool> spool;
   std::unique_ptr<agent::Warden> warden;

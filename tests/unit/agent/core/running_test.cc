@@ -214,6 +214,26 @@ TEST(RunningTest, PausesACommandWhileTheDiskIsFullAndGoesOnWithoutAHole) {
   EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256(before + piece + "end").str());
 }
 
+TEST(RunningTest, WaitsWithAPieceThatFoundTheDiskFullInTheMiddleOfMovingToIt) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  const WorkerId worker = rig.LastWorker();
+  const std::string small(7'000, 's');
+  rig.Output(worker, small);
+  rig.Output(worker, small);
+  rig.spool_disk.appends_left = 1;
+  rig.Output(worker, small);
+  EXPECT_FALSE(rig.warden->WantsOutput(worker));  // although the spool has room again
+  rig.spool_disk.appends_left.reset();
+  rig.Advance(Running::kRetry);
+  EXPECT_TRUE(rig.warden->WantsOutput(worker));
+  rig.Exit(worker);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).output_sha256(),
+            rig.crypto.Sha256(small + small + small).str());
+}
+
 TEST(RunningTest, StopsAPausedCommandAtItsLimitAndSaysThatOutputIsMissing) {
   WardenRig rig;
   rig.Open();
