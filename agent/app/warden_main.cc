@@ -19,6 +19,7 @@
 #include "agent/app/agent_state.h"
 #include "agent/app/cli.h"
 #include "agent/app/link_child.h"
+#include "agent/app/link_routes.h"
 #include "agent/app/log.h"
 #include "agent/app/warden_loop.h"
 #include "agent/core/limits.h"
@@ -79,7 +80,7 @@ WallTime WrittenAt(const std::string& path) {
 
 // Journal, spool, workers, link process and loop around one Warden, until the loop ends.
 Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const AgentState& state,
-                        WardenLoop::Until until, Duration timeout) {
+                        WardenLoop::Until until, const AgentOptions& agent_options) {
   HF_ASSIGN_OR_RETURN(
       auto journal,
       SqliteJournal::Open(crypto, dir.PathOf("journal.db"), state.journal_key,
@@ -99,12 +100,15 @@ Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const A
                 MakeIdentity(crypto, state), state.LinkConfig());
   HF_TRY(warden.Recover(ReadClocks()));
   const auto link_user = ::geteuid() == 0 ? std::optional<uid_t>(LinkUser()) : std::nullopt;
-  LinkChild link(self, link_user);
+  const auto& servers = state.bundle.servers();
+  RouteFile routes(dir, {servers.begin(), servers.end()});
+  if (agent_options.proxy) HF_TRY(routes.SetProxy(*agent_options.proxy));
+  LinkChild link(self, link_user, routes);
   std::uint32_t seed = 0;
   crypto.Random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});
   WardenLoop loop(warden, link, workers, seed);
   ::malloc_trim(0);
-  const Outcome outcome = loop.Run(until, timeout);
+  const Outcome outcome = loop.Run(until, agent_options.timeout);
   return Ended{outcome, warden.last_close()};
 }
 
@@ -130,8 +134,7 @@ int Enrol(const AgentOptions& options) {
   const auto crypto = NewMbedtlsCrypto();
   auto state = PrepareAgentState(*crypto, dir.value(), text.value(), ReadClocks().wall);
   if (!state.ok()) return Fail(kExitFailed, state.error().message);
-  auto ended =
-      RunWarden(*crypto, dir.value(), state.value(), WardenLoop::Until::kOpen, options.timeout);
+  auto ended = RunWarden(*crypto, dir.value(), state.value(), WardenLoop::Until::kOpen, options);
   if (!ended.ok()) return Fail(kExitFailed, ended.error().message);
   const std::string server =
       state.value().bundle.servers_size() > 0 ? state.value().bundle.servers(0) : "the server";
@@ -176,7 +179,7 @@ int Run(const AgentOptions& options) {
   WriteLogLine(LogLine(LogLevel::kInfo, "agent_started")
                    .Id("agent", state->id.hex())
                    .Id("version", HOLDFAST_VERSION));
-  auto ended = RunWarden(*crypto, dir.value(), *state, WardenLoop::Until::kStopped, Duration(0));
+  auto ended = RunWarden(*crypto, dir.value(), *state, WardenLoop::Until::kStopped, options);
   if (!ended.ok()) return Fail(kExitFailed, ended.error().message);
   if (ended.value().outcome == Outcome::kJournalBroken) {
     return Fail(kExitFailed, "the journal is damaged; the next start begins a new one");
