@@ -142,6 +142,8 @@ PROXIES = {
     "proxy_hangs_up": {"answer": connect_proxy.CUT},
     "proxy_dribbles": {"dribble": True},
     "proxy_cuts": {"cut_after": 60},
+    "proxy_knows": {"reach": ("127.0.0.1", None)},  # every name
+    "proxy_eager": {"answer": connect_proxy.OK + b"early"},
 }
 
 
