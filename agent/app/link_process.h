@@ -28,8 +28,10 @@ namespace holdfast::agent {
 class LinkProcess final : private LwsClientDelegate {
  public:
   struct Options {
-    std::vector<std::string> servers;  // as in the bundle, 1..8
-    Dialer::Options dialer;            // its `servers` is set from the list
+    std::vector<std::string> servers;         // as in the bundle, 1..8
+    std::vector<std::string> last_addresses;  // of each; fewer or empty: none known
+    std::optional<HttpProxy> proxy;           // each server is dialled direct, then through it
+    Dialer::Options dialer;                   // its `servers` is set from the routes
     std::uint32_t seed = 0;
   };
   LinkProcess(Options options, int warden_fd, LwsClient& client, WardenPipe& pipe);
@@ -46,7 +48,9 @@ class LinkProcess final : private LwsClientDelegate {
   void OnClosed(const ClientEnd& end) override;
   std::optional<std::string> NextMessage() override;
 
-  void Dial(std::size_t server);
+  // A route: a server, direct or through the proxy.
+  void Dial(std::size_t route);
+  void ReportAddress();
   void OnWardenReadable();
   void OnClockReadable();
   void NoticeDraining(TimePoint now);
@@ -58,6 +62,10 @@ class LinkProcess final : private LwsClientDelegate {
   void ToWarden(LinkMessageType type, std::string_view payload);
 
   const std::vector<std::string> servers_;
+  const std::optional<HttpProxy> proxy_;
+  std::vector<std::string> last_addresses_;
+  std::size_t server_ = 0;      // of the connection
+  bool through_proxy_ = false;  // the connection
   const int warden_fd_;
   LwsClient& client_;
   WardenPipe& pipe_;

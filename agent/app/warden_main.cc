@@ -21,6 +21,7 @@
 #include "agent/app/agent_state.h"
 #include "agent/app/cli.h"
 #include "agent/app/link_child.h"
+#include "agent/app/link_routes.h"
 #include "agent/app/log.h"
 #include "agent/app/warden_loop.h"
 #include "agent/core/limits.h"
@@ -118,7 +119,10 @@ Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const A
                 MakeIdentity(crypto, state), state.LinkConfig());
   HF_TRY(warden.Recover(ReadClocks()));
   const auto link_user = ::geteuid() == 0 ? std::optional<uid_t>(LinkUser()) : std::nullopt;
-  LinkChild link(self, link_user);
+  const auto& servers = state.bundle.servers();
+  RouteFile routes(dir, {servers.begin(), servers.end()});
+  if (agent_options.proxy) HF_TRY(routes.SetProxy(*agent_options.proxy));
+  LinkChild link(self, link_user, routes);
   std::uint32_t seed = 0;
   crypto.Random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});
   WardenLoop loop(warden, link, workers, seed);
