@@ -66,6 +66,8 @@ inline constexpr std::size_t kMaxUnackedRecords = 4096;
 
 inline constexpr std::size_t kMaxBlobRequests = 4;          // open per command (link.proto)
 inline constexpr std::size_t kBlobRangeBytes = 256 * 1024;  // one BlobData
+inline constexpr std::size_t kMinBlobRangeBytes = 4 * 1024;
+inline constexpr std::size_t kFirstBlobRangeBytes = 16 * 1024;  // four of them: 8 s at 64 kbit/s
 inline constexpr Duration kBlobTimeout = std::chrono::seconds(10);
 inline constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 30;  // api.proto: BlobBegin
 

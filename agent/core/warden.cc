@@ -289,11 +289,13 @@ void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
   const auto digest = Digest::From(ack.digest());
   OpenCommand* command = digest ? FindCommand(table_, *digest) : nullptr;
   if (command == nullptr) return;
+  const std::uint64_t before = command->stream->sender().delivered_cost();
   if (auto taken = command->stream->OnAck(ack, at.now); !taken.ok()) {
     log_.Add(
         LogLine(LogLevel::kWarn, "ack_refused").Id("digest", digest->hex()).Err(taken.error()));
     return;
   }
+  outbox_.OnAcked(command->stream->sender().delivered_cost() - before, at.now);
   if (command->stream->sender().complete()) Forget(*digest, at);
 }
 
