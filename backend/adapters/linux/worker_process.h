@@ -41,6 +41,10 @@ class WorkerProcess final : private WorkerChannelDelegate {
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
   void SendReady();
+  // Errors: as WorkerChannel::Send().
+  Status Send(WorkerMessageType type, std::string_view payload) {
+    return channel_->Send(type, payload);
+  }
   CounterBlock& counters() { return page_.block(); }
 
  private:
