@@ -154,7 +154,7 @@ std::optional<std::string> LinkProcess::NextMessage() {
     beat_due_ = false;
     dialer_.OnSpoke(Now());
     link::LinkMessage beat;
-    beat.add_frames()->mutable_beat();
+    beat.add_frames()->mutable_beat()->set_idle(dialer_.is_idle());
     return link::EncodeMessage(beat);
   }
   if (!to_server_) return std::nullopt;

@@ -47,7 +47,8 @@ class Dialer {
     Duration beat_answer = link::kBeatAnswer;
     // Two installs of one identity would take the link from each other for ever: leave room.
     Duration after_superseded = std::chrono::seconds(10);
-    // Nothing changes within seconds when identity, token or certificate are refused.
+    // Nothing changes within seconds when identity, token or certificate are refused, or when
+    // something on the way does not let WebSocket through.
     Duration after_refusal = std::chrono::seconds(30);
   };
 
@@ -75,6 +76,8 @@ class Dialer {
   std::optional<CloseReason> TakeHangUp();
   std::optional<TimePoint> NextDeadline() const;
 
+  // Nothing is open on warden's side: what a beat tells the gateway.
+  bool is_idle() const { return !busy_; }
   bool is_connected() const { return phase_ == Phase::kGreeting || phase_ == Phase::kUp; }
 
  private:

@@ -319,7 +319,7 @@ std::optional<std::string> SimAgent::NextMessage() {
     bytes = std::exchange(hello_, std::nullopt);
   } else if (welcomed_) {
     if (std::exchange(beat_due_, false)) {
-      out.add_frames()->mutable_beat();
+      out.add_frames()->mutable_beat()->set_idle(dialer_.is_idle());
       ++shared_.report.beats;
     }
     AddSyncs(out, now);

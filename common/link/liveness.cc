@@ -22,6 +22,8 @@ void Liveness::OnSpoke(TimePoint now) { PlanBeat(now); }
 void Liveness::SetBusy(bool busy, TimePoint now) {
   if (busy == busy_) return;
   busy_ = busy;
+  if (!busy) return;  // the beat that is planned says so
+  owes_idle_ = true;
   PlanBeat(now);
 }
 
@@ -33,6 +35,7 @@ void Liveness::OnTick(TimePoint now) {
   }
   if (now < beat_at_) return;
   owe_beat_ = true;
+  owes_idle_ = busy_;
   if (!answer_by_) answer_by_ = now + options_.answer;
   PlanBeat(now);
 }
@@ -49,8 +52,9 @@ std::optional<TimePoint> Liveness::NextDeadline() const {
 }
 
 void Liveness::PlanBeat(TimePoint now) {
-  const Duration interval = busy_ ? options_.busy : options_.idle;
-  const std::int64_t percent = busy_ ? kBusyJitterPercent : kIdleJitterPercent;
+  const bool is_short = busy_ || owes_idle_;
+  const Duration interval = is_short ? options_.busy : options_.idle;
+  const std::int64_t percent = is_short ? kBusyJitterPercent : kIdleJitterPercent;
   const std::int64_t spread = interval.count() * percent / 100;
   // The bias of % is of no interest here.
   const auto roll = static_cast<std::int64_t>(random_()) % (2 * spread + 1);

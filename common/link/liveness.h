@@ -1,7 +1,8 @@
 // Liveness: one end's view of whether the other is still there.
 //
 // The agent asks (Beat) when it has said nothing for an interval, and expects some frame within the
-// answer time; any frame heard is a sign of life. A gateway uses SilentFor of its own sweep
+// answer time; any frame heard is a sign of life. Once idle again it beats once more within the busy
+// interval: until the gateway hears that beat, it expects the short one. A gateway uses SilentFor of its own sweep
 // instead: it keeps four bytes per link, not this object.
 //
 //   OnHeard OnSpoke SetBusy OnTick --> [Liveness] --> TakeBeat dead NextDeadline
@@ -40,6 +41,7 @@ class Liveness {
   Options options_;
   std::minstd_rand random_;
   bool busy_ = false;
+  bool owes_idle_ = false;  // was busy, and has not beaten since it is not
   bool owe_beat_ = false;
   bool dead_ = false;
   TimePoint beat_at_{};

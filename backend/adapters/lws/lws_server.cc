@@ -32,6 +32,8 @@ constexpr unsigned int kMaxHeaderBytes = 2048;
 constexpr unsigned int kMaxHeaderTables = 4096;
 
 constexpr std::string_view kNotFound = "404 Not Found";
+// Our own client asked, and something on the way took the upgrade off (RFC 9110, 15.5.22).
+constexpr std::string_view kUpgradeRequired = "426 Upgrade Required\r\nUpgrade: websocket";
 constexpr std::string_view kForbidden = "403 Forbidden";
 constexpr std::string_view kUnavailable = "503 Service Unavailable";
 constexpr char kServerName[] = "holdfast";
@@ -56,6 +58,7 @@ class Server final : public LwsServer {
                      std::string_view in);
   int ConfirmUpgrade(ServerLink& link, struct lws* wsi, std::string_view upgrade);
   int Refuse(struct lws* wsi, std::string_view status, std::string_view headers = {});
+  int RefuseWithoutUpgrade(struct lws* wsi);
   void OnDestroyed(ServerLink* link);
   void OnSecond();
   Status StartContext();
@@ -230,7 +233,7 @@ int Server::OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_
                            std::string_view in) {
   switch (reason) {
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED: link.OnCreated(wsi); return 0;
-    case LWS_CALLBACK_HTTP: link.OnHttp(); return Refuse(wsi, kNotFound);
+    case LWS_CALLBACK_HTTP: link.OnHttp(); return RefuseWithoutUpgrade(wsi);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
       link.OnHttp();
       // `in` is a zero-terminated word here, its length is not given.
@@ -263,11 +266,17 @@ int Server::ConfirmUpgrade(ServerLink& link, struct lws* wsi, std::string_view u
   return Refuse(wsi, kUnavailable, "Retry-After: " + std::to_string(*wait_s) + "\r\n");
 }
 
+int Server::RefuseWithoutUpgrade(struct lws* wsi) {
+  const bool is_path = RequestHeader(wsi, WSI_TOKEN_GET_URI) == core_.options.path;
+  return Refuse(wsi, is_path ? kUpgradeRequired : kNotFound);
+}
+
 int Server::Refuse(struct lws* wsi, std::string_view status, std::string_view headers) {
   // Not lws_return_http_status(): before the request is taken up that says HTTP/1.0.
   std::string answer(LWS_PRE, '\0');
   answer += "HTTP/1.1 ";
   answer += status;
+  // Without our name the agent takes it for the answer of somebody in between (UPGRADE_BLOCKED).
   answer += "\r\nServer: ";
   answer += kServerName;
   answer += "\r\n";

@@ -169,6 +169,15 @@ TEST_F(DialerTest, RemembersThatItIsBusyAcrossLinks) {
   EXPECT_NEAR(static_cast<double>((*dialer.NextDeadline() - now_).count()), 25000, 5000);
 }
 
+TEST_F(DialerTest, KnowsWhetherAnythingIsOpen) {
+  Dialer dialer = Make();
+  EXPECT_TRUE(dialer.is_idle());
+  dialer.OnBusy(true, now_);
+  EXPECT_FALSE(dialer.is_idle());
+  dialer.OnBusy(false, now_);
+  EXPECT_TRUE(dialer.is_idle());
+}
+
 TEST_F(DialerTest, KeepsTheServersBeatIntervalsWithinItsOwnBounds) {
   for (const Duration asked : {Duration(0), Duration(hours(1000))}) {
     Dialer dialer = Make();
@@ -223,11 +232,12 @@ TEST_F(DialerTest, IsNotKeptAwayForEverByAHostileServer) {
 }
 
 TEST_F(DialerTest, LeavesTwinsAndRefusalsMoreRoomThanFailures) {
-  for (const auto& [reason, least] :
-       std::vector<std::pair<CloseReason, Duration>>{{pb::CLOSE_REASON_SUPERSEDED, seconds(10)},
-                                                     {pb::CLOSE_REASON_CLONE, seconds(30)},
-                                                     {pb::CLOSE_REASON_NOT_ENROLLED, seconds(30)},
-                                                     {pb::CLOSE_REASON_REVOKED, seconds(30)}}) {
+  for (const auto& [reason, least] : std::vector<std::pair<CloseReason, Duration>>{
+           {pb::CLOSE_REASON_SUPERSEDED, seconds(10)},
+           {pb::CLOSE_REASON_CLONE, seconds(30)},
+           {pb::CLOSE_REASON_NOT_ENROLLED, seconds(30)},
+           {pb::CLOSE_REASON_REVOKED, seconds(30)},
+           {pb::CLOSE_REASON_UPGRADE_BLOCKED, seconds(30)}}) {
     Dialer dialer = Make();
     Up(dialer);
     dialer.OnServerClose(reason, {});

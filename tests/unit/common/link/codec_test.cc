@@ -61,7 +61,7 @@ std::vector<Kind> GoodFrames() {
   kinds[4] = {{}, false, true};
   kinds[4].frame.mutable_goaway()->set_window_s(3600);
   kinds[5] = {{}, true, true};
-  kinds[5].frame.mutable_beat();
+  kinds[5].frame.mutable_beat()->set_idle(true);
   kinds[6] = {{}, false, true};
   kinds[6].frame.mutable_deliver()->set_envelope("e");
   kinds[6].frame.mutable_deliver()->set_cert_envelope("c");

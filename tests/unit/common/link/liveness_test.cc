@@ -93,5 +93,19 @@ TEST(LivenessTest, BecomingBusyBringsTheBeatForward) {
   EXPECT_EQ(liveness.NextDeadline(), before);
 }
 
+TEST(LivenessTest, BeatsOnceWithinTheBusyIntervalAfterItsLastCommand) {
+  Liveness liveness({}, 1, kStart);
+  liveness.SetBusy(true, kStart);
+  const TimePoint idle = kStart + seconds(5);
+  liveness.SetBusy(false, idle);
+  liveness.OnSpoke(idle);  // the last answer leaves after the command is gone
+  const TimePoint first = Next(liveness);
+  EXPECT_TRUE(liveness.TakeBeat());  // tells the gateway, which waits for 40 s until then
+  EXPECT_LE(first, idle + seconds(30));
+  liveness.OnSpoke(first);
+  liveness.OnHeard(first);
+  EXPECT_GE(Next(liveness), first + seconds(54));
+}
+
 }  // namespace
 }  // namespace holdfast::link
