@@ -52,7 +52,7 @@ inline constexpr Duration kTcpUserTimeout =
     std::chrono::seconds(20);  // unacked bytes on a dead path
 inline constexpr Duration kSlowConsumer =
     std::chrono::seconds(15);  // queue at its bound for this long
-inline constexpr std::size_t kMaxLinkQueueBytes =
-    std::size_t{1024} * 1024;  // per link, in a gateway
+// Per link, in a gateway. With the message that its socket has half taken: below 1 MiB for a frozen reader.
+inline constexpr std::size_t kMaxLinkQueueBytes = std::size_t{640} * 1024;
 
 }  // namespace holdfast::link

@@ -317,6 +317,25 @@ TEST_F(ControlResultsTest, SaysAfterARestartAtOnceWhereEachStreamStands) {
   EXPECT_TRUE(acks[0].rewind());
 }
 
+TEST_F(ControlResultsTest, AsksAfterARestartForAnswersThatTheOneBeforeNeverRead) {
+  ASSERT_GT(Row().sends, 0U);
+  ASSERT_EQ(Row().attempt, 0U);
+  world_.CrashControl();
+  route::v1::ToControl message;
+  message.set_gateway(world_.gateways()[0]->instance());
+  auto& link = *message.mutable_links()->add_links();
+  link.set_agent_id(agent().id().str());
+  link.set_epoch(agent().epoch());
+  message.mutable_links()->set_last(true);
+  message.mutable_links()->set_event_no(1000);
+  world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].attempt(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 0U);
+  EXPECT_TRUE(acks[0].rewind());
+}
+
 TEST_F(ControlResultsTest, EndsWhatItSentToAnAgentWhoseJournalWentBackInTime) {
   Up({Received()});
   (void)Turn();
