@@ -11,6 +11,9 @@ include(ExternalProject)
 set(HOLDFAST_LWS_SOURCE "" CACHE PATH
   "libwebsockets source tree; empty = the distribution's source package")
 
+if(HOLDFAST_AGENT_LWS_SOURCE)
+  message(FATAL_ERROR "HOLDFAST_AGENT_LWS_SOURCE is now HOLDFAST_LWS_SOURCE: one source for agent and backend")
+endif()
 if(HOLDFAST_LWS_SOURCE)
   set(lws_source ${HOLDFAST_LWS_SOURCE})
   set(lws_fetch "")
@@ -64,6 +67,10 @@ function(holdfast_own_lws name flags)
       -DLWS_WITHOUT_TESTAPPS=ON -DLWS_WITH_MINIMAL_EXAMPLES=OFF -DLWS_WITH_BUNDLED_ZLIB=OFF
       ${ARGN})
   # As a target, not as a path, so that CMake keeps the vendors behind it in the link.
+  if(lws_tune)
+    ExternalProject_Add_StepDependencies(${name}_libwebsockets patch
+      ${PROJECT_SOURCE_DIR}/toolchains/tune_libwebsockets.sh)
+  endif()
   add_library(holdfast_${name}_lws_archive STATIC IMPORTED GLOBAL)
   set_target_properties(holdfast_${name}_lws_archive PROPERTIES IMPORTED_LOCATION ${archive})
   add_library(holdfast_${name}_lws INTERFACE)
@@ -72,7 +79,7 @@ function(holdfast_own_lws name flags)
   target_link_libraries(holdfast_${name}_lws INTERFACE holdfast_${name}_lws_archive)
 endfunction()
 
-# Small, and C through which nothing throws: its unwind tables would be 24 KB of the agent's 4 MB.
+# Small; and C through which nothing throws needs no unwind tables (24 KB).
 holdfast_own_lws(agent "-Os -fno-asynchronous-unwind-tables" -DLWS_WITH_MBEDTLS=ON)
 target_link_libraries(holdfast_agent_lws_archive INTERFACE holdfast_vendor_mbedtls)
 # See common/adapters/lws/lws_quiet.cc and lws_tls_mbedtls.cc.
