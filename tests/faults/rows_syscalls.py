@@ -112,6 +112,7 @@ def every_call(lab, n):
           n={"commit": 16, "nightly": 1000, "release": 1000},
           must_bite=("eio at fsync", "eio at write"))
 def fsync_fails(lab, n):
+    lab.may_linger = True
     groups = {calls: [Point(k, "eio", calls) for k in range(1, len(count_calls(lab, calls)) + 1)]
               for calls in ("fsync", "write")}
     points = interleave(lab.rng, groups)

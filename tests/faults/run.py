@@ -4,6 +4,7 @@
     run.py --tier commit|nightly|release [--rows A6,B3] [--seed N] [--n N] [--keep]
     run.py --list
     run.py report [--since COMMIT]
+    run.py mutants [--only NAME,...]          builds without one protection each: all must be noticed
 """
 import argparse
 import os
@@ -13,14 +14,14 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from lab import report, rows  # noqa: E402
+from lab import mutants, report, rows  # noqa: E402
 from lab.runner import Runner, new_seed  # noqa: E402
 
 
 def parse():
     parser = argparse.ArgumentParser(prog="./dev faults", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="run", choices=("run", "report"))
+    parser.add_argument("what", nargs="?", default="run", choices=("run", "report", "mutants"))
     parser.add_argument("--tier", default="commit", choices=rows.TIERS)
     parser.add_argument("--rows", default="", help="only these, with commas")
     parser.add_argument("--seed", type=int, help="default: a new one, printed")
@@ -28,6 +29,7 @@ def parse():
     parser.add_argument("--repeat", type=int, default=1, help="so often, each with its own seed")
     parser.add_argument("--list", action="store_true", help="what there is")
     parser.add_argument("--keep", action="store_true", help="leave the directories")
+    parser.add_argument("--only", default="", help="mutants: these, with commas")
     parser.add_argument("--since", default="", help="report: only results of this commit")
     return parser.parse_args()
 
@@ -57,6 +59,8 @@ def main():
         return show(registry)
     if options.what == "report":
         return report.write_page(list(registry.values()), options.since)
+    if options.what == "mutants":
+        sys.exit(0 if mutants.run_all([n for n in options.only.split(",") if n]) else 1)
     todo = chosen(registry, options)
     if os.geteuid() != 0:
         print("not root: rows that need namespaces or mounts will fail, and say so", flush=True)

@@ -51,16 +51,13 @@ class Lab:
     def make_disks(self):
         """Under the agents' states and under the backend's; lab.agent_disk and lab.backend_disk."""
         places = {"agent": self.stack.states, "backend": self.stack.fleet / "server/state"}
-        kind, _, megabytes = self.spec.disks.partition(":")
-        for name, where in places.items():
+        for part, kind, megabytes in self.spec.disks:
             if kind == "loop":
-                made = disk.LoopDisk(where, self.stack.dir / f"{name}.ext4")
-            elif kind == "tmpfs":
-                made = disk.SmallDisk(where, int(megabytes))
+                made = disk.LoopDisk(places[part], self.stack.dir / f"{part}.ext4", megabytes)
             else:
-                continue
+                made = disk.SmallDisk(places[part], megabytes)
             self.disks.append(made)
-            setattr(self, f"{name}_disk", made)
+            setattr(self, f"{part}_disk", made)
 
     def new_series(self, name):
         """The marks of one row: mk-NAME-1, ..."""
@@ -69,6 +66,7 @@ class Lab:
         self.kills = []
         self.checked = set()
         self.stretched = 1.0
+        self.may_linger = False  # set by rows whose fault keeps an agent from writing
 
     # --- faults ----------------------------------------------------------------------------------
     def kill(self, role, everyone=None):
@@ -126,10 +124,21 @@ class Lab:
         wait_for(lambda: not open_jobs(), left(), lambda: self.describe_open(open_jobs()), every=0.3)
         took = time.monotonic() - began
         self.probe()
-        wait_for(lambda: not any(agent.journal()[1:] for agent in self.agents), 15,
-                 lambda: f"journals keep {[a.journal()[1:] for a in self.agents if a.journal()[1:]]}",
-                 every=0.3)
+        self.journals_forget()
         return took
+
+    def journals_forget(self):
+        """Nothing but tombstones is left. One that could not be written while the disk failed is
+        made up for at the next start (agent/core/warden.cc): where that may be, it must suffice."""
+        keep = lambda: [a for a in self.agents if a.journal()[1:]]
+        if self.may_linger and keep():
+            for agent in keep():
+                agent.stop()
+                agent.start()
+                self.bites.hit("forgotten at the next start")
+            self.stack.wait_online(*self.agents)
+        wait_for(lambda: not keep(), bound(self, 15),
+                 lambda: f"journals keep {[a.journal()[1:] for a in keep()]}", every=0.3)
 
     def describe_open(self, jobs):
         shown = [self.stack.holdfast("job", row["job"]).json() for row in jobs[:3]]
@@ -140,6 +149,8 @@ class Lab:
 
     def probe(self):
         """I7: full service: every agent answers a question."""
+        if not self.agents:
+            return
         answers = self.stack.holdfast("query", ",".join(a.id for a in self.agents), "SELECT 1 AS one",
                                       "--wait", f"{int(bound(self, 20))}s", expect=None,
                                       timeout=200).json()
