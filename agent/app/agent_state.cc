@@ -1,11 +1,15 @@
 #include "agent/app/agent_state.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <utility>
 
 #include <unistd.h>
 
+#include "agent/adapters/linux/directory.h"
+#include "common/base/untrusted.h"
 #include "common/bundle/bundle_text.h"
 
 namespace holdfast::agent {
@@ -73,6 +77,23 @@ Result<AgentState> LoadAgentState(const sign::Crypto& crypto, const StateDir& di
   HF_ASSIGN_OR_RETURN(auto bundle, ReadBundle(dir));
   HF_ASSIGN_OR_RETURN(auto key, ReadKey(crypto, dir));
   return Assemble(crypto, std::move(bundle), std::move(key), now);
+}
+
+Status CheckIsPlaceForState(const std::string& path) {
+  // Each of these says that an agent was here, even if it was stopped in the middle of its first start.
+  constexpr std::array<std::string_view, 4> kOurs = {kKeyFile, kBundleFile, "journal.db",
+                                                     "agent.lock"};
+  const auto names = ListNames(path);
+  if (!names.ok()) return Ok();  // none yet, or opening it says what is wrong
+  const bool is_ours = std::ranges::any_of(names.value(), [&](const std::string& name) {
+    return std::ranges::find(kOurs, name) != kOurs.end();
+  });
+  const auto stranger = std::ranges::find_if(
+      names.value(), [](const std::string& name) { return name != "lost+found"; });
+  if (is_ours || stranger == names.value().end()) return Ok();
+  return Error{Code::kInvalid, path + ": not empty, and no agent's state (there is '" +
+                                   ForTerminal(Untrusted(*stranger)) +
+                                   "'); give --state a new or empty directory"};
 }
 
 Result<AgentState> PrepareAgentState(const sign::Crypto& crypto, const StateDir& dir,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/app/log.h"
+#include "agent/core/next_step.h"
 #include "agent/core/server_frames.h"
 #include "common/adapters/lws/close_reason.h"
 #include "common/link/codec.h"
@@ -178,7 +179,9 @@ void LinkProcess::Report(const ClientEnd& end) {
                is_open_ ? "link_closed" : "dial_failed");
   line.Id("reason", link::ToString(reason)).Text("host", host_);
   if (through_proxy_) line.Text("proxy", ShowProxy(*proxy_));
-  WriteLogLine(line.Text("detail", Untrusted(detail)));
+  line.Text("detail", Untrusted(detail));
+  if (const auto next = NextStep(reason); !next.empty()) line.Text("next", std::string(next));
+  WriteLogLine(line);
   ToWarden(LinkMessageType::kClosed, ReasonAndDetail(reason, detail));
   connection_ = nullptr;
   to_server_.reset();

@@ -25,6 +25,7 @@
 #include "agent/app/log.h"
 #include "agent/app/warden_loop.h"
 #include "agent/core/limits.h"
+#include "agent/core/next_step.h"
 #include "common/adapters/mbedtls/mbedtls_crypto.h"
 #include "common/bundle/bundle_text.h"
 
@@ -135,6 +136,7 @@ std::string Describe(const std::optional<HangUp>& close) {
   if (!close) return "no answer";
   std::string out(link::ToString(close->reason));
   if (!close->detail.empty()) out += ": " + ForTerminal(Untrusted(close->detail));
+  if (const auto next = NextStep(close->reason); !next.empty()) out.append("; ").append(next);
   return out;
 }
 
@@ -148,6 +150,9 @@ int Enrol(const AgentOptions& options) {
   SetLogLevel(LogLevel::kError);
   auto text = ReadBundleText(options.bundle);
   if (!text.ok()) return Fail(kExitFailed, text.error().message);
+  if (auto place = CheckIsPlaceForState(options.state); !place.ok()) {
+    return Fail(kExitUsage, place.error().message);
+  }
   auto dir = StateDir::Open(options.state, StateDir::Mode::kCreateAndOwn);
   if (!dir.ok()) return Fail(kExitFailed, dir.error().message);
   const auto crypto = NewMbedtlsCrypto();

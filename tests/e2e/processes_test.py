@@ -174,6 +174,16 @@ class ProcessesTest(StackTest):
         self.assertEqual(done.returncode, 2)
         self.assertIn("enrol --bundle", done.stderr)
 
+    def test_enrol_leaves_a_directory_that_is_not_its_own_alone(self):
+        place = self.stack.dir / "sources"
+        place.mkdir(mode=0o755)
+        (place / "main.cc").write_text("int main() {}")
+        said = self.agent_says("enrol", "--bundle", self.stack.bundle(), "--state", place)
+        self.assertEqual(said.returncode, 2, said)
+        self.assertIn("new or empty directory", said.stderr)
+        self.assertEqual([p.name for p in place.iterdir()], ["main.cc"])
+        self.assertEqual(place.stat().st_mode & 0o777, 0o755)
+
     def test_a_lost_journal_begins_a_new_incarnation_and_goes_on(self):
         self.agent.stop(signal.SIGTERM)
         for name in ("journal.db", "journal.db-wal", "journal.db-shm"):
