@@ -5,8 +5,7 @@
 // Ordering:  kOpened before the first kFromServer of a connection, kClosed after the last. What warden
 //            sent for a connection that is gone is dropped: a connection takes nothing before its Hello.
 // Limits:    one message towards the server is held; warden is read again when the socket took it.
-//            Before our Hello a server's message is at most kMaxGreetingBytes; its answer may bring
-//            commands along with Welcome.
+//            Before Welcome a server's message is at most kMaxGreetingBytes.
 // Ownership: borrows the client and the pipe.
 // Threading: loop thread only.
 // Errors:    OnTurn() and the callbacks record in exit_status() that the process must end.
@@ -79,6 +78,7 @@ class LinkProcess final : private LwsClientDelegate {
   bool is_open_ = false;                  // this connection: kOpened was said
   bool heard_server_ = false;             // this connection: warden has had its Challenge
   bool said_hello_ = false;               // this connection: what warden sends is meant for it
+  bool greeted_ = false;                  // this connection: the server has said Welcome
   bool beat_due_ = false;
   std::size_t undelivered_ = 0;  // bytes at the last look, while a beat is not answered
   bool stopping_ = false;        // AGENT_STOPPING: the next end is the last
