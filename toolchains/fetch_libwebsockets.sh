@@ -95,4 +95,6 @@ dpkg-source -x "$1" "$tree.new" >>"$log" 2>&1 || fail "unpacking $1 failed; see 
 rm -rf "$tree"
 mv "$tree.new" "$tree"
 rm -rf "$apt"
+# Builds of the source before are of no use now.
+if [ "$refresh" = yes ] && [ "$dest" = "$root/build/sources" ]; then rm -rf "$root"/build/*/*_lws; fi
 echo "fetch_libwebsockets: $(basename "$1" .dsc) is in $tree" >&2

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the library's source is changed in before it is built, in place; does nothing the second time.
+# What the library's source is changed in before it is built, in place. A second run does nothing; after
+# a change of this script it starts again from the source as it was fetched, kept as SOURCE.pristine.
 #
 #   toolchains/tune_libwebsockets.sh SOURCE
 #
@@ -13,8 +14,19 @@
 set -eu
 
 source=$1
-exec 9>"$source/.tune.lock"
+# Two builds of one source may come here at once.
+exec 9>"$source.lock"
 flock 9
+
+wanted=$(sha256sum "$0" | cut -d ' ' -f 1)
+stamp=$source/.tuned
+if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then exit 0; fi
+if [ -f "$stamp" ]; then
+  cp -a "$source.pristine/." "$source/"
+else
+  rm -rf "$source.pristine"
+  cp -a "$source" "$source.pristine"
+fi
 
 say() { echo "tune_libwebsockets: $*" >&2; }
 
@@ -25,35 +37,33 @@ grep -q '^#define SSL_SEND_DATA_MAX_LENGTH 16384$' "$records" ||
 
 server=$source/lib/roles/ws/server-ws.c
 loop='deal with 4-byte chunks using unwrapped loop'
-if ! grep -q 'n = (avail & 7) >> 2;' "$server"; then
-  if grep -qF "$loop" "$server" && grep -q '^[[:space:]]*n = avail >> 2;$' "$server"; then
-    awk -v loop="$loop" '
-      index($0, loop) {
-        print "\t\tfor (n = (int)(avail >> 3); n; n--, buffer += 8) {"
-        print "\t\t\tuint64_t word, wide;"
-        print ""
-        print "\t\t\tmemcpy(&wide, mask, 4);"
-        print "\t\t\tmemcpy((uint8_t *)&wide + 4, mask, 4);"
-        print "\t\t\tmemcpy(&word, buffer, 8);"
-        print "\t\t\tword ^= wide;"
-        print "\t\t\tmemcpy(buffer, &word, 8);"
-        print "\t\t}"
-        print ""
-      }
-      { sub(/n = avail >> 2;$/, "n = (avail \\& 7) >> 2;"); print }
-    ' "$server" >"$server.new"
-    mv "$server.new" "$server"
-  else
-    say "the server goes on unmasking byte by byte: the place was not found"
-  fi
+if grep -qF "$loop" "$server" && grep -q '^[[:space:]]*n = avail >> 2;$' "$server"; then
+  awk -v loop="$loop" '
+    index($0, loop) {
+      print "\t\tfor (n = (int)(avail >> 3); n; n--, buffer += 8) {"
+      print "\t\t\tuint64_t word, wide;"
+      print ""
+      print "\t\t\tmemcpy(&wide, mask, 4);"
+      print "\t\t\tmemcpy((uint8_t *)&wide + 4, mask, 4);"
+      print "\t\t\tmemcpy(&word, buffer, 8);"
+      print "\t\t\tword ^= wide;"
+      print "\t\t\tmemcpy(buffer, &word, 8);"
+      print "\t\t}"
+      print ""
+    }
+    { sub(/n = avail >> 2;$/, "n = (avail \\& 7) >> 2;"); print }
+  ' "$server" >"$server.new"
+  mv "$server.new" "$server"
+else
+  say "the server goes on unmasking byte by byte: the place was not found"
 fi
 
 parser=$source/lib/roles/ws/client-ws.c
-grep -q take_payload_at_once "$parser" && exit 0
 anchor='caller will account for buflist usage by studying what'
 begin='lws_ws_handshake_client(struct lws *wsi, unsigned char **buf, size_t len)'
 if ! grep -qF "$anchor" "$parser" || ! grep -qF "$begin" "$parser"; then
   say "the client's parser stays byte by byte: the place was not found"
+  echo "$wanted" >"$stamp"
   exit 0
 fi
 awk -v anchor="$anchor" -v begin="$begin" '
@@ -105,3 +115,4 @@ awk -v anchor="$anchor" -v begin="$begin" '
   }
 ' "$parser" >"$parser.new"
 mv "$parser.new" "$parser"
+echo "$wanted" >"$stamp"

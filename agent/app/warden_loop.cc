@@ -120,8 +120,8 @@ void WardenLoop::Wait(std::optional<TimePoint> wake) {
       fds.push_back({worker->output.get(), POLLIN, 0});
     }
   }
-  for (const auto& other :
-       {warden_.NextDeadline(), workers_.NextDeadline(), start_link_at_, trim_at_}) {
+  for (const auto& other : {warden_.NextDeadline(), workers_.NextDeadline(), start_link_at_,
+                            trim_at_, drop_spare_at_}) {
     if (other && (!wake || *other < *wake)) wake = other;
   }
   int timeout_ms = -1;
@@ -219,13 +219,18 @@ void WardenLoop::TrimWhenIdle(Moment at) {
   } else if (was_busy_) {
     was_busy_ = false;
     trim_at_ = at.now + kTrimAfter;
+    drop_spare_at_ = trim_at_;
     workers_.PrepareSpare();
   } else if (trim_at_ && at.now >= *trim_at_) {
     trim_at_.reset();
-    workers_.DropSpare();
     warden_.Shrink();
     link_.Shrink();
     ::malloc_trim(0);
+  }
+  // Also when a command that has no use for it keeps us busy.
+  if (drop_spare_at_ && at.now >= *drop_spare_at_) {
+    drop_spare_at_.reset();
+    workers_.DropSpare();
   }
 }
 

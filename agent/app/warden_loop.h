@@ -63,6 +63,7 @@ class WardenLoop {
   bool link_was_up_ = false;
   std::optional<TimePoint> start_link_at_;
   std::optional<TimePoint> trim_at_;
+  std::optional<TimePoint> drop_spare_at_;
   bool was_busy_ = false;
 };
 

@@ -74,12 +74,24 @@ Admission::Verdict Admission::CheckJournal(sign::VerifiedCommand command) {
     if (known.value()->digest == command.digest) return Dropped{"answered before", {}};
     return refuse(v1::COMMAND_FAILURE_ID_CONFLICT, "another command has this id");
   }
+  if (command.command.has_cancel()) {
+    // Neither a full table nor a full spool keeps it out: it takes no room for output, and is what makes
+    // room. Above its own bound control asks again until others have gone.
+    if (CountCancels() >= kMaxOpenCancels) return Dropped{"too many cancels are open", {}};
+    return Admitted{std::move(command)};
+  }
   if (CountOpen() >= kMaxOpenCommands) {
     return refuse(v1::COMMAND_FAILURE_TOO_MANY_OPEN,
                   std::to_string(kMaxOpenCommands) + " commands are open on this endpoint");
   }
-  if (parts_.spool.full()) {
-    return refuse(v1::COMMAND_FAILURE_SPOOL_FULL, "results that nobody has fetched fill the spool");
+  switch (parts_.spool.room()) {
+    case Spool::Room::kEnough: break;
+    case Spool::Room::kCapReached:
+      return refuse(v1::COMMAND_FAILURE_SPOOL_FULL,
+                    "results that nobody has fetched fill the spool");
+    case Spool::Room::kDiskLow:
+      return refuse(v1::COMMAND_FAILURE_SPOOL_FULL,
+                    "the disk of the state directory is nearly full");
   }
   return Admitted{std::move(command)};
 }
@@ -94,7 +106,13 @@ void Admission::Remember(const Refused& refused) {
 
 std::size_t Admission::CountOpen() const {
   return static_cast<std::size_t>(std::count_if(
-      table_.begin(), table_.end(), [&](const auto& command) { return !command->is_refusal; }));
+      table_.begin(), table_.end(),
+      [](const auto& command) { return !command->is_refusal && !command->is_cancel(); }));
+}
+
+std::size_t Admission::CountCancels() const {
+  return static_cast<std::size_t>(std::count_if(
+      table_.begin(), table_.end(), [](const auto& command) { return command->is_cancel(); }));
 }
 
 }  // namespace holdfast::agent

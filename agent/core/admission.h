@@ -63,7 +63,8 @@ class Admission {
  private:
   bool IsSignersOwn(const sign::Envelope& envelope, std::string_view cert_envelope);
   Verdict CheckJournal(sign::VerifiedCommand command);
-  std::size_t CountOpen() const;
+  std::size_t CountOpen() const;  // neither refusals nor cancels
+  std::size_t CountCancels() const;
 
   const Parts& parts_;
   const Identity& identity_;

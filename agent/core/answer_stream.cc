@@ -154,7 +154,10 @@ Status AnswerStream::AddPiece(std::string_view data) {
 Status AnswerStream::MoveToSpool() {
   std::uint64_t number = first_inline_;
   for (const InlineChunk& chunk : inline_) {
-    HF_TRY(spool_.Append(key_, number, chunk.chunk, chunk.data));
+    if (auto added = spool_.Append(key_, number, chunk.chunk, chunk.data); !added.ok()) {
+      spool_.Remove(key_);  // all or none: the next attempt begins with the first again
+      return added;
+    }
     ++number;
   }
   in_spool_ = true;

@@ -16,7 +16,8 @@ BlobFetch::BlobFetch(const sign::Crypto& crypto, Spool& spool, const Digest& com
 }
 
 bool BlobFetch::has_request() const {
-  return state_ == State::kFetching && asked_ < size_ && open_.size() < kMaxBlobRequests;
+  const std::size_t most = is_short_of_room_ ? 1 : kMaxBlobRequests;
+  return state_ == State::kFetching && asked_ < size_ && open_.size() < most;
 }
 
 std::optional<::holdfast::link::v1::BlobRequest> BlobFetch::NextRequest(TimePoint now) {
@@ -42,7 +43,10 @@ void BlobFetch::OnData(const ::holdfast::link::v1::BlobData& data, TimePoint now
   }
   const std::string& bytes = data.data();
   if (data.offset() != have_ || bytes.empty() || bytes.size() > size_ - have_) return;
-  if (!spool_.BlobAppend(command_, bytes).ok()) {
+  const Status appended = spool_.BlobAppend(command_, bytes);
+  is_short_of_room_ = !appended.ok() && appended.error().code == Code::kExhausted;
+  if (is_short_of_room_) return;  // comes again after kBlobTimeout
+  if (!appended.ok()) {
     state_ = State::kDisk;
     deadline_.reset();
     return;

@@ -11,6 +11,7 @@
 //            kBlobTimeout.
 // Ownership: borrows the spool; owns the hash.
 // Threading: thread-compatible; loop thread only.
+// A full disk is waited for: the range is asked for again.
 // Errors:    state() kMissing, kWrongBytes, kDisk: final; the command fails.
 #pragma once
 
@@ -60,6 +61,7 @@ class BlobFetch {
   State state_ = State::kFetching;
   std::uint64_t have_ = 0;   // bytes in the spool
   std::uint64_t asked_ = 0;  // first byte not yet asked for on this link
+  bool is_short_of_room_ = false;  // the disk did not take the last range: one at a time
   std::deque<Open> open_;
   std::uint64_t range_bytes_ = kFirstBlobRangeBytes;
   std::optional<TimePoint> deadline_;

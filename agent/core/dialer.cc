@@ -154,7 +154,8 @@ Duration Dialer::AtLeast(CloseReason reason, Duration retry_after) const {
     case pb::CLOSE_REASON_BAD_TOKEN:
     case pb::CLOSE_REASON_SERVER_UNTRUSTED:
     case pb::CLOSE_REASON_REVOKED:
-    case pb::CLOSE_REASON_VERSION: return std::max(asked, options_.after_refusal);
+    case pb::CLOSE_REASON_VERSION:
+    case pb::CLOSE_REASON_UPGRADE_BLOCKED: return std::max(asked, options_.after_refusal);
     default: return asked;
   }
 }

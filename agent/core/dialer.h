@@ -49,7 +49,8 @@ class Dialer {
     Duration beat_answer = link::kBeatAnswer;
     // Two installs of one identity would take the link from each other for ever: leave room.
     Duration after_superseded = std::chrono::seconds(10);
-    // Nothing changes within seconds when identity, token or certificate are refused.
+    // Nothing changes within seconds when identity, token or certificate are refused, or when
+    // something on the way does not let WebSocket through.
     Duration after_refusal = std::chrono::seconds(30);
     // A random moment within: a server that stops tells all of its agents at once.
     Duration after_going_away = std::chrono::seconds(30);

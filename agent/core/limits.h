@@ -28,6 +28,8 @@ inline constexpr Duration kDefaultTransferWall = std::chrono::hours(24);
 // Open (RECEIVED to acknowledged Final). Above: TOO_MANY_OPEN. An entry takes a few hundred bytes
 // while idle, and control has at most 16 unreceipted per agent.
 inline constexpr std::size_t kMaxOpenCommands = 64;
+// Cancels beside them: one for each. Above, a delivery is dropped without an answer, and comes again.
+inline constexpr std::size_t kMaxOpenCancels = kMaxOpenCommands;
 // Workers at once; further commands wait as RECEIVED. Eight saturate the cores of most endpoints.
 inline constexpr std::size_t kMaxRunningWorkers = 8;
 // Refusals whose Final is not yet acknowledged. Above: the oldest that lives in memory only makes room.

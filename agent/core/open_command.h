@@ -65,15 +65,18 @@ struct OpenCommand {
   std::optional<::holdfast::command::v1::Result> last_word;  // the worker's kExit
   bool is_truncated = false;
   bool output_lost = false;  // the spool failed: report without it
+  std::string held;          // kRunning: output that found no room, <= a chunk; its worker waits
 
   std::string result_envelope;          // kEnding: signed, to be journaled
   std::optional<TimePoint> give_up_at;  // a refusal that nobody may acknowledge
   std::optional<TimePoint> retry_at;    // the journal or spool refused
   std::optional<Digest> cancels;        // this is a cancel of that command
   std::vector<Digest> cancelled_by;     // these wait for its end
+
+  bool is_cancel() const { return cancels.has_value(); }
 };
 
-// At most kMaxOpenCommands + kMaxOpenRefusals: a list that fits a page is searched faster than
+// At most kMaxOpenCommands + kMaxOpenCancels + kMaxOpenRefusals: a list that fits a page is searched faster than
 // hashed.
 using CommandTable = std::vector<std::unique_ptr<OpenCommand>>;
 

@@ -99,6 +99,8 @@ void Outbox::AddRecords(TimePoint now, bool interactive, std::optional<Lost>& lo
     next_ = next_ + 1 < table_.size() ? next_ + 1 : 0;
     OpenCommand& command = *table_[next_];
     ++idle;
+    // Behind what was lost there is nothing that control could use; its end comes as a new attempt.
+    if (command.output_lost && !command.stream->has_final()) continue;
     if (command.stream->is_interactive() != interactive) continue;
     link::StreamSender& sender = command.stream->sender();
     if (!sender.has_record() || !HasRoom(sender, interactive)) continue;

@@ -154,14 +154,21 @@ bool Running::Start(OpenCommand& command, Moment at) {
 
 void Running::Cancel(OpenCommand& canceller, Moment at) {
   canceller.phase = Phase::kQueued;  // not for a worker: waits for the other's end
-  OpenCommand* target = canceller.cancels ? FindCommand(table_, *canceller.cancels) : nullptr;
-  if (target == nullptr || target == &canceller || target->is_refusal) {
-    return End(canceller, Failed(v1::COMMAND_FAILURE_BAD_ARGUMENT, "no such command is open here"),
-               at);
+  const auto done = [&](std::string message) {
+    End(canceller, {v1::OUTCOME_DONE, v1::COMMAND_FAILURE_UNSPECIFIED, std::move(message)}, at);
+  };
+  if (!canceller.cancels) {
+    return End(canceller, Failed(v1::COMMAND_FAILURE_BAD_ARGUMENT, "it names no command"), at);
+  }
+  OpenCommand* target = FindCommand(table_, *canceller.cancels);
+  if (target == nullptr) {
+    // Nothing of it runs here, which is what was asked for.
+    const auto known = parts_.journal.Find(*canceller.cancels);
+    const bool has_ended = known.ok() && known.value();
+    return done(has_ended ? "it had ended already" : "it is not here: nothing to cancel");
   }
   if (target->phase == Phase::kEnding || target->phase == Phase::kAnswered) {
-    return End(canceller,
-               {v1::OUTCOME_DONE, v1::COMMAND_FAILURE_UNSPECIFIED, "it had ended already"}, at);
+    return done("it had ended already");
   }
   target->cancelled_by.push_back(canceller.digest);
   if (HasLiveWorker(*target)) return Stop(*target, Cancelled());
@@ -172,6 +179,7 @@ void Running::Stop(OpenCommand& command, Ending ending) {
   if (!command.ending) command.ending = std::move(ending);
   command.phase = Phase::kStopping;
   command.wall_deadline.reset();
+  DropHeldOutput(command);
   parts_.workers.Kill(*command.worker);
 }
 
@@ -179,31 +187,59 @@ void Running::OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_v
                               Moment at) {
   OpenCommand* command = FindWorker(id);
   if (command == nullptr || command->phase != Phase::kRunning || command->last_word) return;
-  if (type == WorkerMessageType::kOutput) return TakeOutput(*command, payload);
+  HF_CHECK(command->held.empty());  // WantsOutput() said no
+  if (type == WorkerMessageType::kOutput) {
+    TakeOutput(*command, payload, at);
+    if (command->held.empty()) return;
+    log_.Add(LogLine(LogLevel::kWarn, "output_waits_for_room").Id("digest", command->digest.hex()));
+    return;
+  }
   auto said = LastWordFrom(payload);
   if (!said) {
     return Stop(*command, Failed(v1::COMMAND_FAILURE_WORKER_DIED, "a last word that is no result"));
   }
   command->last_word = std::move(said);
-  static_cast<void>(at);
 }
 
-void Running::TakeOutput(OpenCommand& command, std::string_view data) {
-  const std::uint64_t room = command.limits.out_bytes - command.stream->output_bytes();
+void Running::TakeOutput(OpenCommand& command, std::string_view data, Moment at) {
+  const std::uint64_t before = command.stream->output_bytes();
+  const std::uint64_t room = command.limits.out_bytes - before;
   const bool is_over = data.size() > room;
-  if (is_over) data = data.substr(0, static_cast<std::size_t>(room));
-  if (!data.empty()) {
-    if (auto added = command.stream->AddChunk(data); !added.ok()) {
-      command.is_truncated = true;
-      return Stop(command, Failed(v1::COMMAND_FAILURE_IO, "spool: " + added.error().message));
-    }
-    command.hash->Update(data);
+  const auto wanted =
+      data.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(room, data.size())));
+  const Status added = wanted.empty() ? Ok() : command.stream->AddChunk(wanted);
+  const auto taken = static_cast<std::size_t>(command.stream->output_bytes() - before);
+  command.hash->Update(wanted.substr(0, taken));
+  if (!added.ok() && added.error().code == Code::kExhausted) {
+    command.held = data.substr(taken);
+    command.retry_at = at.now + kRetry;
+    return;
+  }
+  if (!added.ok()) {
+    command.is_truncated = true;
+    return Stop(command, Failed(v1::COMMAND_FAILURE_IO, "spool: " + added.error().message));
   }
   if (!is_over) return;
   command.is_truncated = true;
   Stop(command,
        Failed(v1::COMMAND_FAILURE_OUTPUT_LIMIT,
               "more than " + std::to_string(command.limits.out_bytes) + " bytes of output"));
+}
+
+void Running::TakeHeldOutput(OpenCommand& command, Moment at) {
+  const std::string held = std::exchange(command.held, {});
+  command.retry_at.reset();
+  TakeOutput(command, held, at);
+  if (!command.held.empty()) return;
+  log_.Add(LogLine(LogLevel::kInfo, "output_goes_on").Id("digest", command.digest.hex()));
+}
+
+// The command ends before there was room for it.
+void Running::DropHeldOutput(OpenCommand& command) {
+  if (command.held.empty()) return;
+  command.held = {};
+  command.retry_at.reset();
+  command.is_truncated = true;
 }
 
 void Running::OnWorkerBroken(WorkerId id, const Error& why) {
@@ -217,6 +253,7 @@ void Running::OnWorkerGone(WorkerId id, const WorkerEnd& end, Moment at) {
   if (command == nullptr) return;
   command->worker.reset();
   command->wall_deadline.reset();
+  DropHeldOutput(*command);
   Ending ending = command->ending ? *command->ending : EndingOf(*command, end);
   if (command->output_lost) return EndAnew(*command, std::move(ending), at);
   End(*command, std::move(ending), at);
@@ -269,7 +306,6 @@ void Running::End(OpenCommand& command, Ending ending, Moment at) {
 
 Status Running::WriteEnd(OpenCommand& command) {
   if (!command.is_journaled) return Ok();
-  HF_TRY(command.stream->Sync());
   const std::string inline_output = command.stream->InlineOutput();
   return parts_.journal.SetDone(command.digest,
                                 {command.stream->key().attempt, command.stream->chunks(),
@@ -277,6 +313,12 @@ Status Running::WriteEnd(OpenCommand& command) {
 }
 
 void Running::RecordEnd(OpenCommand& command, Moment at) {
+  if (const Status synced = command.is_journaled ? command.stream->Sync() : Ok(); !synced.ok()) {
+    if (synced.error().code == Code::kCorrupt) return LoseOutput(command, synced.error(), at);
+    log_.Add(LogLine(LogLevel::kError, "spool_refuses").Err(synced.error()));
+    command.retry_at = at.now + kRetry;
+    return;
+  }
   if (auto written = WriteEnd(command); !written.ok()) {
     log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(written.error()));
     command.retry_at = at.now + kRetry;
@@ -294,6 +336,7 @@ void Running::RecordEnd(OpenCommand& command, Moment at) {
 }
 
 void Running::OnTick(Moment at) {
+  looked_at_ = at.now;
   for (const auto& command : table_) {
     if (command->wall_deadline && at.now >= *command->wall_deadline) {
       Stop(*command,
@@ -304,6 +347,7 @@ void Running::OnTick(Moment at) {
     if (command->phase == Phase::kEnding && command->retry_at && at.now >= *command->retry_at) {
       RecordEnd(*command, at);
     }
+    if (!command->held.empty() && at.now >= *command->retry_at) TakeHeldOutput(*command, at);
   }
   StartQueued(at);
 }
@@ -311,7 +355,15 @@ void Running::OnTick(Moment at) {
 bool Running::WantsOutput(WorkerId id) const {
   const OpenCommand* command = FindWorker(id);
   if (command == nullptr || command->phase != Phase::kRunning) return true;  // drained, dropped
-  return command->stream->wants_output() && !parts_.spool.full();
+  return command->held.empty() && command->stream->wants_output() && !parts_.spool.full();
+}
+
+// Output would be taken if the spool had room.
+bool Running::IsHeldBack() const {
+  return std::any_of(table_.begin(), table_.end(), [&](const auto& command) {
+    return command->phase == Phase::kRunning && command->stream->wants_output() &&
+           parts_.spool.full();
+  });
 }
 
 std::optional<TimePoint> Running::NextDeadline() const {
@@ -325,6 +377,8 @@ std::optional<TimePoint> Running::NextDeadline() const {
     consider(command->give_up_at);
     if (IsWaiting(*command)) consider(command->expires_at);
   }
+  // Room comes back without a word when it is others who make it.
+  if (IsHeldBack()) consider(looked_at_ + kRetry);
   return soonest;
 }
 

@@ -8,11 +8,14 @@
 // Ordering:  a worker is spawned only after STARTED is durable; a Final exists only after its
 // result is
 //            durable; CANCELLED only after every process of the worker is gone.
-// Limits:    kMaxRunningWorkers at once; wall and output limits of each command.
+// Limits:    kMaxRunningWorkers at once, each with at most one chunk in memory; wall and output limits of
+//            each command.
 // Ownership: borrows Parts, Identity, the table and the log.
 // Threading: thread-compatible; loop thread only.
-// Errors:    a journal or spool that refuses is asked again every kRetry while a command waits for
-// it. Design:    docs/protocol.md 4; agent/core/open_command.h has the phases
+// Errors:    a journal or spool that refuses is asked again every kRetry while a command waits for it.
+//            A full disk pauses a running command: its worker is not read until there is room. The wall
+//            limit goes on meanwhile.
+// Design:    docs/protocol.md 4; agent/core/open_command.h has the phases
 #pragma once
 
 #include <cstddef>
@@ -59,7 +62,10 @@ class Running {
   bool Start(OpenCommand& command, Moment at);
   void Cancel(OpenCommand& canceller, Moment at);
   void Stop(OpenCommand& command, Ending ending);
-  void TakeOutput(OpenCommand& command, std::string_view data);
+  void TakeOutput(OpenCommand& command, std::string_view data, Moment at);
+  void TakeHeldOutput(OpenCommand& command, Moment at);
+  void DropHeldOutput(OpenCommand& command);
+  bool IsHeldBack() const;
   void RecordEnd(OpenCommand& command, Moment at);
   Status WriteEnd(OpenCommand& command);
   OpenCommand* FindWorker(WorkerId id) const;
@@ -70,6 +76,7 @@ class Running {
   CommandTable& table_;
   LogQueue& log_;
   std::uint32_t next_worker_ = 1;
+  TimePoint looked_at_{};  // for room, of the last tick
 };
 
 }  // namespace holdfast::agent

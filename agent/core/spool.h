@@ -7,15 +7,17 @@
 //   Append* Sync? -> Read* -> Forget(up to) ... -> Remove
 //
 // Ordering:  what Append() took survives the death of the process; Sync() makes it survive the
-// machine. Limits:    kMaxSpoolBytes over all streams: Append() refuses. Blobs do not count; they
-// are bounded by
-//            the signed size.
+//            machine.
+// Limits:    a cap over all streams (kMaxSpoolBytes unless set): Append() refuses. Blobs do not count;
+//            they are bounded by the signed size, and by the free space that SpaceFloor() keeps.
 // Threading: loop thread only.
-// Errors:    kExhausted: full, nothing appended. kUnavailable: the disk refuses, nothing appended.
-//            kNotFound: no such stream or chunk. kCorrupt: a chunk's CRC does not hold.
+// Errors:    kExhausted: no room, nothing appended; the same call may work later. kUnavailable: the disk
+//            refuses, nothing appended. kNotFound: no such stream or chunk. kCorrupt: a chunk's CRC does
+//            not hold, or Sync() cannot save what was appended: that output is lost.
 // Design:    docs/decisions/0015-the-spool-is-segment-files.md
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -46,8 +48,21 @@ struct SpoolChunk {
   std::uint32_t crc32c = 0;
 };
 
+// What stays free on the disk of the state directory: the journal must be able to write the ends of what
+// runs (64 commands x 32 KiB, 1 MiB of WAL), and the machine has other users. 64 MiB is what a disk of
+// ordinary size does not miss; of a small one 5 %, but no less than the journal needs.
+inline constexpr std::uint64_t SpaceFloor(std::uint64_t disk_bytes) {
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+  return std::clamp(disk_bytes / 20, 4 * kMiB, 64 * kMiB);
+}
+
 class Spool {
  public:
+  enum class Room : std::uint8_t {
+    kEnough,
+    kCapReached,  // unacknowledged output
+    kDiskLow,     // whoever fills it
+  };
   virtual ~Spool() = default;
 
   // `number` must be the stream's end; a new stream may begin anywhere.
@@ -61,6 +76,9 @@ class Spool {
   virtual void Forget(const StreamKey& key, std::uint64_t number) = 0;
   virtual void Remove(const StreamKey& key) = 0;
   virtual std::uint64_t bytes() const = 0;
+  // Whether a command may begin.
+  virtual Room room() const = 0;
+  // The same for output that flows; may be a MiB late to notice.
   virtual bool full() const = 0;
   // What is there; the core removes what it does not know.
   virtual std::vector<SpooledStream> Streams() const = 0;

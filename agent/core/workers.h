@@ -29,7 +29,9 @@ struct WorkerStart {
   WorkerId id{0};
   std::string command;    // serialized holdfast.command.v1.Command, as signed
   std::string blob_path;  // empty if the verb needs none
-  Duration cpu{0};        // of this process and of each of its children
+  // Limits to start it under, of the process and of each of its children. A worker that was started
+  // ahead of its command sets its own, from the same signed command, before it does anything else.
+  Duration cpu{0};
   std::uint64_t mem_bytes = 0;
   bool has_children = false;  // the verb starts other programs: look for what it leaves behind
 };

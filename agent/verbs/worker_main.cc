@@ -25,6 +25,7 @@ namespace {
 
 constexpr int kRequestFd = 0;
 constexpr int kAnswerFd = 1;
+constexpr int kCannotConfine = 126;  // as a shell has it: could not be run
 // More than the default 64 KiB lets warden and worker run side by side; what anyone may ask for.
 constexpr int kPipeBytes = 1 << 20;
 
@@ -56,23 +57,23 @@ void PrepareLastWords(WorkerChannel& channel, const WorkerLimits& limits) {
   (void)sigaction(SIGXCPU, &action, nullptr);
 }
 
-void SetLimit(__rlimit_resource what, std::uint64_t soft, std::uint64_t hard) {
+bool SetLimit(__rlimit_resource what, std::uint64_t soft, std::uint64_t hard) {
   rlimit now = {};
-  if (getrlimit(what, &now) != 0) return;
+  if (getrlimit(what, &now) != 0) return false;
   now.rlim_max = std::min<rlim_t>(now.rlim_max, hard);
   now.rlim_cur = std::min<rlim_t>(now.rlim_max, soft);
-  (void)setrlimit(what, &now);
+  return setrlimit(what, &now) == 0;
 }
 
 // The one place where a verb's authority is cut down. What exec starts inherits what is set here,
-// so for exec it stays at limits that every program is used to.
-void Confine(const pb::Command& command, const WorkerLimits& limits) {
-  const std::uint64_t cpu_s = (limits.cpu_ms + 999) / 1000;  // the kernel counts whole seconds
-  SetLimit(RLIMIT_CORE, 0, 0);                               // a core file would hold evidence
-  if (command.verb_case() == pb::Command::kExec) return;     // the child gets its own limits
-  SetLimit(RLIMIT_CPU, cpu_s, cpu_s + 1);
-  SetLimit(RLIMIT_DATA, limits.mem_bytes, limits.mem_bytes);
-  (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+// so for exec it stays at limits that every program is used to. False: it must not run.
+bool Confine(const pb::Command& command, const WorkerLimits& limits) {
+  const std::uint64_t cpu_s = (limits.cpu_ms + 999) / 1000;    // the kernel counts whole seconds
+  if (!SetLimit(RLIMIT_CORE, 0, 0)) return false;              // a core file would hold evidence
+  if (command.verb_case() == pb::Command::kExec) return true;  // the child gets its own limits
+  return SetLimit(RLIMIT_CPU, cpu_s, cpu_s + 1) &&
+         SetLimit(RLIMIT_DATA, limits.mem_bytes, limits.mem_bytes) &&
+         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
 // What warden had open is none of a worker's business, and less of what it runs.
@@ -104,8 +105,11 @@ pb::Result Dispatch(VerbRun& run) {
 }  // namespace
 
 int RunWorker() {
+  // Nobody of the same user may write into the request of a worker that waits for one.
+  (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   CloseInherited();
   Result<WorkerRequest> request = ReadWorkerRequest(kRequestFd);
+  if (!request.ok() && request.error().code == Code::kCancelled) return 0;
   if (!request.ok()) {
     const std::string line =
         LogLine(LogLevel::kError, "worker_request_unreadable").Err(request.error()).str() + "\n";
@@ -117,7 +121,7 @@ int RunWorker() {
   (void)fcntl(kAnswerFd, F_SETPIPE_SZ, kPipeBytes);
   WorkerChannel channel(kAnswerFd, limits.out_bytes);
   PrepareLastWords(channel, limits);
-  Confine(command, limits);
+  if (!Confine(command, limits)) return kCannotConfine;
   VerbRun run = {
       .command = command, .limits = limits, .out = channel, .blob_path = request.value().blob_path};
   const pb::Result result = Dispatch(run);

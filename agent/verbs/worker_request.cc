@@ -58,6 +58,7 @@ Result<WorkerRequest> ReadWorkerRequest(int fd) {
     while (at < bytes.size()) {
       const ssize_t got = read(fd, bytes.data() + at, bytes.size() - at);
       if (got < 0 && errno == EINTR) continue;
+      if (got == 0 && at == 0) return Error{Code::kCancelled, "no request came"};
       if (got <= 0) return Error{Code::kUnavailable, "the request ended early"};
       at += static_cast<std::size_t>(got);
     }

@@ -4,6 +4,13 @@
 
 namespace holdfast::backend {
 
+std::uint64_t MaxSockets(std::uint64_t configured, std::uint64_t descriptors) {
+  // One is left where the limit is absurdly low: a gateway that takes nothing helps nobody.
+  const std::uint64_t possible =
+      descriptors > kSpareDescriptors ? descriptors - kSpareDescriptors : 1;
+  return configured == 0 ? possible : std::min(configured, possible);
+}
+
 std::optional<std::size_t> Placement::Pick(std::span<const GatewayLoad> gateways) {
   std::optional<std::size_t> best;
   for (std::size_t i = 1; i <= gateways.size(); ++i) {
@@ -11,7 +18,7 @@ std::optional<std::size_t> Placement::Pick(std::span<const GatewayLoad> gateways
     const std::size_t at = (last_ + i) % gateways.size();
     const GatewayLoad& gateway = gateways[at];
     if (!gateway.takes_sockets) continue;
-    if (max_sockets_ != 0 && gateway.sockets >= max_sockets_) continue;
+    if (gateway.sockets >= max_sockets_) continue;
     if (!best || gateway.sockets < gateways[*best].sockets) best = at;
   }
   if (best) last_ = *best;
@@ -38,8 +45,8 @@ bool TokenBucket::Take(TimePoint now) {
 
 Duration RestartBackoff::OnEnded(TimePoint now) {
   constexpr Duration kFirst = std::chrono::milliseconds(100);
-  constexpr Duration kMost = std::chrono::seconds(30);
-  constexpr Duration kStable = std::chrono::seconds(60);
+  constexpr Duration kMost = std::chrono::seconds(5);
+  constexpr Duration kStable = std::chrono::seconds(10);
   if (now - started_at_ >= kStable) next_ = kFirst;
   const Duration wait = next_;
   next_ = std::min(next_ * 2, kMost);

@@ -22,15 +22,21 @@ struct GatewayLoad {
   std::uint64_t sockets = 0;
 };
 
+// What a gateway needs of descriptors beside its links: the loop's, Redis, the supervisor's channel, logs,
+// a certificate while it is read. Some 20 in truth.
+inline constexpr std::uint64_t kSpareDescriptors = 32;
+// Sockets that a gateway may hold. `configured` 0: as many as its descriptors allow, which also bounds
+// what was configured: a socket without a descriptor would be lost.
+std::uint64_t MaxSockets(std::uint64_t configured, std::uint64_t descriptors);
+
 class Placement {
  public:
-  // max_sockets 0: no bound of our own.
   explicit Placement(std::uint64_t max_sockets) : max_sockets_(max_sockets) {}
   // The index of the least loaded gateway; ties go round robin. nullopt: none can take a socket.
   std::optional<std::size_t> Pick(std::span<const GatewayLoad> gateways);
 
  private:
-  const std::uint64_t max_sockets_;
+  std::uint64_t max_sockets_;
   std::size_t last_ = 0;
 };
 
@@ -47,8 +53,9 @@ class TokenBucket {
   std::optional<TimePoint> filled_at_;
 };
 
-// How long to wait before a child that ended is started again: 0.1 s, doubling to 30 s, and back to the
-// first once it has run for a minute.
+// How long to wait before a child that ended is started again: 0.1 s, doubling to 5 s, and back to the first
+// once it has run for 10 s. A program that cannot run must not take a core; one that was killed now and then
+// must not keep its users waiting for it.
 class RestartBackoff {
  public:
   void OnStarted(TimePoint now) { started_at_ = now; }

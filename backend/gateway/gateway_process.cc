@@ -91,8 +91,13 @@ void GatewayProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
 }
 
 void GatewayProcess::OnAgentSocket(std::string_view peer_address, UniqueFd fd) {
-  if (!fd.valid()) return;
   router_->OnAccepted();
+  // Without a descriptor left the kernel drops the one that travels, and with it the connection. The
+  // supervisor has counted it as ours, so it must be counted as closed.
+  if (!fd.valid()) {
+    ++lost_sockets_;
+    return router_->OnSocketClosed(pb::CLOSE_REASON_TRY_LATER);
+  }
   // A refusal has said OnClosed(nullptr) already, which counts it.
   static_cast<void>(server_->Adopt(fd.Release(), std::string(peer_address)));
 }
@@ -103,6 +108,11 @@ void GatewayProcess::OnTurnEnd() { router_->OnTurnEnd(); }
 
 void GatewayProcess::OnSecond() {
   router_->OnSecond();
+  if (lost_sockets_ > 0) {
+    log_.Write(LogLine(LogLevel::kWarn, "sockets_lost")
+                   .Num("count", std::exchange(lost_sockets_, 0))
+                   .Text("why", "this process has no descriptor left"));
+  }
   if (!router_->draining()) return;
   if (router_->links() == 0 || ++drain_seconds_ > kDrainSeconds) ev_break(loop_, EVBREAK_ALL);
 }

@@ -61,6 +61,7 @@ class GatewayProcess final : private WorkerProcessDelegate,
   std::optional<RedisStreams> streams_;
   std::unique_ptr<LwsServer> server_;
   int drain_seconds_ = 0;
+  std::int64_t lost_sockets_ = 0;  // since the last second
 };
 
 }  // namespace holdfast::backend

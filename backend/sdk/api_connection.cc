@@ -153,6 +153,7 @@ Error ApiConnection::LostError() const {
   if (!end_) return {Code::kUnavailable, "not connected to " + options_.url};
   const std::string detail = end_->detail.empty() ? "" : ": " + Shown(end_->detail);
   switch (end_->why) {
+    case ClientClose::kProxyRefused:
     case ClientClose::kConnectFailed:
       return {Code::kUnavailable,
               "cannot reach " + options_.url + detail + "; is holdfastd running there?"};
@@ -165,6 +166,10 @@ Error ApiConnection::LostError() const {
       return {Code::kUnavailable, options_.url + " is no Holdfast API: it answers HTTP " +
                                       std::to_string(end_->http_status) +
                                       "; look at `api` in fleet.toml"};
+    case ClientClose::kNotHttp:
+      return {Code::kUnavailable, options_.url +
+                                      " is no Holdfast API: it does not answer in HTTP; look at "
+                                      "`api` in fleet.toml"};
     case ClientClose::kTooLarge:
     case ClientClose::kProtocol:
       return {Code::kCorrupt, options_.url + " breaks the protocol" + detail};

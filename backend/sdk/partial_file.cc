@@ -52,19 +52,19 @@ Status PartialFile::Append(std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(n));
     length_ += static_cast<std::uint64_t>(n);
   }
-  return length_ >= behind_ + 2 * kStepBytes ? MoveOut() : Ok();
+  // A file without a name is never synced, and is read again soon.
+  return temporary_.empty() || length_ < behind_ + 2 * kStepBytes ? Ok() : MoveOut();
 }
 
-// Only how soon, never whether: Commit() syncs it all. But a write that failed is told once, to whoever
-// waits for it first: here.
+// Only how soon, never whether: Commit() syncs it all. It starts writing and waits for nothing: who
+// waits for a failed write takes its error away from the fsync to come. What is still being written
+// when its turn comes stays in the page cache.
 Status PartialFile::MoveOut() {
   const auto from = static_cast<off_t>(behind_);
   constexpr auto kStep = static_cast<off_t>(kStepBytes);
-  (void)::sync_file_range(fd_, from + kStep, kStep, SYNC_FILE_RANGE_WRITE);
-  const int waited = ::sync_file_range(
-      fd_, from, kStep,
-      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
-  if (waited != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT)) {
+  const bool started = ::sync_file_range(fd_, from + kStep, kStep, SYNC_FILE_RANGE_WRITE) == 0;
+  // Some file systems cannot do that; everything else is a write that failed.
+  if (!started && errno != ENOSYS && errno != EINVAL && errno != ESPIPE) {
     return FileError("writing", path_, errno);
   }
   (void)::posix_fadvise(fd_, from, kStep, POSIX_FADV_DONTNEED);

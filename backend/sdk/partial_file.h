@@ -43,7 +43,7 @@ class PartialFile {
 
   int fd_;
   std::uint64_t length_ = 0;
-  std::uint64_t behind_ = 0;  // bytes before it are on the disk and out of the page cache
+  std::uint64_t behind_ = 0;  // bytes before it may leave the page cache
   std::string path_;          // empty: unnamed
   std::string temporary_;     // empty: unnamed, or committed
 };

@@ -22,12 +22,13 @@ constexpr int kDrainTicks = 10 * kTicksPerSecond;
 // A tenth of a second's worth of links may come at once.
 constexpr std::uint32_t kBurstDivisor = 10;
 
-// Raised to what the system allows; gateways need a descriptor per link.
-void RaiseDescriptorLimit() {
+// Raised to what the system allows; gateways inherit it, and need a descriptor per link. What it is then.
+std::uint64_t RaiseDescriptorLimit() {
+  constexpr std::uint64_t kLeast = 1024;  // getrlimit() does not fail with arguments like these
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kLeast;
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
 // Part of instance names: short, and of letters that need no escaping anywhere.
@@ -50,7 +51,8 @@ Supervisor::Supervisor(struct ev_loop* loop, const Config& config)
       config_(config),
       log_("supervisor", config.log_level),
       host_(HostWord()),
-      placement_(config.gateway_max_links),
+      descriptors_(RaiseDescriptorLimit()),
+      placement_(MaxSockets(config.gateway_max_links, descriptors_)),
       bucket_(config.admission_links_per_second,
               std::max(config.admission_links_per_second / kBurstDivisor, 1U)) {}
 
@@ -60,7 +62,6 @@ Supervisor::~Supervisor() {
 }
 
 Status Supervisor::Start() {
-  RaiseDescriptorLimit();
   HF_TRY(PrepareState());
   HF_TRY(OpenListeners());
   if (config_.tls_plain) {

@@ -79,6 +79,7 @@ class Supervisor final : private ListenerDelegate, private ChildDelegate, privat
   std::unique_ptr<Child> control_;
   std::vector<std::unique_ptr<Child>> gateways_;
   std::optional<RedisProbe> probe_;
+  const std::uint64_t descriptors_;  // that each process may have
   Placement placement_;
   TokenBucket bucket_;
   std::array<ev_signal, 2> signals_{};

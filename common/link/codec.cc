@@ -236,6 +236,7 @@ std::string_view ToString(CloseReason reason) {
     case pb::CLOSE_REASON_SERVER_UNTRUSTED: return "server_untrusted";
     case pb::CLOSE_REASON_REVOKED: return "revoked";
     case pb::CLOSE_REASON_VERSION: return "version";
+    case pb::CLOSE_REASON_UPGRADE_BLOCKED: return "upgrade_blocked";
     default: return "unknown";  // of a later version
   }
 }

@@ -126,6 +126,7 @@ def big_get(figures, stack, agent):
     with open(source, "wb") as file:
         for _ in range(FILE_BYTES // len(block)):
             file.write(block)
+    time.sleep(SETTLE_SECONDS)  # what the command before left behind is gone
     idle = pss(family(agent))
     rates, extra = [], 0
     for turn in range(GETS):

@@ -1,8 +1,9 @@
 # Tests of this part.
 holdfast_test(unit_agent_core LABEL unit
   DEPS holdfast_agent_core holdfast_common_adapters_mbedtls
-  SRCS unit/agent/core/blob_fetch_test.cc unit/agent/core/framers_test.cc unit/agent/core/warden_test.cc
-       support/fake_crypto.cc)
+  SRCS unit/agent/core/admission_test.cc unit/agent/core/blob_fetch_test.cc
+    unit/agent/core/framers_test.cc unit/agent/core/running_test.cc unit/agent/core/warden_test.cc
+    support/fake_crypto.cc)
 
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/process_verbs_test.cc

@@ -21,6 +21,10 @@ holdfast_test(conformance_backend_lws LABEL conformance
   DEPS holdfast_backend_adapters_lws holdfast_common_base
   SRCS conformance/backend/lws_server_test.cc)
 
+holdfast_test(conformance_backend_linux LABEL conformance
+  DEPS holdfast_backend_adapters_linux holdfast_common_base
+  SRCS conformance/backend/listener_test.cc)
+
 # holdfastd with a control that grants everything: tests and figures of the gateway alone.
 add_executable(holdfastd_scripted ${PROJECT_SOURCE_DIR}/backend/supervisor/main.cc
   support/scripted_control.cc)

@@ -4,6 +4,9 @@ holdfast_test(unit_agent_core_network LABEL unit DEPS holdfast_agent_core
 holdfast_fuzz(fuzz_server_frames SRCS fuzz/agent/server_frames_fuzz.cc DEPS holdfast_agent_core
   CORPUS fuzz/corpus/server_frames)
 
+holdfast_fuzz(fuzz_connect_answer SRCS fuzz/connect_answer_fuzz.cc DEPS holdfast_common_adapters_lws_agent
+  CORPUS fuzz/corpus/connect_answer)
+
 # The WebSocket client against a server that misbehaves on request, on both libwebsockets.
 holdfast_library(holdfast_tests_ws_server SRCS support/ws_server.cc DEPS holdfast_common_base)
 target_compile_definitions(holdfast_tests_ws_server PRIVATE
@@ -16,7 +19,8 @@ function(holdfast_lws_client_test name client)
   set_tests_properties(${name} PROPERTIES LABELS conformance TIMEOUT 120)
 endfunction()
 holdfast_test(unit_common_adapters_lws LABEL unit DEPS holdfast_common_adapters_lws_agent
-  SRCS unit/common/adapters/lws/client_frame_test.cc unit/common/adapters/lws/close_reason_test.cc)
+  SRCS unit/common/adapters/lws/client_frame_test.cc unit/common/adapters/lws/close_reason_test.cc
+    unit/common/adapters/lws/http_proxy_test.cc)
 if(HOLDFAST_BACKEND)
   holdfast_test(unit_backend_fleet LABEL unit DEPS holdfast_backend_fleet
     SRCS unit/backend/fleet/machine_model_test.cc)

@@ -21,8 +21,10 @@ using std::chrono::seconds;
 
 class Recorder final : public LwsClientDelegate {
  public:
+  void OnStep(ClientStep step) override { steps.push_back(step); }
   void OnOpened() override {
     ++opened;
+    if (connection != nullptr) address = connection->peer_address();
     if (close_on_open) connection->Close(1000);
     if (connection != nullptr && !to_send.empty()) connection->WantWrite();
   }
@@ -43,6 +45,8 @@ class Recorder final : public LwsClientDelegate {
   int opened = 0;
   int closed = 0;
   ClientEnd end;
+  std::vector<ClientStep> steps;
+  std::string address;
   std::vector<std::string> messages;
   std::deque<std::string> to_send;
 };
@@ -68,6 +72,24 @@ class LwsClientTest : public testing::Test {
     auto got = client_->Connect({url, path, test::WsServer::kSubprotocol, source}, peer_);
     ASSERT_TRUE(got.ok()) << got.error().message;
     peer_.connection = got.value();
+  }
+  HttpProxy Proxy(const std::string& name) const {
+    return {"127.0.0.1", server_->port(name), "", ""};
+  }
+  // Through a proxy: it reaches `host`, which only has to be a name that it knows.
+  void DialThrough(const HttpProxy& proxy, const std::string& url, const std::string& path) {
+    LwsClientTarget target{url, path, test::WsServer::kSubprotocol, ""};
+    target.proxy = proxy;
+    auto got = client_->Connect(target, peer_);
+    ASSERT_TRUE(got.ok()) << got.error().message;
+    peer_.connection = got.value();
+  }
+  ClientEnd EndThrough(const std::string& proxy, const std::string& listener) {
+    peer_ = {};
+    DialThrough(Proxy(proxy), server_->Url(listener), "/echo");
+    EXPECT_TRUE(RunToEnd());
+    EXPECT_EQ(peer_.opened, 0);
+    return peer_.end;
   }
   template <typename Done>
   bool RunUntil(Done done, Duration limit = seconds(10)) {
@@ -172,6 +194,13 @@ TEST_P(LwsClientBothTest, ReportsThePeersCloseCode) {
 TEST_P(LwsClientBothTest, ReportsHttpRefusals) {
   EXPECT_EQ(EndOf(GetParam(), "/403").http_status, 403);
   EXPECT_EQ(peer_.end.why, ClientClose::kRefused);
+  EXPECT_EQ(peer_.end.http_server, "");
+  peer_ = {};
+  EXPECT_EQ(EndOf(GetParam(), "/502").http_server, "proxy/1.0");
+  EXPECT_EQ(peer_.end.http_status, 502);
+  EXPECT_EQ(peer_.end.detail, "HTTP 502 from 'proxy/1.0'");
+  peer_ = {};
+  EXPECT_EQ(EndOf(GetParam(), "/long-name").http_server, std::string(64, 'n'));
   peer_ = {};
   EXPECT_EQ(EndOf(GetParam(), "/503").http_status, 503);
   EXPECT_EQ(peer_.end.retry_after_s, 17U);
@@ -183,10 +212,16 @@ TEST_P(LwsClientBothTest, DoesNotFollowRedirects) {
 }
 
 TEST_P(LwsClientBothTest, RefusesOddAnswersToTheUpgrade) {
-  for (const char* path : {"/garbage", "/wide-header"}) {
+  EXPECT_EQ(EndOf(GetParam(), "/wide-header").why, ClientClose::kNotHttp);
+  // Over TLS that is not told from a connection that broke.
+  const bool tls = GetParam() == std::string("tls");
+  const ClientClose no_http = tls ? ClientClose::kConnectFailed : ClientClose::kNotHttp;
+  for (const char* path : {"/garbage", "/smtp"}) {
     peer_ = {};
-    EXPECT_EQ(EndOf(GetParam(), path).why, ClientClose::kConnectFailed) << path;
+    EXPECT_EQ(EndOf(GetParam(), path).why, no_http) << path << peer_.end.detail;
   }
+  peer_ = {};
+  EXPECT_EQ(EndOf(GetParam(), "/hang-up").why, ClientClose::kConnectFailed);
   for (const char* path : {"/no-protocol", "/extension", "/bad-accept"}) {
     peer_ = {};
     EXPECT_EQ(EndOf(GetParam(), path).why, ClientClose::kProtocol) << path;
@@ -225,12 +260,15 @@ TEST_P(LwsClientBothTest, MayCloseFromInsideOnOpened) {
 TEST_F(LwsClientTest, TrustsOnlyTheGivenCa) {
   const ClientEnd end = EndOf("tls_stranger", "/echo");
   EXPECT_EQ(end.why, ClientClose::kUntrusted) << end.detail;
-  EXPECT_FALSE(end.detail.empty());
+  EXPECT_EQ(end.certificate, CertificateFault::kUnknownCa);
+  EXPECT_EQ(end.detail, "the certificate is of another CA");
+  EXPECT_TRUE(peer_.steps.empty());
 }
 
 TEST_F(LwsClientTest, RefusesACertificateOfAnotherHost) {
   const ClientEnd end = EndOf("tls_other_host", "/echo");
   EXPECT_EQ(end.why, ClientClose::kUntrusted) << end.detail;
+  EXPECT_EQ(end.certificate, CertificateFault::kWrongName);
 }
 
 TEST_F(LwsClientTest, VerifiesAnAddressAsItDoesAName) {
@@ -242,6 +280,7 @@ TEST_F(LwsClientTest, VerifiesAnAddressAsItDoesAName) {
 
 TEST_F(LwsClientTest, RefusesAnExpiredCertificate) {
   EXPECT_EQ(EndOf("tls_expired", "/echo").why, ClientClose::kUntrusted);
+  EXPECT_EQ(peer_.end.certificate, CertificateFault::kExpired);
 }
 
 TEST_F(LwsClientTest, RefusesTlsBelow12) {
@@ -284,6 +323,103 @@ TEST_F(LwsClientTest, IgnoresProxyVariablesOfTheEnvironment) {
   unsetenv("http_proxy");
   Dial(server_->Url("plain"), "/echo");
   ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;
+}
+
+TEST_P(LwsClientBothTest, GoesThroughAProxy) {
+  for (const char* proxy : {"proxy", "proxy_dribbles"}) {
+    peer_ = {};
+    DialThrough(Proxy(proxy), server_->Url(GetParam()), "/echo");
+    for (const std::size_t size : {3U, 200000U}) peer_.to_send.push_back(std::string(size, 'x'));
+    ASSERT_TRUE(RunUntil([&] { return peer_.messages.size() == 2; })) << proxy << peer_.end.detail;
+    EXPECT_EQ(peer_.messages[1], std::string(200000, 'x'));
+    EXPECT_EQ(peer_.steps, (std::vector{ClientStep::kTunnelled, ClientStep::kUpgradeAsked}));
+    peer_.connection->Close(1000);
+    ASSERT_TRUE(RunToEnd());
+    EXPECT_EQ(peer_.end.why, ClientClose::kByUs);
+  }
+}
+
+TEST_P(LwsClientBothTest, SaysWhatAProxyDidWrong) {
+  EXPECT_EQ(EndThrough("proxy_refuses", GetParam()).why, ClientClose::kProxyRefused);
+  EXPECT_EQ(peer_.end.detail, "the proxy refused: HTTP 403 Not by me");
+  EXPECT_EQ(EndThrough("proxy_login", GetParam()).why, ClientClose::kProxyRefused);
+  EXPECT_EQ(peer_.end.detail, "the proxy refused: HTTP 407 Proxy Authentication Required");
+  for (const char* proxy : {"proxy_garbage", "proxy_endless"}) {
+    EXPECT_EQ(EndThrough(proxy, GetParam()).why, ClientClose::kConnectFailed);
+    EXPECT_EQ(peer_.end.detail, "the proxy: what answers is no HTTP proxy") << proxy;
+  }
+  EXPECT_EQ(EndThrough("proxy_hangs_up", GetParam()).detail,
+            "the proxy: it closed the connection without an answer");
+  EXPECT_EQ(EndThrough("proxy_cuts", GetParam()).why, ClientClose::kConnectFailed);
+  EXPECT_EQ(peer_.steps[0], ClientStep::kTunnelled);
+  peer_ = {};
+  DialThrough({"127.0.0.1", 1, "", ""}, server_->Url(GetParam()), "/echo");
+  ASSERT_TRUE(RunToEnd());
+  EXPECT_EQ(peer_.end.detail, "the proxy: 127.0.0.1:1: Connection refused");
+}
+
+TEST_P(LwsClientBothTest, GivesUpOnAMuteProxy) {
+  LwsClient::Options options;
+  options.ca_pem = server_->ca_pem();
+  options.handshake_timeout = milliseconds(300);
+  Make(options);
+  EXPECT_EQ(EndThrough("proxy_mute", GetParam()).detail, "the proxy: no answer in time");
+}
+
+TEST_F(LwsClientTest, GivesTheProxyItsLoginAndNothingToOthers) {
+  auto proxy = ParseProxyUrl(
+      "http://ada:p%3A%40ss@127.0.0.1:" + std::to_string(server_->port("proxy_login")) + "/");
+  ASSERT_TRUE(proxy.ok()) << proxy.error().message;
+  DialThrough(proxy.value(), server_->Url("tls"), "/echo");
+  ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;
+  peer_.connection->Close(1000);
+  ASSERT_TRUE(RunToEnd());
+  peer_ = {};
+  proxy.value().password = "wrong";
+  DialThrough(proxy.value(), server_->Url("tls"), "/echo");
+  ASSERT_TRUE(RunToEnd());
+  EXPECT_EQ(peer_.end.why, ClientClose::kProxyRefused);
+}
+
+TEST_F(LwsClientTest, VerifiesTheServerInsideTheTunnelNotTheProxy) {
+  for (const auto& [listener, fault] : std::vector<std::pair<std::string, CertificateFault>>{
+           {"tls_stranger", CertificateFault::kUnknownCa},
+           {"tls_other_host", CertificateFault::kWrongName},
+           {"tls_expired", CertificateFault::kExpired}}) {
+    EXPECT_EQ(EndThrough("proxy", listener).why, ClientClose::kUntrusted) << listener;
+    EXPECT_EQ(peer_.end.certificate, fault) << listener;
+  }
+}
+
+TEST_F(LwsClientTest, DialsTheLastAddressOfANameThatIsUnknownUnderThatName) {
+  const std::string port = std::to_string(server_->port("tls_other_host"));
+  LwsClientTarget target{"wss://other.invalid:" + port, "/echo", test::WsServer::kSubprotocol, ""};
+  target.last_address = "127.0.0.1";
+  // The server is other.example: the address does not replace the name that is verified.
+  auto got = client_->Connect(target, peer_);
+  ASSERT_TRUE(got.ok());
+  ASSERT_TRUE(RunToEnd());
+  EXPECT_EQ(peer_.end.certificate, CertificateFault::kWrongName) << peer_.end.detail;
+  peer_ = {};
+  target.url = "ws://no-such-name.invalid:" + std::to_string(server_->port("plain"));
+  got = client_->Connect(target, peer_);
+  ASSERT_TRUE(got.ok());
+  peer_.connection = got.value();
+  ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;
+  EXPECT_TRUE(peer_.connection->used_last_address());
+  EXPECT_EQ(peer_.address, "127.0.0.1");
+}
+
+TEST_F(LwsClientTest, DialsAKnownNameWhereItIsNow) {
+  LwsClientTarget target{server_->Url("plain", "127.0.0.1"), "/echo", test::WsServer::kSubprotocol,
+                         ""};
+  target.last_address = "127.9.9.9";
+  auto got = client_->Connect(target, peer_);
+  ASSERT_TRUE(got.ok());
+  peer_.connection = got.value();
+  ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;
+  EXPECT_FALSE(peer_.connection->used_last_address());
+  EXPECT_EQ(peer_.address, "127.0.0.1");
 }
 
 TEST_F(LwsClientTest, RefusesUrlsThatItCannotHonour) {

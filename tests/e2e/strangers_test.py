@@ -154,7 +154,7 @@ class StrangersTest(StackTest):
                     {"path": "/agent/v1/more"}):
             with self.subTest(how=how):
                 peer = self.tls()
-                self.assertIn(self.request(peer, **how), (403, 404, None))
+                self.assertIn(self.request(peer, **how), (403, 404, 426, None))
                 self.closes(peer, 2)
         self.assertGreaterEqual(self.closed_by("NOT_A_LINK"), 5)
 

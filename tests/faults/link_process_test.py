@@ -16,7 +16,7 @@ DRIVER = os.environ.get("HOLDFAST_LINK_DRIVER", "build/dev/bin/link_driver")
 CONFIG, TO_SERVER, BUSY, HANG_UP, WELCOMED, OPENED, FROM_SERVER, CLOSED = 1, 2, 3, 4, 5, 16, 17, 18
 PEER_GONE, PEER_SILENT, HANDSHAKE_TIMEOUT, BAD_FRAME, FRAME_TOO_LARGE = 1, 2, 3, 4, 5
 NOT_ENROLLED, TRY_LATER, GOING_AWAY, AGENT_STOPPING, NOT_A_LINK = 8, 12, 13, 15, 16
-CONNECT_FAILED, SERVER_UNTRUSTED = 17, 18
+CONNECT_FAILED, SERVER_UNTRUSTED, UPGRADE_BLOCKED = 17, 18, 21
 
 
 def message(number, body):
@@ -269,18 +269,37 @@ class LinkProcessTest(unittest.TestCase):
             port = closed.getsockname()[1]
         self.start(servers=["ws://127.0.0.1:%d" % port, self.server])
         self.expect_closed(CONNECT_FAILED)
+        ours = b"\r\nServer: holdfast\r\nContent-Length: 0\r\n\r\n"
         for answer, reason in ((b"403 Forbidden", NOT_A_LINK), (b"404 Not Found", NOT_A_LINK)):
-            sock, _ = self.listener.accept()
-            ws_server.read_request(ws_server.Peer(sock))
-            sock.sendall(b"HTTP/1.1 " + answer + b"\r\nContent-Length: 0\r\n\r\n")
+            self.answer(b"HTTP/1.1 " + answer + ours)
             self.expect_closed(reason)
-            sock.close()
             self.expect_closed(CONNECT_FAILED)
-        sock, _ = self.listener.accept()
-        ws_server.read_request(ws_server.Peer(sock))
-        sock.sendall(b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n")
+        self.answer(b"HTTP/1.1 503 Busy\r\nRetry-After: 1" + ours)
         self.expect_closed(TRY_LATER)
-        sock.close()
+
+    def answer(self, response):
+        sock, _ = self.listener.accept()
+        with sock:
+            ws_server.read_request(ws_server.Peer(sock))
+            sock.sendall(response)
+
+    def test_says_so_when_something_in_between_bars_the_upgrade(self):
+        for response in (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                         b"HTTP/1.1 502 Bad Gateway\r\nServer: squid\r\nContent-Length: 0\r\n\r\n",
+                         b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n",
+                         b"HTTP/1.1 426 Upgrade Required\r\nServer: holdfast\r\nContent-Length: 0\r\n\r\n",
+                         b"SSH-2.0-OpenSSH_9.2\r\n\r\n"):
+            with self.subTest(response=response):
+                self.start()
+                self.answer(response)
+                self.expect_closed(UPGRADE_BLOCKED)
+                # Nothing changes within seconds there: no redial for 30 s.
+                self.listener.settimeout(1)
+                with self.assertRaises(TimeoutError):
+                    self.listener.accept()
+                self.listener.settimeout(20)
+                self.warden.close()
+                self.child.wait(10)
 
     def test_sends_nothing_to_a_server_of_another_ca(self):
         with tempfile.TemporaryDirectory() as directory:

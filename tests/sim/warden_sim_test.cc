@@ -26,7 +26,7 @@ using link::StreamReceiver;
 
 struct Totals {
   int crashes = 0, power_cuts = 0, cuts = 0, refusing_disks = 0, interrupted = 0, reruns = 0;
-  int duplicates = 0, lost = 0, done = 0;
+  int duplicates = 0, lost = 0, done = 0, paused = 0, failed_syncs = 0;
 };
 
 struct Target {
@@ -96,7 +96,7 @@ class World {
   }
 
   void Step() {
-    switch (random_() % 12) {
+    switch (random_() % 13) {
       case 0: return Cut();
       case 1:
       case 2: return Reopen();
@@ -111,6 +111,12 @@ class World {
         if (Chance(70)) return;
         rig_.disk.crash_at = rig_.disk.writes + 1 + random_() % 4;
         rig_.disk.crash_after = Chance(50);
+        return;
+      case 11:
+        if (Chance(50)) return;
+        rig_.spool_disk.is_full = !rig_.spool_disk.is_full && Chance(60);
+        rig_.spool_disk.fail_syncs = Chance(20) ? 1 : 0;
+        totals_.failed_syncs += rig_.spool_disk.fail_syncs;
         return;
       default:
         if (Chance(85)) return;
@@ -155,8 +161,12 @@ class World {
   void DeliverOne() {
     if (!is_open_) return;
     Target& target = targets_[random_() % targets_.size()];
-    // What ended as refused for want of a journal is not delivered again: docs/decisions/0014-the-journal-seals-its-rows.md
-    if (target.ends > 0 && target.result.failure() == pb::COMMAND_FAILURE_NO_JOURNAL) return;
+    // What was refused and could not be journaled is not delivered again:
+    // docs/decisions/0014-the-journal-seals-its-rows.md
+    if (target.ends > 0 && target.result.outcome() == pb::OUTCOME_REFUSED &&
+        rig_.disk.Row(target.digest) == nullptr) {
+      return;
+    }
     Guarded([&] { rig_.Deliver(target.envelope); });
   }
 
@@ -219,6 +229,10 @@ class World {
     if (live_.empty()) return;
     const std::size_t index = random_() % live_.size();
     const LiveWorker worker = live_[index];
+    if (!rig_.warden->WantsOutput(worker.id)) {
+      ++totals_.paused;
+      return;
+    }
     Target& target = targets_[worker.target];
     if (Chance(60)) {
       const std::string data(1 + random_() % 30'000, static_cast<char>('A' + random_() % 26));
@@ -238,15 +252,21 @@ class World {
   void Heal() {
     rig_.disk.crash_at.reset();
     rig_.disk.fail_next = 0;
+    rig_.spool_disk.is_full = false;
+    rig_.spool_disk.fail_syncs = 0;
     for (int round = 0; round < 300 && !AllEnded(); ++round) {
       Reopen();
       for (Target& target : targets_) {
         if (target.ends == 0) rig_.Deliver(target.envelope);
       }
-      while (!live_.empty()) {
+      for (std::size_t left = live_.size(); left > 0; --left) {
         const LiveWorker worker = live_.back();
         live_.pop_back();
-        rig_.Exit(worker.id);
+        if (rig_.warden->WantsOutput(worker.id)) {
+          rig_.Exit(worker.id);
+        } else {
+          live_.insert(live_.begin(), worker);  // next round there is room
+        }
       }
       TakeUps(false);
       while (!acks_.empty()) SendAck(false);
@@ -324,11 +344,14 @@ TEST(WardenSimTest, KeepsEveryPromiseOverManySeeds) {
   EXPECT_GT(totals.duplicates, 100);
   EXPECT_GT(totals.lost, 100);
   EXPECT_GT(totals.done, 100);
+  EXPECT_GT(totals.paused, 100);
+  EXPECT_GT(totals.failed_syncs, 20);
   std::printf(
       "crashes %d, power cuts %d, cuts %d, refusing disks %d, interrupted %d, reruns %d, "
-      "duplicates %d, lost %d, done %d\n",
+      "duplicates %d, lost %d, done %d, paused %d, failed syncs %d\n",
       totals.crashes, totals.power_cuts, totals.cuts, totals.refusing_disks, totals.interrupted,
-      totals.reruns, totals.duplicates, totals.lost, totals.done);
+      totals.reruns, totals.duplicates, totals.lost, totals.done, totals.paused,
+      totals.failed_syncs);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/core/spool.h"
+#include "common/base/crc32c.h"
 
 namespace holdfast::testing {
 
@@ -25,7 +26,8 @@ struct FakeSpoolDisk {
   std::map<Digest, std::string> blobs;
   std::uint64_t max_bytes = std::uint64_t{1} << 30;
   bool is_broken = false;  // Append() and Sync() fail
-  bool loses_reads = false;
+  bool is_full = false;    // somebody else has filled the disk: no room, and Append() says so
+  int fail_syncs = 0;  // this many calls of Sync() fail; what they should have saved is in doubt
 
   void PowerCut() {
     for (auto& [key, stream] : streams) stream.chunks.resize(stream.synced);
@@ -41,7 +43,8 @@ class FakeSpool final : public agent::Spool {
   Status Append(const agent::StreamKey& key, std::uint64_t number, const agent::SpoolChunk& chunk,
                 std::string_view data) override {
     if (disk_.is_broken) return Error{Code::kUnavailable, "input/output error"};
-    if (bytes() + data.size() > disk_.max_bytes) return Error{Code::kExhausted, "full"};
+    if (disk_.is_full || bytes() + data.size() > disk_.max_bytes)
+      return Error{Code::kExhausted, "full"};
     auto& stream = disk_.streams[key];
     if (stream.chunks.empty()) stream.first = number;
     HF_CHECK(stream.first + stream.chunks.size() == number);
@@ -51,17 +54,21 @@ class FakeSpool final : public agent::Spool {
   Result<agent::SpoolChunk> Read(const agent::StreamKey& key, std::uint64_t number,
                                  std::string& data) override {
     const auto found = disk_.streams.find(key);
-    if (disk_.loses_reads) return Error{Code::kCorrupt, "damaged"};
     if (found == disk_.streams.end() || number < found->second.first ||
         number >= found->second.first + found->second.chunks.size()) {
       return Error{Code::kNotFound, "no such chunk"};
     }
     const auto& chunk = found->second.chunks[number - found->second.first];
     data = chunk.data;
+    if (Crc32c(data) != chunk.facts.crc32c) return Error{Code::kCorrupt, "damaged"};
     return chunk.facts;
   }
   Status Sync(const agent::StreamKey& key) override {
     if (disk_.is_broken) return Error{Code::kUnavailable, "input/output error"};
+    if (disk_.fail_syncs > 0) {
+      --disk_.fail_syncs;
+      return Error{Code::kUnavailable, "input/output error"};
+    }
     const auto found = disk_.streams.find(key);
     if (found != disk_.streams.end()) found->second.synced = found->second.chunks.size();
     return Ok();
@@ -85,7 +92,11 @@ class FakeSpool final : public agent::Spool {
     }
     return sum;
   }
-  bool full() const override { return bytes() >= disk_.max_bytes; }
+  Room room() const override {
+    if (bytes() >= disk_.max_bytes) return Room::kCapReached;
+    return disk_.is_full ? Room::kDiskLow : Room::kEnough;
+  }
+  bool full() const override { return room() != Room::kEnough; }
   std::vector<agent::SpooledStream> Streams() const override {
     std::vector<agent::SpooledStream> out;
     for (const auto& [key, stream] : disk_.streams) {
@@ -107,6 +118,7 @@ class FakeSpool final : public agent::Spool {
   }
   Status BlobAppend(const Digest& command, std::string_view data) override {
     if (disk_.is_broken) return Error{Code::kUnavailable, "input/output error"};
+    if (disk_.is_full) return Error{Code::kExhausted, "full"};
     disk_.blobs[command].append(data);
     return Ok();
   }

@@ -18,6 +18,7 @@ class WsServer {
 
   // "wss://HOST:PORT" of the listener called `name` ("tls", "mute", ...); ws:// for "plain".
   std::string Url(const std::string& name, const std::string& host = "localhost") const;
+  int port(const std::string& name) const { return ports_.at(name); }
   const std::string& ca_pem() const { return ca_pem_; }
 
  private:

@@ -2,11 +2,16 @@
 """A small WebSocket server that behaves as its caller asks, well or badly, for tests of our clients.
 
 Listens on loopback ports from bind(0): one plain, and TLS ones with a good certificate, one of another
-CA, one for another host, an expired one, and one that speaks TLS 1.1 at most. Prints one line of JSON
-{name: port, "ca": path} and serves until its standard input ends. What a connection does is
+CA, one for another host, an expired one, and one that speaks TLS 1.1 at most; and CONNECT proxies of
+every temper (PROXIES). Prints one line of JSON {name: port, "ca": path} and serves until its standard
+input ends. What a connection does is
 chosen by the request's path: see SCENARIOS.
 """
 import base64, hashlib, json, os, socket, ssl, struct, subprocess, sys, tempfile, threading, time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import connect_proxy  # noqa: E402
+from connect_proxy import ConnectProxy  # noqa: E402
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -116,10 +121,27 @@ SCENARIOS = {
 }
 REFUSALS = {
     "/403": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+    "/502": b"HTTP/1.1 502 Bad Gateway\r\nServer: proxy/1.0\r\nContent-Length: 0\r\n\r\n",
+    "/long-name": b"HTTP/1.1 500 Sorry\r\nServer: " + b"n" * 200 + b"\r\nContent-Length: 0\r\n\r\n",
     "/503": b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 17\r\nContent-Length: 0\r\n\r\n",
     "/redirect": b"HTTP/1.1 302 Found\r\nLocation: /echo\r\nContent-Length: 0\r\n\r\n",
     "/garbage": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "/smtp": b"220 mail.example ESMTP\r\n",
+    "/hang-up": b"",
     "/wide-header": b"HTTP/1.1 101 Switching Protocols\r\nX: " + b"y" * 100000 + b"\r\n\r\n",
+}
+
+
+PROXIES = {
+    "proxy": {},
+    "proxy_login": {"login": ("ada", "p:@ss")},
+    "proxy_refuses": {"answer": connect_proxy.REFUSE},
+    "proxy_garbage": {"answer": connect_proxy.GARBAGE},
+    "proxy_endless": {"answer": connect_proxy.ENDLESS},
+    "proxy_mute": {"answer": connect_proxy.MUTE},
+    "proxy_hangs_up": {"answer": connect_proxy.CUT},
+    "proxy_dribbles": {"dribble": True},
+    "proxy_cuts": {"cut_after": 60},
 }
 
 
@@ -259,6 +281,8 @@ def main():
             threading.Thread(target=run, args=(listener, context), daemon=True).start()
         mute = socket.create_server(("127.0.0.1", 0), backlog=8)  # accepts, never says a word
         out["mute"] = mute.getsockname()[1]
+        for name, how in PROXIES.items():
+            out[name] = ConnectProxy(**how).__enter__().port
         print(json.dumps(out), flush=True)
         sys.stdin.read()
 

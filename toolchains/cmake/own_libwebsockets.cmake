@@ -11,6 +11,9 @@ include(ExternalProject)
 set(HOLDFAST_LWS_SOURCE "" CACHE PATH
   "libwebsockets source tree; empty = the distribution's source package")
 
+if(HOLDFAST_AGENT_LWS_SOURCE)
+  message(FATAL_ERROR "HOLDFAST_AGENT_LWS_SOURCE is now HOLDFAST_LWS_SOURCE: one source for agent and backend")
+endif()
 if(HOLDFAST_LWS_SOURCE)
   set(lws_source ${HOLDFAST_LWS_SOURCE})
   set(lws_fetch "")
@@ -31,9 +34,9 @@ foreach(variable CMAKE_C_COMPILER CMAKE_C_COMPILER_LAUNCHER CMAKE_TOOLCHAIN_FILE
   endif()
 endforeach()
 
-# holdfast_own_lws(<name> <cmake argument>...): holdfast_<name>_lws, to link. What the archive stands on
-# is added to holdfast_<name>_lws_archive.
-function(holdfast_own_lws name)
+# holdfast_own_lws(<name> <optimisation> <cmake argument>...): holdfast_<name>_lws, to link. What the archive
+# stands on is added to holdfast_<name>_lws_archive.
+function(holdfast_own_lws name flags)
   set(prefix ${PROJECT_BINARY_DIR}/${name}_lws)
   set(archive ${prefix}/lib/libwebsockets.a)
   file(MAKE_DIRECTORY ${prefix}/include)
@@ -51,7 +54,7 @@ function(holdfast_own_lws name)
       -DCMAKE_INSTALL_PREFIX=${prefix} -DCMAKE_INSTALL_LIBDIR=lib
       -DCMAKE_BUILD_TYPE=MinSizeRel -DCMAKE_POSITION_INDEPENDENT_CODE=ON
       "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections -fstack-protector-strong -ffile-prefix-map=${lws_source}/=lws/ -w"
-      "-DCMAKE_C_FLAGS_MINSIZEREL=-O2 -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
+      "-DCMAKE_C_FLAGS_MINSIZEREL=${flags} -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
       -DDISABLE_WERROR=ON
       # What it is: WebSocket over HTTP/1.1. No h2, no extension: also what a peer could ask for is not there.
       -DLWS_WITH_STATIC=ON -DLWS_WITH_SHARED=OFF -DLWS_IPV6=ON
@@ -64,6 +67,10 @@ function(holdfast_own_lws name)
       -DLWS_WITHOUT_TESTAPPS=ON -DLWS_WITH_MINIMAL_EXAMPLES=OFF -DLWS_WITH_BUNDLED_ZLIB=OFF
       ${ARGN})
   # As a target, not as a path, so that CMake keeps the vendors behind it in the link.
+  if(lws_tune)
+    ExternalProject_Add_StepDependencies(${name}_libwebsockets patch
+      ${PROJECT_SOURCE_DIR}/toolchains/tune_libwebsockets.sh)
+  endif()
   add_library(holdfast_${name}_lws_archive STATIC IMPORTED GLOBAL)
   set_target_properties(holdfast_${name}_lws_archive PROPERTIES IMPORTED_LOCATION ${archive})
   add_library(holdfast_${name}_lws INTERFACE)
@@ -72,14 +79,15 @@ function(holdfast_own_lws name)
   target_link_libraries(holdfast_${name}_lws INTERFACE holdfast_${name}_lws_archive)
 endfunction()
 
-holdfast_own_lws(agent -DLWS_WITH_MBEDTLS=ON)
+# Small; and C through which nothing throws needs no unwind tables (24 KB).
+holdfast_own_lws(agent "-Os -fno-asynchronous-unwind-tables" -DLWS_WITH_MBEDTLS=ON)
 target_link_libraries(holdfast_agent_lws_archive INTERFACE holdfast_vendor_mbedtls)
 # See common/adapters/lws/lws_quiet.cc and lws_tls_mbedtls.cc.
 target_link_options(holdfast_agent_lws INTERFACE
   -Wl,--wrap=__lws_sul_insert_us -Wl,--wrap=mbedtls_ssl_config_defaults)
 
 if(HOLDFAST_BACKEND)
-  holdfast_own_lws(backend -DLWS_WITH_SSL=ON -DLWS_WITH_LIBEV=ON)
+  holdfast_own_lws(backend -O2 -DLWS_WITH_SSL=ON -DLWS_WITH_LIBEV=ON)
   target_link_libraries(holdfast_backend_lws_archive INTERFACE
     OpenSSL::SSL OpenSSL::Crypto holdfast_vendor_libev)
 endif()

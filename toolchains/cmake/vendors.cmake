@@ -23,12 +23,19 @@ option(HOLDFAST_AGENT_NETTLE "AES-GCM by nettle in the agent, if there is a stat
 if(HOLDFAST_AGENT_NETTLE)
   find_path(HOLDFAST_NETTLE_INCLUDE nettle/gcm.h)
   find_library(HOLDFAST_NETTLE_ARCHIVE libnettle.a)
-  if(HOLDFAST_NETTLE_INCLUDE AND HOLDFAST_NETTLE_ARCHIVE)
+  # 3.8 is the first with AES-GCM by processor instructions that it looks for itself.
+  if(HOLDFAST_NETTLE_INCLUDE)
+    file(STRINGS ${HOLDFAST_NETTLE_INCLUDE}/nettle/version.h nettle_version
+      REGEX "^#define NETTLE_VERSION_M(AJOR|INOR) [0-9]+")
+    string(REGEX REPLACE "[^;0-9]" "" nettle_version "${nettle_version}")
+    list(JOIN nettle_version "." nettle_version)
+  endif()
+  if(HOLDFAST_NETTLE_INCLUDE AND HOLDFAST_NETTLE_ARCHIVE AND nettle_version VERSION_GREATER_EQUAL 3.8)
     add_library(holdfast_vendor_nettle INTERFACE)
     target_include_directories(holdfast_vendor_nettle SYSTEM INTERFACE ${HOLDFAST_NETTLE_INCLUDE})
     target_link_libraries(holdfast_vendor_nettle INTERFACE ${HOLDFAST_NETTLE_ARCHIVE})
   else()
-    message(STATUS "No nettle: the agent's TLS will be several times slower (package nettle-dev)")
+    message(WARNING "No static nettle from 3.8 on (package nettle-dev): the agent's TLS will be several times slower")
   endif()
 endif()
 

@@ -7,7 +7,7 @@
 //
 // A spare is a worker that was started before there is a command for it, and has no authority until it
 // reads one. The next command without children of its own then does not wait for a process to start,
-// which takes 1.5 ms of the 5 ms of a short query (docs/decisions/0025-spare-worker.md).
+// which takes 1.5 ms of the 5 ms of a short query.
 //
 //   Spawn Kill OnReadable OnChildEnded OnTick --> [LinuxWorkers] --> NextMessage TakeGone NextDeadline
 //
@@ -15,6 +15,7 @@
 // Ownership: owns the workers' descriptors; borrows SelfExec.
 // Threading: loop thread only.
 // Errors:    Spawn(): kUnavailable. A worker that breaks its framing: NextMessage() says so.
+// Design:    docs/decisions/0025-spare-worker.md
 #pragma once
 
 #include <memory>

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -19,6 +20,11 @@
 
 namespace holdfast::agent {
 namespace {
+
+// Between two looks at the disk's free space while output flows: four full chunks.
+constexpr std::uint64_t kLookEvery = 4 * link::kMaxChunkBytes;
+// Every running worker may have one more chunk under way.
+constexpr std::uint64_t kUnderWay = kMaxRunningWorkers * (link::kMaxChunkBytes + 4096);
 
 struct FileName {
   StreamKey key;
@@ -42,6 +48,13 @@ std::optional<FileName> ParseName(std::string_view name) {
 }
 
 }  // namespace
+
+DiskSpace SpaceOf(int fd) {
+  struct statvfs facts {};
+  if (::fstatvfs(fd, &facts) != 0) return {UINT64_MAX, UINT64_MAX};
+  return {std::uint64_t{facts.f_blocks} * facts.f_frsize,
+          std::uint64_t{facts.f_bavail} * facts.f_frsize};
+}
 
 Result<std::unique_ptr<SegmentSpool>> SegmentSpool::Open(std::string dir, Options options) {
   if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return OsError("creating " + dir, errno);
@@ -198,6 +211,7 @@ Status SegmentSpool::Append(const StreamKey& key, std::uint64_t number, const Sp
   segment->bytes += added;
   segment->is_synced = false;
   bytes_ += added;
+  appended_ += added;
   return Ok();
 }
 
@@ -206,36 +220,107 @@ Result<SpoolChunk> SegmentSpool::Read(const StreamKey& key, std::uint64_t number
   const auto found = streams_.find(key);
   if (found == streams_.end()) return Error{Code::kNotFound, "no such stream in the spool"};
   for (const Segment& segment : found->second) {
-    if (number < segment.first || number >= segment.end()) continue;
-    const Record& record = segment.records[number - segment.first];
-    data.resize(record.size);
-    std::array<char, SpoolRecord::kBytes> bytes{};
-    std::array<iovec, 2> parts{};
-    parts[0] = {bytes.data(), bytes.size()};
-    parts[1] = {data.data(), data.size()};
-    const auto got = ::preadv(segment.fd.get(), parts.data(), 2,
-                              static_cast<off_t>(record.at - SpoolRecord::kBytes));
-    const auto header = DecodeSpoolRecord({bytes.data(), bytes.size()});
-    if (got != static_cast<ssize_t>(bytes.size() + data.size()) || !header ||
-        header->number != number || header->length != record.size) {
-      return Error{Code::kCorrupt, "a record of the spool is damaged"};
-    }
-    return SpoolChunk{header->offset, header->crc32c};
+    if (number >= segment.first && number < segment.end()) return ReadRecord(segment, number, data);
   }
   return Error{Code::kNotFound, "no such chunk in the spool"};
 }
+
+Result<SpoolChunk> SegmentSpool::ReadRecord(const Segment& segment, std::uint64_t number,
+                                            std::string& data) {
+  const Record& record = segment.records[number - segment.first];
+  data.resize(record.size);
+  std::array<char, SpoolRecord::kBytes> bytes{};
+  std::array<iovec, 2> parts{};
+  parts[0] = {bytes.data(), bytes.size()};
+  parts[1] = {data.data(), data.size()};
+  const auto got = ::preadv(segment.fd.get(), parts.data(), 2,
+                            static_cast<off_t>(record.at - SpoolRecord::kBytes));
+  const auto header = DecodeSpoolRecord({bytes.data(), bytes.size()});
+  if (got != static_cast<ssize_t>(bytes.size() + data.size()) || !header ||
+      header->number != number || header->length != record.size || Crc32c(data) != header->crc32c) {
+    return Error{Code::kCorrupt, "a record of the spool is damaged"};
+  }
+  return SpoolChunk{header->offset, header->crc32c};
+}
+
+// --- on stable storage ---------------------------------------------------------------------------
 
 Status SegmentSpool::Sync(const StreamKey& key) {
   const auto found = streams_.find(key);
   if (found == streams_.end()) return Ok();
   for (Segment& segment : found->second) {
     if (segment.is_synced) continue;
-    if (::fdatasync(segment.fd.get()) != 0) return OsError("syncing the spool", errno);
-    segment.is_synced = true;
+    if (!segment.is_doubtful && options_.sync_file(segment.fd.get()) == 0) {
+      segment.is_synced = true;
+      continue;
+    }
+    segment.is_doubtful = true;
+    HF_TRY(Rewrite(key, segment));
   }
-  if (!is_dir_synced_ && ::fsync(dir_fd_.get()) != 0) return OsError("syncing the spool", errno);
-  is_dir_synced_ = true;
+  return SyncDir();
+}
+
+// After a failed sync the kernel takes the pages for clean (fsync(2): EIO is reported once), and another
+// one would succeed without having written them. What can still be read is written to a new file.
+Status SegmentSpool::Rewrite(const StreamKey& key, Segment& segment) {
+  const std::string path = PathOf(key, segment.first);
+  const std::string temporary = path + ".new";  // Scan() removes one that is left
+  UniqueFd fd(::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.is_open()) return OsError("creating " + temporary, errno);
+  Status written = CopyTo(fd.get(), segment);
+  if (written.ok() && options_.sync_file(fd.get()) != 0) {
+    written = OsError("syncing the spool", errno);
+  }
+  if (written.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    written = OsError("renaming " + temporary, errno);
+  }
+  if (!written.ok()) {
+    ::unlink(temporary.c_str());
+    return written;
+  }
+  segment.fd = std::move(fd);
+  segment.is_synced = true;
+  segment.is_doubtful = false;
+  segment.is_named = false;
+  is_dir_synced_ = false;
   return Ok();
+}
+
+Status SegmentSpool::CopyTo(int fd, const Segment& segment) {
+  std::string data;
+  for (std::uint64_t number = segment.first; number < segment.end(); ++number) {
+    HF_ASSIGN_OR_RETURN(const SpoolChunk chunk, ReadRecord(segment, number, data));
+    const Record& record = segment.records[number - segment.first];
+    const auto header = EncodeSpoolRecord({record.size, number, chunk.offset, chunk.crc32c});
+    data.insert(0, header.data(), header.size());
+    const auto written =
+        ::pwrite(fd, data.data(), data.size(), static_cast<off_t>(record.at - SpoolRecord::kBytes));
+    if (written != static_cast<ssize_t>(data.size())) {
+      return OsError("copying a spool file", written < 0 ? errno : ENOSPC);
+    }
+  }
+  return Ok();
+}
+
+// A directory that could not be synced is opened anew, and the files whose names may be missing in it
+// are given new ones.
+Status SegmentSpool::SyncDir() {
+  if (is_dir_synced_) return Ok();
+  is_dir_synced_ = options_.sync_dir(dir_fd_.get()) == 0;
+  const int number_of_error = errno;
+  for (auto& [key, stream] : streams_) {
+    for (Segment& segment : stream) {
+      if (is_dir_synced_) {
+        segment.is_named = true;
+      } else if (!segment.is_named) {
+        segment.is_synced = false;
+        segment.is_doubtful = true;
+      }
+    }
+  }
+  if (is_dir_synced_) return Ok();
+  dir_fd_.Reset(::open(dir_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return OsError("syncing the spool's directory", number_of_error);
 }
 
 void SegmentSpool::Delete(const StreamKey& key, const Segment& segment) {
@@ -260,10 +345,19 @@ void SegmentSpool::Remove(const StreamKey& key) {
   streams_.erase(found);
 }
 
-// Every running worker may have one more chunk under way.
+Spool::Room SegmentSpool::room() const {
+  if (bytes_ + kUnderWay > options_.max_bytes) return Room::kCapReached;
+  const DiskSpace space = options_.space(dir_fd_.get());
+  return space.free_bytes < SpaceFloor(space.total_bytes) ? Room::kDiskLow : Room::kEnough;
+}
+
 bool SegmentSpool::full() const {
-  constexpr std::uint64_t kReserve = kMaxRunningWorkers * (link::kMaxChunkBytes + 4096);
-  return bytes_ + kReserve > options_.max_bytes;
+  if (bytes_ + kUnderWay > options_.max_bytes) return true;
+  if (was_full_ || appended_ - looked_at_ >= kLookEvery) {
+    was_full_ = room() != Room::kEnough;
+    looked_at_ = appended_;
+  }
+  return was_full_;
 }
 
 // --- blobs ---------------------------------------------------------------------------------------
@@ -276,19 +370,25 @@ Status SegmentSpool::BlobBegin(const Digest& command) {
   UniqueFd fd(::open(BlobPath(command).c_str(),
                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.is_open()) return OsError("creating a blob file", errno);
-  blobs_.insert_or_assign(command, std::move(fd));
+  blobs_.insert_or_assign(command, Blob{std::move(fd), 0});
   return Ok();
 }
 
 Status SegmentSpool::BlobAppend(const Digest& command, std::string_view data) {
   const auto found = blobs_.find(command);
   if (found == blobs_.end()) return Error{Code::kNotFound, "no such blob"};
-  while (!data.empty()) {
-    const auto written = ::write(found->second.get(), data.data(), data.size());
+  if (room() == Room::kDiskLow) return Error{Code::kExhausted, "the disk is nearly full"};
+  Blob& blob = found->second;
+  std::size_t done = 0;
+  while (done < data.size()) {
+    const auto written = ::pwrite(blob.fd.get(), data.data() + done, data.size() - done,
+                                  static_cast<off_t>(blob.bytes + done));
     if (written < 0 && errno == EINTR) continue;
+    // The next call writes over what is there of this one.
     if (written <= 0) return OsError("writing a blob", written < 0 ? errno : ENOSPC);
-    data.remove_prefix(static_cast<std::size_t>(written));
+    done += static_cast<std::size_t>(written);
   }
+  blob.bytes += data.size();
   return Ok();
 }
 

@@ -14,6 +14,8 @@ namespace {
 
 // Who waits while admission holds back; the kernel lowers it to net.core.somaxconn.
 constexpr int kBacklog = 4096;
+// Descriptors come back when links close, memory when others give it back: soon, or not for long.
+constexpr double kPauseSeconds = 0.1;
 
 struct Address {
   sockaddr_storage storage{};
@@ -90,23 +92,47 @@ Listener::Listener(struct ev_loop* loop, UniqueFd fd, ListenerDelegate& delegate
       },
       fd_.get(), EV_READ);
   io_.data = this;
+  ev_timer_init(
+      &pause_,
+      [](struct ev_loop*, ev_timer* timer, int) { static_cast<Listener*>(timer->data)->Watch(); },
+      kPauseSeconds, 0.0);
+  pause_.data = this;
 }
 
-Listener::~Listener() { ev_io_stop(loop_, &io_); }
+Listener::~Listener() {
+  ev_io_stop(loop_, &io_);
+  ev_timer_stop(loop_, &pause_);
+}
 
 std::optional<Listener::Accepted> Listener::Accept() {
   Address peer;
   UniqueFd fd(::accept4(fd_.get(), peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!fd.valid()) return std::nullopt;
+  if (!fd.valid()) {
+    // accept(2); everything else says that nobody waits, or that who waited is gone.
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) Pause();
+    return std::nullopt;
+  }
   return Accepted{std::move(fd), ToText(peer)};
 }
 
-void Listener::SetAccepting(bool on) {
-  if (on) {
+void Listener::Pause() {
+  ev_io_stop(loop_, &io_);
+  ev_timer_stop(loop_, &pause_);
+  ev_timer_set(&pause_, kPauseSeconds, 0.0);
+  ev_timer_start(loop_, &pause_);
+}
+
+void Listener::Watch() {
+  if (wanted_ && !ev_is_active(&pause_)) {
     ev_io_start(loop_, &io_);
   } else {
     ev_io_stop(loop_, &io_);
   }
+}
+
+void Listener::SetAccepting(bool on) {
+  wanted_ = on;
+  Watch();
 }
 
 std::string Listener::address() const {

@@ -2,6 +2,8 @@
 //
 //   Open --> [Listener] --> delegate: OnAcceptable; the delegate calls Accept() as often as it wants
 //
+// Limits:    without a descriptor to accept with, it looks again only after kPauseSeconds: those who wait
+//            stay readable, and the loop would turn for nothing.
 // Ownership: owns its socket; borrows loop and delegate.
 // Threading: loop thread only.
 // Errors:    Open(): kExists: the port is taken; kDenied: not allowed; kInternal else. The message names
@@ -40,20 +42,23 @@ class Listener {
     UniqueFd fd;               // non-blocking, close-on-exec
     std::string peer_address;  // "1.2.3.4:567", "[::1]:567"
   };
-  // nullopt: nobody waits, or the process has no descriptor left.
+  // nullopt: nobody waits, or there is no descriptor or memory left for one more.
   std::optional<Accepted> Accept();
   // While off, those who connect wait in the kernel's backlog.
   void SetAccepting(bool on);
-  bool accepting() const { return ev_is_active(&io_); }
   std::string address() const;  // with the port that the system chose, if it was left to it
 
  private:
   Listener(struct ev_loop* loop, UniqueFd fd, ListenerDelegate& delegate);
+  void Pause();
+  void Watch();
 
   struct ev_loop* const loop_;
   const UniqueFd fd_;
   ListenerDelegate& delegate_;
   ev_io io_{};
+  ev_timer pause_{};  // runs while there is no descriptor to accept with
+  bool wanted_ = false;
 };
 
 }  // namespace holdfast::backend

@@ -32,6 +32,8 @@ constexpr unsigned int kMaxHeaderBytes = 2048;
 constexpr unsigned int kMaxHeaderTables = 4096;
 
 constexpr std::string_view kNotFound = "404 Not Found";
+// Our own client asked, and something on the way took the upgrade off (RFC 9110, 15.5.22).
+constexpr std::string_view kUpgradeRequired = "426 Upgrade Required\r\nUpgrade: websocket";
 constexpr std::string_view kForbidden = "403 Forbidden";
 
 std::string g_last_error;  // what libwebsockets said while a server was made; then it is silent
@@ -52,6 +54,7 @@ class Server final : public LwsServer {
   int OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_reasons reason,
                      std::string_view in);
   int ConfirmUpgrade(struct lws* wsi, std::string_view upgrade);
+  int RefuseWithoutUpgrade(struct lws* wsi);
   int Refuse(struct lws* wsi, std::string_view status);
   void OnDestroyed(ServerLink* link);
   void OnSecond();
@@ -203,7 +206,7 @@ int Server::OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_
                            std::string_view in) {
   switch (reason) {
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED: link.OnCreated(wsi); return 0;
-    case LWS_CALLBACK_HTTP: link.OnHttp(); return Refuse(wsi, kNotFound);
+    case LWS_CALLBACK_HTTP: link.OnHttp(); return RefuseWithoutUpgrade(wsi);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
       link.OnHttp();
       // `in` is a zero-terminated word here, its length is not given.
@@ -231,12 +234,18 @@ int Server::ConfirmUpgrade(struct lws* wsi, std::string_view upgrade) {
   return ours ? 0 : Refuse(wsi, kNotFound);
 }
 
+int Server::RefuseWithoutUpgrade(struct lws* wsi) {
+  const bool is_path = RequestHeader(wsi, WSI_TOKEN_GET_URI) == core_.options.path;
+  return Refuse(wsi, is_path ? kUpgradeRequired : kNotFound);
+}
+
 int Server::Refuse(struct lws* wsi, std::string_view status) {
   // Not lws_return_http_status(): before the request is taken up that says HTTP/1.0.
   std::string answer(LWS_PRE, '\0');
   answer += "HTTP/1.1 ";
   answer += status;
-  answer += "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  // Without our name the agent takes it for the answer of somebody in between (UPGRADE_BLOCKED).
+  answer += "\r\nServer: holdfast\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
   auto* const bytes = reinterpret_cast<unsigned char*>(answer.data()) + LWS_PRE;
   // Whether the answer went out or not, the socket closes.
   static_cast<void>(lws_write(wsi, bytes, answer.size() - LWS_PRE, LWS_WRITE_HTTP_HEADERS));

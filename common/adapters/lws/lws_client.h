@@ -11,6 +11,7 @@
 // and
 //            never from inside Connect(). No OnMessage after Close(). Connections that stand when
 //            the client is destroyed hear nothing more.
+//            Connect() returns when the name is looked up and, with a proxy, the tunnel is open or not.
 // Limits:    Options::max_message_bytes inbound; above it the connection is closed with kTooLarge
 //            before the excess is buffered. Nothing is queued outbound: NextMessage() is asked each
 //            time the socket has room.
@@ -31,6 +32,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/adapters/lws/http_proxy.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
 
@@ -43,21 +45,42 @@ enum class ClientClose : std::uint8_t {
   kConnectFailed,  // DNS, TCP, TLS or the upgrade did not complete in time
   kUntrusted,      // the certificate does not lead to the given CA, or names another host
   kRefused,        // HTTP answered the upgrade with something else; http_status says what
+  kNotHttp,        // the upgrade was answered with what is no HTTP
   kTooLarge,       // a message above max_message_bytes
+  kProxyRefused,   // the proxy did not open the tunnel; detail has its words
   kProtocol,       // a text message, or a 101 that does not answer the upgrade that was asked for
+};
+
+// What is wrong with a certificate that was not trusted.
+enum class CertificateFault : std::uint8_t {
+  kNone,
+  kOther,
+  kUnknownCa,    // it does not lead to the given CA
+  kWrongName,    // it is of another host
+  kExpired,      // by this machine's clock
+  kNotYetValid,  // the same
 };
 
 struct ClientEnd {
   ClientClose why = ClientClose::kConnectFailed;
   int http_status = 0;              // kRefused: the status; else 0
   std::uint32_t retry_after_s = 0;  // kRefused: Retry-After in seconds; 0 = none said
+  std::string http_server;          // kRefused: the Server header, at most 64 B; hostile
   std::uint16_t close_code = 0;     // kByPeer: of the WebSocket close frame; 0 = there was none
-  std::string detail;               // for people; may hold what the peer said: treat as hostile
+  CertificateFault certificate = CertificateFault::kNone;  // kUntrusted
+  std::string detail;  // for people; may hold what the peer said: treat as hostile
+};
+
+// How far a dial has come; for whoever wants to say where it stuck.
+enum class ClientStep : std::uint8_t {
+  kTunnelled,     // the proxy opened the tunnel
+  kUpgradeAsked,  // TCP, and TLS if there is any, are up: the request for the upgrade goes out
 };
 
 class LwsClientDelegate {
  public:
   virtual ~LwsClientDelegate() = default;
+  virtual void OnStep(ClientStep /*step*/) {}  // also from inside Connect()
   virtual void OnOpened() = 0;
   virtual void OnMessage(std::string_view message) = 0;  // one whole binary message
   virtual void OnClosed(const ClientEnd& end) = 0;
@@ -76,6 +99,10 @@ class LwsClientConnection {
   // Sends what NextMessage() still has at most once more, then a WebSocket close with this code.
   // A peer that does not answer the close within 3 s is cut.
   virtual void Close(std::uint16_t code) = 0;
+  // Numeric, of the socket's other end: the server's, or the proxy's; empty until OnOpened().
+  virtual const std::string& peer_address() const = 0;
+  // The name was unknown, and Target::last_address was dialled in its place.
+  virtual bool used_last_address() const = 0;
 };
 
 struct LwsClientTarget {
@@ -83,6 +110,9 @@ struct LwsClientTarget {
   std::string path;            // "/agent/v1"
   std::string subprotocol;     // "holdfast.link.v1"
   std::string source_address;  // IPv4 to bind to, needs Options::ipv4_only; empty = system's choice
+  std::optional<HttpProxy> proxy = {};  // through which to go; TLS still runs to the url's host
+  // Numeric: dialled when the host cannot be looked up, with the host as the name that TLS verifies.
+  std::string last_address = {};
 };
 
 // What a URL names; kInvalid with the reason if it is not one of ours.

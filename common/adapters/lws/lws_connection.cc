@@ -4,11 +4,16 @@
 #include <charconv>
 #include <utility>
 
+#include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "common/adapters/lws/certificate_fault.h"
 #include "common/adapters/lws/client_frame.h"
+#include "common/adapters/lws/http_tunnel.h"
+#include "common/adapters/lws/lws_dial_hooks.h"
+#include "common/adapters/lws/tcp_facts.h"
 #include "common/base/check.h"
 
 namespace holdfast::lws {
@@ -22,6 +27,9 @@ constexpr int kNotSentBytes = 128 * 1024;
 constexpr std::size_t kKeepBufferBytes = std::size_t{8} * 1024;
 constexpr std::uint16_t kTooLargeCode = 1009;  // RFC 6455, 7.4.1
 constexpr std::uint16_t kUnsupportedCode = 1003;
+constexpr std::size_t kMaxServerNameBytes = 64;  // it goes into logs
+// What lws says when the answer to the upgrade is not HTTP, or has a header that it has no room for.
+constexpr std::string_view kUnparsable = "problems parsing header";
 
 // lws's own liveness would wake us and end links by its own rule: ours is common/link's.
 constexpr lws_retry_bo_t kNoValidityTimers{};
@@ -35,10 +43,19 @@ std::string Header(struct ::lws* wsi, lws_token_indexes token) {
   return out;
 }
 
-bool IsTrustProblem(std::string_view text) {
-  // lws 4.1: "server's cert didn't look good, ...", "no peer cert"; 4.3: "tls=hostname", ...
-  return text.find("cert didn't look good") != std::string_view::npos ||
-         text.find("no peer cert") != std::string_view::npos || text.starts_with("tls=");
+std::string PeerOf(int fd) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return {};
+  const void* address = nullptr;
+  if (peer.ss_family == AF_INET) address = &reinterpret_cast<sockaddr_in&>(peer).sin_addr;
+  if (peer.ss_family == AF_INET6) address = &reinterpret_cast<sockaddr_in6&>(peer).sin6_addr;
+  if (address == nullptr ||
+      ::inet_ntop(peer.ss_family, address, text.data(), text.size()) == nullptr) {
+    return {};
+  }
+  return text.data();
 }
 
 }  // namespace
@@ -46,11 +63,17 @@ bool IsTrustProblem(std::string_view text) {
 void LwsConnection::Start(lws_context* context, const ServerUrl& url,
                           const LwsClientTarget& target) {
   context_ = context;
-  Arm(options_.handshake_timeout);
+  tls_ = url.tls;
+  const std::optional<int> tunnel = Tunnel(url, target);
+  if (!tunnel) {
+    state_ = State::kOver;
+    return;
+  }
   const std::string host_header = url.host + ":" + std::to_string(url.port);
   lws_client_connect_info info{};
   info.context = context;
-  info.address = url.host.c_str();
+  // Of a tunnel's socket lws only hears that it is connected: this needs no looking up.
+  info.address = *tunnel >= 0 ? "127.0.0.1" : url.host.c_str();
   info.port = url.port;
   // Hostname check is on unless asked off; redirects would lead to a server nobody chose.
   info.ssl_connection = (url.tls ? LCCSCF_USE_SSL : 0) | LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
@@ -64,11 +87,28 @@ void LwsConnection::Start(lws_context* context, const ServerUrl& url,
   info.retry_and_idle_policy = &kNoValidityTimers;
   info.opaque_user_data = this;
   info.pwsi = &wsi_;
-  if (lws_client_connect_via_info(&info) == nullptr) {
+  DialHooks hooks(*tunnel, target.last_address);
+  const bool dialling = lws_client_connect_via_info(&info) != nullptr;
+  used_last_address_ = hooks.used_last_address();
+  if (!dialling) {
     wsi_ = nullptr;
     End(ClientClose::kConnectFailed, "cannot reach " + url.host);
     state_ = State::kOver;
   }
+  // From here: a resolver that was slow to fail has not used up the server's time.
+  if (state_ == State::kDialling) Arm(options_.handshake_timeout);
+}
+
+std::optional<int> LwsConnection::Tunnel(const ServerUrl& url, const LwsClientTarget& target) {
+  if (!target.proxy) return -1;
+  auto opened = OpenTunnel(*target.proxy, url.host, url.port, options_.handshake_timeout);
+  if (opened.ok()) {
+    delegate_.OnStep(ClientStep::kTunnelled);
+    return opened.value();
+  }
+  const bool refused = opened.error().code == Code::kDenied;
+  End(refused ? ClientClose::kProxyRefused : ClientClose::kConnectFailed, opened.error().message);
+  return std::nullopt;
 }
 
 void LwsConnection::WantWrite() {
@@ -133,14 +173,19 @@ bool LwsConnection::ReportEnd() {
   return true;
 }
 
-void LwsConnection::OnCertificateRefused(std::string problem) {
-  End(ClientClose::kUntrusted, std::move(problem));
+void LwsConnection::OnCertificateRefused(int x509_error) {
+  if (has_end_) return;
+  end_.certificate = FaultOfX509(x509_error);
+  End(ClientClose::kUntrusted, std::string(Describe(end_.certificate)));
 }
 
 int LwsConnection::OnCallback(struct ::lws* wsi, lws_callback_reasons reason, void* in,
                               std::size_t len) {
   const std::string_view bytes(static_cast<const char*>(in), in == nullptr ? 0 : len);
   switch (reason) {
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:  // the request is about to be sent
+      OnUpgradeAsked(wsi);
+      return 0;
     case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH: wsi_ = wsi; return OnPreEstablish();
     case LWS_CALLBACK_CLIENT_ESTABLISHED: OnEstablished(); return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE: OnReceive(bytes); return 0;
@@ -161,6 +206,12 @@ int LwsConnection::OnCallback(struct ::lws* wsi, lws_callback_reasons reason, vo
   }
 }
 
+void LwsConnection::OnUpgradeAsked(struct ::lws* wsi) {
+  asked_upgrade_ = true;
+  received_before_upgrade_ = BytesReceived(lws_get_socket_fd(wsi));
+  delegate_.OnStep(ClientStep::kUpgradeAsked);
+}
+
 // 101 came. lws lets a server leave the subprotocol out or name an extension nobody offered.
 int LwsConnection::OnPreEstablish() {
   if (lws_hdr_total_length(wsi_, WSI_TOKEN_EXTENSIONS) > 0) {
@@ -176,21 +227,35 @@ int LwsConnection::OnPreEstablish() {
 
 void LwsConnection::OnConnectionError(std::string text) {
   const int status = static_cast<int>(lws_http_client_http_response(wsi_));
-  if (IsTrustProblem(text)) {
-    End(ClientClose::kUntrusted, std::move(text));
+  const CertificateFault fault = FaultOfText(text);
+  if (fault != CertificateFault::kNone) {
+    if (!has_end_) end_.certificate = fault;
+    End(ClientClose::kUntrusted, std::string(Describe(fault)));
   } else if (status != 0 && status != 101) {
-    End(ClientClose::kRefused, "HTTP " + std::to_string(status));
+    end_.http_server = Header(wsi_, WSI_TOKEN_HTTP_SERVER).substr(0, kMaxServerNameBytes);
+    End(ClientClose::kRefused,
+        "HTTP " + std::to_string(status) + " from " +
+            (end_.http_server.empty() ? "a server without a name" : "'" + end_.http_server + "'"));
     end_.http_status = status;
-#if defined(LWS_WITH_HTTP_UNCOMMON_HEADERS)
     const std::string after = Header(wsi_, WSI_TOKEN_HTTP_RETRY_AFTER);
     std::from_chars(after.data(), after.data() + after.size(), end_.retry_after_s);
-#endif
+  } else if (text == kUnparsable || (status == 0 && HeardSomething())) {
+    End(ClientClose::kNotHttp, "the upgrade was answered with what is no HTTP");
   } else {
     // "HS: ..." is what lws found wrong with an answer that was a 101.
     const bool breach = status == 101 && text.starts_with("HS: ");
     End(breach ? ClientClose::kProtocol : ClientClose::kConnectFailed, std::move(text));
   }
   state_ = State::kOver;
+}
+
+// lws's parser swallows what is no header line, and then only says that the peer went away. Over TLS
+// the kernel's count holds records that are no answer, and lws's word has to do.
+bool LwsConnection::HeardSomething() const {
+  constexpr std::uint64_t kEnd = 1;  // what the peer's FIN counts
+  const bool is_http = lws_hdr_total_length(wsi_, WSI_TOKEN_HTTP) > 0;  // cut short, then
+  return asked_upgrade_ && !tls_ && !is_http &&
+         BytesReceived(lws_get_socket_fd(wsi_)) > received_before_upgrade_ + kEnd;
 }
 
 void LwsConnection::OnEstablished() {
@@ -206,6 +271,7 @@ void LwsConnection::OnEstablished() {
     return;
   }
   state_ = State::kOpen;
+  peer_address_ = PeerOf(lws_get_socket_fd(wsi_));
   delegate_.OnOpened();
 }
 

@@ -24,7 +24,7 @@ using TlsOwner = std::unique_ptr<void, void (*)(void*)>;
 Result<TlsOwner> PrepareTls(const std::string& ca_pem, lws_context_creation_info& info);
 // Called with lws's freshly made client TLS context.
 void OnTlsContextCreated(void* ssl_client_ctx);
-// For a certificate that the library is about to refuse: why, in its words.
-std::string CertificateProblem(void* verify_context);
+// For a certificate that the library is about to refuse: why, as one of OpenSSL's X509_V_ERR_*.
+int CertificateProblem(void* verify_context);
 
 }  // namespace holdfast::lws

@@ -67,7 +67,7 @@ void OnTlsContextCreated(void* ssl_client_ctx) {
 }
 
 // lws verifies after the handshake and says so in CLIENT_CONNECTION_ERROR; this is never asked.
-std::string CertificateProblem(void* /*verify_context*/) { return {}; }
+int CertificateProblem(void* /*verify_context*/) { return 0; }
 
 }  // namespace holdfast::lws
 

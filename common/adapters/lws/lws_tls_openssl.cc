@@ -44,9 +44,8 @@ Result<TlsOwner> PrepareTls(const std::string& ca_pem, lws_context_creation_info
 
 void OnTlsContextCreated(void* /*ssl_client_ctx*/) {}
 
-std::string CertificateProblem(void* verify_context) {
-  auto* ctx = static_cast<X509_STORE_CTX*>(verify_context);
-  return X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
+int CertificateProblem(void* verify_context) {
+  return X509_STORE_CTX_get_error(static_cast<X509_STORE_CTX*>(verify_context));
 }
 
 }  // namespace holdfast::lws

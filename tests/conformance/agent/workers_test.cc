@@ -1,8 +1,14 @@
 // LinuxWorkers with a process that does not go away: killed, and never reaped, as in uninterruptible sleep.
+// And with a spare: this program itself, which as "worker" copies its request to its answer.
+#include <array>
 #include <csignal>
+#include <fstream>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,5 +50,92 @@ TEST(LinuxWorkersTest, GivesUpOnAWorkerThatDoesNotDie) {
   EXPECT_EQ(::waitpid(pid, nullptr, 0), pid);
 }
 
+pid_t OnlyChild() {
+  std::ifstream file("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+  pid_t child = -1;
+  file >> child;
+  return child;
+}
+
+WorkerStart StartOf(std::uint32_t id) {
+  WorkerStart start;
+  start.id = WorkerId(id);
+  start.command = "a command";
+  return start;
+}
+
+// Ended by itself, and all it said is here.
+std::string AnswerOf(LinuxWorkers::Worker& worker) {
+  std::string answer;
+  std::array<char, 4096> buffer{};
+  for (;;) {
+    pollfd entry{worker.output.get(), POLLIN, 0};
+    if (::poll(&entry, 1, 10'000) <= 0) return "no answer in 10 s";
+    const ssize_t got = ::read(worker.output.get(), buffer.data(), buffer.size());
+    if (got <= 0) return answer;
+    answer.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+class SpareTest : public testing::Test {
+ protected:
+  SpareTest() { std::signal(SIGPIPE, SIG_IGN); }  // as in warden
+  ~SpareTest() override {
+    for (const auto& worker : workers_.all()) ::waitpid(worker->pid, nullptr, 0);
+  }
+  const Result<SelfExec> self_ = SelfExec::Open();
+  LinuxWorkers workers_{self_.value(), "/state"};
+};
+
+TEST_F(SpareTest, TakesTheNextCommandWhole) {
+  workers_.PrepareSpare();
+  const pid_t spare = OnlyChild();
+  ASSERT_GT(spare, 0);
+  ASSERT_TRUE(workers_.Spawn(StartOf(1)).ok());
+  ASSERT_EQ(workers_.all().size(), 1U);
+  EXPECT_EQ(workers_.all()[0]->pid, spare);
+  const std::string answer = AnswerOf(*workers_.all()[0]);
+  EXPECT_NE(answer.find("a command"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("/state"), std::string::npos) << answer;
+}
+
+TEST_F(SpareTest, IsPassedOverWhenItDiedUnnoticed) {
+  workers_.PrepareSpare();
+  const pid_t spare = OnlyChild();
+  ASSERT_EQ(::kill(spare, SIGKILL), 0);
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(spare), &info, WEXITED | WNOWAIT), 0);
+  ASSERT_TRUE(workers_.Spawn(StartOf(1)).ok());
+  ASSERT_EQ(workers_.all().size(), 1U);
+  EXPECT_NE(workers_.all()[0]->pid, spare);
+  EXPECT_NE(AnswerOf(*workers_.all()[0]).find("a command"), std::string::npos);
+  ::waitpid(spare, nullptr, 0);
+}
+
+TEST_F(SpareTest, IsNotForCommandsThatStartPrograms) {
+  workers_.PrepareSpare();
+  const pid_t spare = OnlyChild();
+  WorkerStart start = StartOf(1);
+  start.has_children = true;
+  ASSERT_TRUE(workers_.Spawn(start).ok());
+  EXPECT_NE(workers_.all()[0]->pid, spare);
+  workers_.DropSpare();
+  EXPECT_EQ(::waitpid(spare, nullptr, 0), spare);
+}
+
+// What a worker or keeper would be: answers with what it was asked.
+int Echo() {
+  std::array<char, 4096> buffer{};
+  const ssize_t got = ::read(0, buffer.data(), buffer.size());
+  return got > 0 && ::write(1, buffer.data(), static_cast<std::size_t>(got)) == got ? 0 : 1;
+}
+
 }  // namespace
 }  // namespace holdfast::agent
+
+int main(int argc, char** argv) {
+  const std::string_view word = argc > 1 ? argv[1] : "";
+  if (word == "worker" || word == "keeper") return holdfast::agent::Echo();
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

@@ -257,14 +257,14 @@ TEST_F(LwsServerTest, ClosesHalfARequestWithinTheDeadline) {
   EXPECT_EQ(delegate_.closed[0], ServerClose::kHandshakeTimeout);
 }
 
-TEST_F(LwsServerTest, AnswersPlainHttpWith404AndAnOriginWith403) {
+TEST_F(LwsServerTest, RefusesWhatIsNoLinkInItsOwnName) {
   struct Case {
     std::string request;
     std::string status;
   };
   const std::vector<Case> cases = {
       {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "404"},
-      {"GET /agent/v1 HTTP/1.1\r\nHost: a\r\n\r\n", "404"},
+      {"GET /agent/v1 HTTP/1.1\r\nHost: a\r\n\r\n", "426"},
       {RawWebSocket::Upgrade("/agent/v2", kSubprotocol), "404"},
       {RawWebSocket::Upgrade("/agent/v1?x=1", kSubprotocol), "404"},
       {RawWebSocket::Upgrade("/agent/v1/", kSubprotocol), "404"},
@@ -279,6 +279,7 @@ TEST_F(LwsServerTest, AnswersPlainHttpWith404AndAnOriginWith403) {
     ASSERT_TRUE(TurnUntil([&] { return !delegate_.closed.empty(); })) << wrong.request;
     EXPECT_EQ(delegate_.closed[0], ServerClose::kNotALink) << wrong.request;
     EXPECT_EQ(client->received().substr(0, 12), "HTTP/1.1 " + wrong.status) << wrong.request;
+    EXPECT_NE(client->received().find("\r\nServer: holdfast\r\n"), std::string::npos);
   }
   EXPECT_EQ(delegate_.opened, 0);
 }

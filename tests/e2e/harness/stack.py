@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -139,6 +140,7 @@ class Agent:
 
 
 class Stack:
+    descriptors = None  # how many holdfastd may have; None: as many as we may
     def __init__(self, gateways=1, keys=(), folder=None):
         """keys: more settings for holdfastd.toml, as (section, key, value)."""
         self.dir = pathlib.Path(folder or tempfile.mkdtemp(prefix="holdfast-e2e-"))
@@ -176,9 +178,14 @@ class Stack:
         with open(self.log, "ab") as log:
             self.backend = subprocess.Popen(
                 [BIN / "holdfastd", "--dir", self.fleet], env=self.env(), stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=procs.end_with_parent)
+                stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=self.before_exec)
         self.wait_ready()
         return self
+
+    def before_exec(self):
+        procs.end_with_parent()
+        if self.descriptors:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     def wait_ready(self):
         def ready():

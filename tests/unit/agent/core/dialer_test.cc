@@ -388,7 +388,8 @@ TEST_F(DialerTest, LeavesTwinsAndRefusalsMoreRoomThanFailures) {
            {pb::CLOSE_REASON_CLONE, seconds(30)},
            {pb::CLOSE_REASON_NOT_ENROLLED, seconds(30)},
            {pb::CLOSE_REASON_REVOKED, seconds(30)},
-           {pb::CLOSE_REASON_SERVER_UNTRUSTED, seconds(30)}}) {
+           {pb::CLOSE_REASON_SERVER_UNTRUSTED, seconds(30)},
+           {pb::CLOSE_REASON_UPGRADE_BLOCKED, seconds(30)}}) {
     Dialer dialer = Make();
     Up(dialer);
     dialer.OnServerClose(reason, {});

@@ -329,109 +329,7 @@ TEST(WardenTest, WaitsWithTheRunUntilStartedIsOnDisk) {
   EXPECT_EQ(rig.workers.started.size(), 1U);
 }
 
-TEST(WardenTest, RefusesTheCommandAboveTheBoundOnOpenOnes) {
-  WardenRig rig;
-  rig.Open();
-  std::string last;
-  for (std::size_t i = 0; i <= kMaxOpenCommands; ++i) {
-    last = rig.Sign(rig.Query(static_cast<char>(i + 1)));
-    rig.Deliver(last);
-  }
-  EXPECT_EQ(rig.workers.started.size(), kMaxRunningWorkers);
-  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_TOO_MANY_OPEN);
-  EXPECT_EQ(rig.disk.Row(rig.DigestOf(last))->state, CommandState::kDone);
-  rig.Exit(rig.workers.started[0].id);
-  EXPECT_EQ(rig.workers.started.size(), kMaxRunningWorkers + 1);
-}
-
-TEST(WardenTest, RefusesWhileTheSpoolIsFull) {
-  WardenRig rig;
-  rig.Open();
-  rig.spool_disk.max_bytes = 0;
-  rig.Deliver(rig.Sign(rig.Query()));
-  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_SPOOL_FULL);
-}
-
 // --- limits and ends -----------------------------------------------------------------------------
-
-TEST(WardenTest, KillsAWorkerAtItsWallLimitAndReportsWhenItIsGone) {
-  WardenRig rig;
-  rig.Open();
-  auto command = rig.Query();
-  command.mutable_limits()->set_wall_ms(5000);
-  rig.Deliver(rig.Sign(command));
-  rig.ups.clear();
-  rig.Advance(std::chrono::milliseconds(4999));
-  EXPECT_TRUE(rig.workers.killed.empty());
-  rig.Advance(std::chrono::milliseconds(1));
-  EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
-  EXPECT_TRUE(rig.ups.empty());
-  rig.Gone(rig.LastWorker(), {0, 9, false});
-  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WALL_LIMIT);
-}
-
-TEST(WardenTest, CutsTheOutputAtItsLimitAndSaysSo) {
-  WardenRig rig;
-  rig.Open();
-  auto command = rig.Query();
-  command.mutable_limits()->set_out_bytes(6);
-  rig.Deliver(rig.Sign(command));
-  rig.Output(rig.LastWorker(), "1234");
-  rig.Output(rig.LastWorker(), "5678");
-  rig.Output(rig.LastWorker(), "more");
-  rig.Gone(rig.LastWorker(), {0, 9, false});
-  const auto result = rig.FinalOf(rig.ups.back());
-  EXPECT_EQ(result.failure(), pb::COMMAND_FAILURE_OUTPUT_LIMIT);
-  EXPECT_TRUE(result.truncated());
-  EXPECT_EQ(result.output_bytes(), 6U);
-  EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256("123456").str());
-}
-
-TEST(WardenTest, SaysHowAWorkerDied) {
-  WardenRig rig;
-  rig.Open();
-  rig.Deliver(rig.Sign(rig.Query('1')));
-  rig.Gone(rig.LastWorker(), {0, 11, false});
-  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
-  rig.Deliver(rig.Sign(rig.Query('2')));
-  rig.Gone(rig.LastWorker(), {0, 24, true});
-  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_CPU_LIMIT);
-  rig.workers.refuse_next = 1;
-  rig.Deliver(rig.Sign(rig.Query('3')));
-  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
-}
-
-TEST(WardenTest, SignsAResultWhateverAWorkersLastWordHolds) {
-  WardenRig rig;
-  rig.Open();
-  const auto say = [&](char id, const pb::Result& said, const std::string& more = "") {
-    rig.Deliver(rig.Sign(rig.Query(id)));
-    rig.warden->OnWorkerMessage(rig.LastWorker(), WorkerMessageType::kExit,
-                                said.SerializeAsString() + more, rig.at);
-    rig.Gone(rig.LastWorker());
-    return rig.FinalOf(rig.ups.back());
-  };
-  pb::Result good;
-  good.set_outcome(pb::OUTCOME_DONE);
-  pb::Result said = good;
-  said.mutable_file()->set_path(std::string(200 * 1024, 'p'));
-  EXPECT_EQ(say('1', said).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
-  said = good;
-  said.mutable_file()->set_path("/p");
-  said.set_rows(7);
-  const auto result = say('2', said, "\xfa\x07\x80\x40" + std::string(8192, 'u'));  // field 127
-  EXPECT_EQ(result.outcome(), pb::OUTCOME_DONE);
-  EXPECT_EQ(result.rows(), 7U);
-  EXPECT_EQ(result.file().path(), "/p");
-  EXPECT_LT(result.ByteSizeLong(), 1024U);
-  said = good;
-  said.set_outcome(pb::OUTCOME_FAILED);
-  said.set_failure(static_cast<pb::CommandFailure>(9999));
-  EXPECT_EQ(say('3', said).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
-  said.set_failure(pb::COMMAND_FAILURE_IO);
-  said.set_message(std::string(60 * 1024, 'm'));
-  EXPECT_EQ(say('4', said).message().size(), kMaxResultMessageBytes);
-}
 
 TEST(WardenTest, ExpiresACommandThatWaitsForItsBlobOrForItsTurn) {
   WardenRig rig;
@@ -500,49 +398,6 @@ TEST(JournalBirthTest, IsNeverBeforeTheBuildOrTheEnrolmentWhateverTheClockSays) 
   EXPECT_EQ(JournalBirth(WallTime(5), WallTime(300), WallTime(200)), WallTime(300));
   EXPECT_EQ(JournalBirth(WallTime(5), WallTime(300), WallTime(400)), WallTime(400));
   EXPECT_EQ(JournalBirth(WallTime(500), WallTime(300), WallTime(400)), WallTime(500));
-}
-
-TEST(WardenTest, ReportsCancelledOnlyWhenTheProcessesAreGone) {
-  WardenRig rig;
-  rig.Open();
-  const std::string envelope = rig.Sign(rig.Query('1'));
-  const Digest digest = rig.DigestOf(envelope);
-  rig.Deliver(envelope);
-  auto cancel = rig.Query('2');
-  cancel.mutable_cancel()->set_digest(digest.str());
-  const std::string cancel_envelope = rig.Sign(cancel);
-  rig.ups.clear();
-  rig.Deliver(cancel_envelope);
-  EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
-  EXPECT_EQ(rig.Story(rig.DigestOf(cancel_envelope)), "1.0:received");
-  rig.Gone(rig.LastWorker(), {0, 9, false});
-  const auto ups = rig.ups;
-  EXPECT_EQ(rig.Story(digest), "1.2:CANCELLED");
-  rig.ups = ups;
-  EXPECT_EQ(rig.Story(rig.DigestOf(cancel_envelope)), "1.1:DONE");
-}
-
-TEST(WardenTest, CancelsACommandThatWaitsForItsTurn) {
-  WardenRig rig;
-  rig.Open();
-  for (char id = 1; id <= 8; ++id) rig.Deliver(rig.Sign(rig.Query(id)));
-  const std::string waiting = rig.Sign(rig.Query('w'));
-  rig.Deliver(waiting);
-  auto cancel = rig.Query('x');
-  cancel.mutable_cancel()->set_digest(rig.DigestOf(waiting).str());
-  rig.ups.clear();
-  rig.Deliver(rig.Sign(cancel));
-  EXPECT_EQ(rig.Story(rig.DigestOf(waiting)), "1.1:CANCELLED");
-  EXPECT_EQ(rig.workers.started.size(), 8U);
-}
-
-TEST(WardenTest, FailsACancelOfNothing) {
-  WardenRig rig;
-  rig.Open();
-  auto cancel = rig.Query();
-  cancel.mutable_cancel()->set_digest(std::string(32, 'z'));
-  rig.Deliver(rig.Sign(cancel));
-  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_BAD_ARGUMENT);
 }
 
 // --- restart -------------------------------------------------------------------------------------
@@ -615,10 +470,7 @@ TEST(WardenTest, UploadsAResultThatWaitedThroughARestart) {
     rig.ups.clear();
     rig.Open();
     rig.Ack(digest, 1, 2, false, true);
-    // A link that has shown nothing yet gets little at a time.
-    for (int acks = 0; acks < 20 && !rig.ups.back().has_final(); ++acks) {
-      rig.Ack(digest, 1, rig.ups.back().seq() + 1);
-    }
+    rig.TakeAll(digest);
     std::string uploaded;
     for (std::size_t i = 0; i < rig.ups.size(); ++i) {
       EXPECT_EQ(rig.ups[i].seq(), 2 + i);

@@ -11,7 +11,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 TEST(PlacementTest, PicksTheEmptiestAndTakesTurnsBetweenEquals) {
-  Placement placement(0);
+  Placement placement(1000);
   std::vector<GatewayLoad> gateways(3, GatewayLoad{true, 0});
   std::vector<int> given(3, 0);
   for (int i = 0; i < 300; ++i) {
@@ -32,6 +32,13 @@ TEST(PlacementTest, SkipsWhoTakesNoneAndWhoIsFull) {
   EXPECT_EQ(placement.Pick(std::vector<GatewayLoad>{{false, 0}, {true, 4}}), 1U);
 }
 
+TEST(PlacementTest, AGatewayHoldsWhatItsDescriptorsAllowAndNotMore) {
+  EXPECT_EQ(MaxSockets(0, 1024), 1024 - kSpareDescriptors);
+  EXPECT_EQ(MaxSockets(100, 1024), 100U);
+  EXPECT_EQ(MaxSockets(5000, 1024), 1024 - kSpareDescriptors);
+  EXPECT_EQ(MaxSockets(0, 8), 1U);
+}
+
 TEST(TokenBucketTest, HoldsTheRateAndAllowsABurst) {
   TokenBucket bucket(100, 10);
   TimePoint now{seconds(1000)};
@@ -49,7 +56,7 @@ TEST(TokenBucketTest, HoldsTheRateAndAllowsABurst) {
   EXPECT_EQ(taken, 10);  // never more than the burst, however long nobody came
 }
 
-TEST(RestartBackoffTest, DoublesToHalfAMinuteAndForgetsAfterAMinute) {
+TEST(RestartBackoffTest, DoublesToFiveSecondsAndForgetsAfterTenStableOnes) {
   RestartBackoff backoff;
   TimePoint now{seconds(1)};
   std::vector<std::int64_t> waits;
@@ -58,9 +65,12 @@ TEST(RestartBackoffTest, DoublesToHalfAMinuteAndForgetsAfterAMinute) {
     waits.push_back(backoff.OnEnded(now).count());
   }
   EXPECT_EQ(waits, std::vector<std::int64_t>(
-                       {100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000}));
+                       {100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000, 5000}));
   backoff.OnStarted(now);
-  now += seconds(60);
+  now += milliseconds(9999);
+  EXPECT_EQ(backoff.OnEnded(now).count(), 5000);
+  backoff.OnStarted(now);
+  now += seconds(10);
   EXPECT_EQ(backoff.OnEnded(now).count(), 100);
 }
 

@@ -7,11 +7,13 @@ namespace {
 
 namespace pb = ::holdfast::link::v1;
 
-ClientEnd End(ClientClose why, std::uint16_t code = 0, int status = 0) {
+ClientEnd End(ClientClose why, std::uint16_t code = 0, int status = 0,
+              const char* server = "holdfast") {
   ClientEnd end;
   end.why = why;
   end.close_code = code;
   end.http_status = status;
+  end.http_server = server;
   return end;
 }
 
@@ -25,6 +27,20 @@ TEST(CloseReasonTest, GivesEveryEndOneReason) {
   EXPECT_EQ(ReasonOf(End(ClientClose::kByPeer)), pb::CLOSE_REASON_PEER_GONE);
   EXPECT_EQ(ReasonOf(End(ClientClose::kByPeer, 1001)), pb::CLOSE_REASON_GOING_AWAY);
   EXPECT_EQ(ReasonOf(End(ClientClose::kByPeer, 1009)), pb::CLOSE_REASON_FRAME_TOO_LARGE);
+}
+
+TEST(CloseReasonTest, TakesOnlyARefusalThatOurGatewaySignedForOneOfOurs) {
+  for (const char* stranger : {"", "nginx/1.22", "Holdfast", "holdfast "}) {
+    for (const int status : {200, 403, 404, 407, 426, 502, 503}) {
+      EXPECT_EQ(ReasonOf(End(ClientClose::kRefused, 0, status, stranger)),
+                pb::CLOSE_REASON_UPGRADE_BLOCKED)
+          << stranger << status;
+    }
+  }
+  // It is ours, and says that the upgrade did not arrive.
+  EXPECT_EQ(ReasonOf(End(ClientClose::kRefused, 0, 426)), pb::CLOSE_REASON_UPGRADE_BLOCKED);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kRefused, 0, 403)), pb::CLOSE_REASON_NOT_A_LINK);
+  EXPECT_EQ(ReasonOf(End(ClientClose::kNotHttp)), pb::CLOSE_REASON_UPGRADE_BLOCKED);
 }
 
 TEST(CloseReasonTest, ReadsTheCatalogueFromCodesFrom4400On) {

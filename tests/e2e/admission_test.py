@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""More come than can be served: the backend stays calm, keeps who it has, and takes the others when it can."""
+import os
+import resource
+import socket
+import time
+
+from harness import procs
+from harness.case import StackTest, main
+from harness.procs import wait_for
+from harness.stack import Stack
+
+DESCRIPTORS = 256
+STRANGERS = 300
+WATCHED_SECONDS = 4
+MOST_CPU = 0.2
+
+
+def cpu_seconds(process):
+    with open(f"/proc/{process.pid}/stat", encoding="ascii", errors="replace") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class FewDescriptorsTest(StackTest):
+    """With 256 descriptors a process and more strangers than that at the door (delivery.md C10)."""
+    @classmethod
+    def setUpClass(cls):
+        Stack.descriptors = DESCRIPTORS
+        cls.addClassCleanup(setattr, Stack, "descriptors", None)
+        super().setUpClass()
+
+    @classmethod
+    def set_up_agents(cls):
+        cls.agent = cls.stack.add_agent("a")
+
+    def answers(self):
+        answer = self.stack.holdfast("query", self.agent.id, "SELECT 1 AS one").json()[0]
+        self.assertEqual(answer["outcome"], "DONE")
+
+    def test_a_gateway_with_all_descriptors_taken_is_calm_and_recovers(self):
+        (gateway,) = self.stack.processes("gateway")
+        opened = self.stack.metrics()["holdfast_links_opened_total"]
+        self.assertEqual(resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE)[0], DESCRIPTORS)
+        strangers = []
+        try:
+            for _ in range(STRANGERS):
+                strangers.append(socket.create_connection(("127.0.0.1", self.stack.agent_port)))
+            full = lambda: len(os.listdir(f"/proc/{gateway.pid}/fd")) > DESCRIPTORS - 64
+            wait_for(full, 5, lambda: "the gateway never filled up: this run shows nothing")
+            processes = [gateway, procs.Process(self.stack.backend.pid)]
+            before, began = [cpu_seconds(p) for p in processes], time.monotonic()
+            time.sleep(WATCHED_SECONDS)
+            elapsed = time.monotonic() - began
+            for process, used in zip(processes, before):
+                self.assertLess((cpu_seconds(process) - used) / elapsed, MOST_CPU, process)
+            self.assertTrue(full())
+            self.answers()
+            self.assertEqual(self.stack.metrics()["holdfast_links_opened_total"], opened)
+        finally:
+            for stranger in strangers:
+                stranger.close()
+        wait_for(lambda: not full(), 1, "the descriptors did not come back")
+        self.answers()
+        self.stack.add_agent("late")
+        self.assertTrue(gateway.alive())
+
+
+class LostDescriptorsTest(StackTest):
+    """Sockets that got lost on their way to a gateway take no place for ever."""
+    HANDSHAKES = 20
+    keys = (("admission", "handshakes", HANDSHAKES),)
+
+    def test_sockets_that_a_gateway_could_not_take_are_counted_as_closed(self):
+        (gateway,) = self.stack.processes("gateway")
+        before = resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE)
+        in_use = len(os.listdir(f"/proc/{gateway.pid}/fd"))
+        # Under the supervisor, which still thinks that it can take thousands.
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (in_use, before[1]))
+        lost = lambda: self.stack.metrics().get(
+            'holdfast_closed_total{proc="g0",reason="try_later"}', 0)
+        began = lost()
+        for _ in range(3 * self.HANDSHAKES):
+            with socket.create_connection(("127.0.0.1", self.stack.agent_port)) as stranger:
+                stranger.settimeout(10)
+                try:
+                    self.assertEqual(stranger.recv(1), b"")
+                except ConnectionError:
+                    pass
+        wait_for(lambda: lost() - began >= 3 * self.HANDSHAKES, 5, lambda: f"only {lost()} were lost")
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, before)
+        self.stack.add_agent("a")
+        self.assertTrue(gateway.alive())
+        wait_for(lambda: "sockets_lost" in self.stack.log.read_text(), 5, "it is not in the log")
+
+
+if __name__ == "__main__":
+    main()

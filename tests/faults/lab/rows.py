@@ -1,0 +1,57 @@
+"""Row: one line of the fault table (docs/faults.md) that can be run.
+
+A row file (rows_*.py beside this package) makes Rows and registers them; the runner finds them all.
+"""
+import dataclasses
+import importlib
+import pathlib
+from typing import Callable
+
+TIERS = ("commit", "nightly", "release")
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """What stack a row needs; rows with equal specs share one. `keys`: of holdfastd.toml."""
+    gateways: int = 2
+    agents: int = 4
+    keys: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """
+    run(lab, n) -> {figure: value}; raises AssertionError when the figure is not reached.
+    n:         how often, per tier; a tier that is not named leaves the row out
+    must_bite: what must have been hit at least once, else the run is void
+    spec:      None: the row makes its own world and gets Own(seed) instead of a Lab
+    failing:   why it is known to fail (a defect of the product, reported); shown in the table
+    """
+    id: str
+    fault: str
+    figure: str
+    n: dict
+    run: Callable
+    must_bite: tuple = ()
+    spec: Spec | None = Spec()
+    failing: str = ""
+
+
+REGISTRY = {}
+
+
+def register(**fields):
+    """As a decorator of the row's function."""
+    def add(function):
+        row = Row(run=function, **fields)
+        assert row.id not in REGISTRY, f"row {row.id} is there twice"
+        assert set(row.n) <= set(TIERS), f"row {row.id}: {row.n}"
+        REGISTRY[row.id] = row
+        return function
+    return add
+
+
+def load_all():
+    for path in sorted(pathlib.Path(__file__).resolve().parents[1].glob("rows_*.py")):
+        importlib.import_module(path.stem)
+    return REGISTRY

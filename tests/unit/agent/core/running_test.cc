@@ -1,0 +1,268 @@
+#include "agent/core/running.h"
+
+#include <algorithm>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "agent/core/limits.h"
+#include "tests/support/warden_rig.h"
+
+namespace holdfast::agent {
+namespace {
+
+namespace pb = ::holdfast::command::v1;
+using ::holdfast::testing::WardenRig;
+
+TEST(RunningTest, KillsAWorkerAtItsWallLimitAndReportsWhenItIsGone) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.mutable_limits()->set_wall_ms(5000);
+  rig.Deliver(rig.Sign(command));
+  rig.ups.clear();
+  rig.Advance(std::chrono::milliseconds(4999));
+  EXPECT_TRUE(rig.workers.killed.empty());
+  rig.Advance(std::chrono::milliseconds(1));
+  EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
+  EXPECT_TRUE(rig.ups.empty());
+  rig.Gone(rig.LastWorker(), {0, 9, false});
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WALL_LIMIT);
+}
+
+TEST(RunningTest, CutsTheOutputAtItsLimitAndSaysSo) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.mutable_limits()->set_out_bytes(6);
+  rig.Deliver(rig.Sign(command));
+  rig.Output(rig.LastWorker(), "1234");
+  rig.Output(rig.LastWorker(), "5678");
+  rig.Output(rig.LastWorker(), "more");
+  rig.Gone(rig.LastWorker(), {0, 9, false});
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.failure(), pb::COMMAND_FAILURE_OUTPUT_LIMIT);
+  EXPECT_TRUE(result.truncated());
+  EXPECT_EQ(result.output_bytes(), 6U);
+  EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256("123456").str());
+}
+
+TEST(RunningTest, SaysHowAWorkerDied) {
+  WardenRig rig;
+  rig.Open();
+  rig.Deliver(rig.Sign(rig.Query('1')));
+  rig.Gone(rig.LastWorker(), {0, 11, false});
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
+  rig.Deliver(rig.Sign(rig.Query('2')));
+  rig.Gone(rig.LastWorker(), {0, 24, true});
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_CPU_LIMIT);
+  rig.workers.refuse_next = 1;
+  rig.Deliver(rig.Sign(rig.Query('3')));
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
+}
+
+TEST(RunningTest, SignsAResultWhateverAWorkersLastWordHolds) {
+  WardenRig rig;
+  rig.Open();
+  const auto say = [&](char id, const pb::Result& said, const std::string& more = "") {
+    rig.Deliver(rig.Sign(rig.Query(id)));
+    rig.warden->OnWorkerMessage(rig.LastWorker(), WorkerMessageType::kExit,
+                                said.SerializeAsString() + more, rig.at);
+    rig.Gone(rig.LastWorker());
+    return rig.FinalOf(rig.ups.back());
+  };
+  pb::Result good;
+  good.set_outcome(pb::OUTCOME_DONE);
+  pb::Result said = good;
+  said.mutable_file()->set_path(std::string(200 * 1024, 'p'));
+  EXPECT_EQ(say('1', said).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
+  said = good;
+  said.mutable_file()->set_path("/p");
+  said.set_rows(7);
+  const auto result = say('2', said, "\xfa\x07\x80\x40" + std::string(8192, 'u'));  // field 127
+  EXPECT_EQ(result.outcome(), pb::OUTCOME_DONE);
+  EXPECT_EQ(result.rows(), 7U);
+  EXPECT_EQ(result.file().path(), "/p");
+  EXPECT_LT(result.ByteSizeLong(), 1024U);
+  said = good;
+  said.set_outcome(pb::OUTCOME_FAILED);
+  said.set_failure(static_cast<pb::CommandFailure>(9999));
+  EXPECT_EQ(say('3', said).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
+  said.set_failure(pb::COMMAND_FAILURE_IO);
+  said.set_message(std::string(60 * 1024, 'm'));
+  EXPECT_EQ(say('4', said).message().size(), kMaxResultMessageBytes);
+}
+
+TEST(RunningTest, ReportsCancelledOnlyWhenTheProcessesAreGone) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query('1'));
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  auto cancel = rig.Query('2');
+  cancel.mutable_cancel()->set_digest(digest.str());
+  const std::string cancel_envelope = rig.Sign(cancel);
+  rig.ups.clear();
+  rig.Deliver(cancel_envelope);
+  EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
+  EXPECT_EQ(rig.Story(rig.DigestOf(cancel_envelope)), "1.0:received");
+  rig.Gone(rig.LastWorker(), {0, 9, false});
+  const auto ups = rig.ups;
+  EXPECT_EQ(rig.Story(digest), "1.2:CANCELLED");
+  rig.ups = ups;
+  EXPECT_EQ(rig.Story(rig.DigestOf(cancel_envelope)), "1.1:DONE");
+}
+
+TEST(RunningTest, CancelsACommandThatWaitsForItsTurn) {
+  WardenRig rig;
+  rig.Open();
+  for (char id = 1; id <= 8; ++id) rig.Deliver(rig.Sign(rig.Query(id)));
+  const std::string waiting = rig.Sign(rig.Query('w'));
+  rig.Deliver(waiting);
+  auto cancel = rig.Query('x');
+  cancel.mutable_cancel()->set_digest(rig.DigestOf(waiting).str());
+  rig.ups.clear();
+  rig.Deliver(rig.Sign(cancel));
+  EXPECT_EQ(rig.Story(rig.DigestOf(waiting)), "1.1:CANCELLED");
+  EXPECT_EQ(rig.workers.started.size(), 8U);
+}
+
+TEST(RunningTest, SaysOfACancelOfWhatIsNotHereThatItIsDoneAndWhy) {
+  WardenRig rig;
+  rig.Open();
+  auto cancel = rig.Query('1');
+  cancel.mutable_cancel()->set_digest(std::string(32, 'z'));
+  rig.Deliver(rig.Sign(cancel));
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).outcome(), pb::OUTCOME_DONE);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).message(), "it is not here: nothing to cancel");
+  // Control has all of it, and only a tombstone is left.
+  const std::string ended = rig.Sign(rig.Query('2'));
+  rig.Deliver(ended);
+  rig.Exit(rig.LastWorker());
+  rig.Ack(rig.DigestOf(ended), 1, 3, true);
+  cancel.set_command_id(std::string(16, '3'));
+  cancel.mutable_cancel()->set_digest(rig.DigestOf(ended).str());
+  rig.Deliver(rig.Sign(cancel));
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).outcome(), pb::OUTCOME_DONE);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).message(), "it had ended already");
+}
+
+// A bit of the spool has flipped: said once, in an answer that control can store, and never sent.
+TEST(RunningTest, ReportsOutputThatTheSpoolHasDamagedOnceAndSendsNoneOfIt) {
+  for (const bool is_running : {true, false}) {
+    WardenRig rig;
+    rig.Open();
+    const std::string envelope = rig.Sign(rig.Query());
+    const Digest digest = rig.DigestOf(envelope);
+    rig.Deliver(envelope);
+    rig.Close();
+    for (int i = 0; i < 3; ++i) rig.Output(rig.LastWorker(), std::string(50'000, 'o'));
+    if (!is_running) rig.Exit(rig.LastWorker());
+    rig.spool_disk.streams.begin()->second.chunks[1].data[7] ^= 1;
+    rig.ups.clear();
+    rig.Open();
+    rig.Ack(digest, 1, 2, false, true);
+    rig.Ack(digest, 1, 3);
+    if (is_running) {
+      EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
+      rig.Gone(rig.LastWorker(), {0, 9, false});
+    }
+    ASSERT_EQ(rig.ups.size(), 2U);
+    EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_IO);
+    EXPECT_EQ(rig.FinalOf(rig.ups.back()).output_bytes(), 0U);
+    EXPECT_EQ(rig.Story(digest), "1.2:chunk 2.0:FAILED");
+    const auto lost = std::count_if(rig.log.begin(), rig.log.end(), [](const std::string& line) {
+      return line.find("output_lost") != std::string::npos;
+    });
+    EXPECT_EQ(lost, 1);
+    rig.Close();
+    rig.Open();
+    rig.Ack(digest, 2, 1, true);
+    EXPECT_TRUE(rig.warden->is_idle());
+    EXPECT_TRUE(rig.spool_disk.streams.empty());
+    EXPECT_EQ(rig.Story(digest), "");
+  }
+}
+
+// --- a disk without room -------------------------------------------------------------------------
+
+TEST(RunningTest, PausesACommandWhileTheDiskIsFullAndGoesOnWithoutAHole) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  const WorkerId worker = rig.LastWorker();
+  const std::string before(15'000, 'b');
+  const std::string piece(50'000, 'p');
+  rig.Output(worker, before);  // still in memory: the piece that is refused moves it to files
+  rig.spool_disk.is_full = true;
+  rig.Output(worker, piece);
+  EXPECT_FALSE(rig.warden->WantsOutput(worker));
+  EXPECT_TRUE(rig.spool_disk.streams.empty());
+  for (int i = 0; i < 3; ++i) rig.Advance(Running::kRetry);
+  EXPECT_TRUE(rig.workers.killed.empty());
+  ASSERT_TRUE(rig.warden->NextDeadline().has_value());
+  EXPECT_LE(*rig.warden->NextDeadline(), rig.at.now + Running::kRetry);
+  rig.spool_disk.is_full = false;
+  rig.Advance(Running::kRetry);
+  EXPECT_TRUE(rig.warden->WantsOutput(worker));
+  rig.Output(worker, "end");
+  rig.Exit(worker);
+  rig.TakeAll(rig.DigestOf(envelope));
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.outcome(), pb::OUTCOME_DONE);
+  EXPECT_FALSE(result.truncated());
+  EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256(before + piece + "end").str());
+}
+
+TEST(RunningTest, StopsAPausedCommandAtItsLimitAndSaysThatOutputIsMissing) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.mutable_limits()->set_wall_ms(5000);
+  const std::string envelope = rig.Sign(command);
+  rig.Deliver(envelope);
+  rig.spool_disk.is_full = true;
+  rig.Output(rig.LastWorker(), std::string(50'000, 'p'));
+  rig.Advance(std::chrono::seconds(5));
+  EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
+  EXPECT_TRUE(rig.warden->WantsOutput(rig.LastWorker()));  // drained, so that it can end
+  rig.Gone(rig.LastWorker(), {0, 9, false});
+  rig.TakeAll(rig.DigestOf(envelope));
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.failure(), pb::COMMAND_FAILURE_WALL_LIMIT);
+  EXPECT_TRUE(result.truncated());
+  EXPECT_LE(result.output_bytes(), AnswerStream::kInlineBytes);  // what needed no disk
+}
+
+TEST(RunningTest, LooksForRoomAgainWhenItsWorkersAreHeldBackByOthers) {
+  WardenRig rig;
+  rig.Open();
+  rig.Deliver(rig.Sign(rig.Query()));
+  rig.Advance(std::chrono::seconds(1));
+  rig.spool_disk.is_full = true;
+  EXPECT_FALSE(rig.warden->WantsOutput(rig.LastWorker()));
+  ASSERT_TRUE(rig.warden->NextDeadline().has_value());
+  EXPECT_LE(*rig.warden->NextDeadline(), rig.at.now + Running::kRetry);
+  rig.Advance(Running::kRetry);
+  EXPECT_GT(*rig.warden->NextDeadline(), rig.at.now);  // no busy loop
+}
+
+TEST(RunningTest, EndsACommandOnlyWhenItsOutputIsOnTheDisk) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  rig.Output(rig.LastWorker(), std::string(50'000, 'p'));
+  rig.spool_disk.fail_syncs = 2;
+  rig.Exit(rig.LastWorker());
+  rig.Advance(Running::kRetry);
+  EXPECT_EQ(rig.disk.Row(rig.DigestOf(envelope))->state, CommandState::kStarted);
+  rig.Advance(Running::kRetry);
+  EXPECT_EQ(rig.disk.Row(rig.DigestOf(envelope))->state, CommandState::kDone);
+  rig.TakeAll(rig.DigestOf(envelope));
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).outcome(), pb::OUTCOME_DONE);
+}
+
+}  // namespace
+}  // namespace holdfast::agent
