@@ -162,6 +162,7 @@ TEST(RunningTest, ReportsOutputThatTheSpoolHasDamagedOnceAndSendsNoneOfIt) {
     rig.ups.clear();
     rig.Open();
     rig.Ack(digest, 1, 2, false, true);
+    rig.Ack(digest, 1, 3);
     if (is_running) {
       EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
       rig.Gone(rig.LastWorker(), {0, 9, false});
@@ -207,7 +208,7 @@ TEST(RunningTest, PausesACommandWhileTheDiskIsFullAndGoesOnWithoutAHole) {
   EXPECT_TRUE(rig.warden->WantsOutput(worker));
   rig.Output(worker, "end");
   rig.Exit(worker);
-  rig.Ack(rig.DigestOf(envelope), 1, 2);
+  rig.TakeAll(rig.DigestOf(envelope));
   const auto result = rig.FinalOf(rig.ups.back());
   EXPECT_EQ(result.outcome(), pb::OUTCOME_DONE);
   EXPECT_FALSE(result.truncated());
@@ -239,17 +240,19 @@ TEST(RunningTest, StopsAPausedCommandAtItsLimitAndSaysThatOutputIsMissing) {
   rig.Open();
   auto command = rig.Query();
   command.mutable_limits()->set_wall_ms(5000);
-  rig.Deliver(rig.Sign(command));
+  const std::string envelope = rig.Sign(command);
+  rig.Deliver(envelope);
   rig.spool_disk.is_full = true;
   rig.Output(rig.LastWorker(), std::string(50'000, 'p'));
   rig.Advance(std::chrono::seconds(5));
   EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
   EXPECT_TRUE(rig.warden->WantsOutput(rig.LastWorker()));  // drained, so that it can end
   rig.Gone(rig.LastWorker(), {0, 9, false});
+  rig.TakeAll(rig.DigestOf(envelope));
   const auto result = rig.FinalOf(rig.ups.back());
   EXPECT_EQ(result.failure(), pb::COMMAND_FAILURE_WALL_LIMIT);
   EXPECT_TRUE(result.truncated());
-  EXPECT_EQ(result.output_bytes(), 0U);
+  EXPECT_LE(result.output_bytes(), AnswerStream::kInlineBytes);  // what needed no disk
 }
 
 TEST(RunningTest, LooksForRoomAgainWhenItsWorkersAreHeldBackByOthers) {
@@ -277,6 +280,7 @@ TEST(RunningTest, EndsACommandOnlyWhenItsOutputIsOnTheDisk) {
   EXPECT_EQ(rig.disk.Row(rig.DigestOf(envelope))->state, CommandState::kStarted);
   rig.Advance(Running::kRetry);
   EXPECT_EQ(rig.disk.Row(rig.DigestOf(envelope))->state, CommandState::kDone);
+  rig.TakeAll(rig.DigestOf(envelope));
   EXPECT_EQ(rig.FinalOf(rig.ups.back()).outcome(), pb::OUTCOME_DONE);
 }
 
