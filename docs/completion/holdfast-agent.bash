@@ -10,7 +10,7 @@ _holdfast_agent() {
   esac
   case ${COMP_WORDS[1]} in
     enrol) words='--bundle --state --timeout --proxy' ;;
-    run) words='--state --proxy --verbose' ;;
+    run) words='--state --proxy --spool-max --verbose' ;;
     status) words='--state -o' ;;
     doctor) words='--state --timeout -o' ;;
     journal) words='dump --state' ;;
