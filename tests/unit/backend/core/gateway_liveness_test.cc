@@ -10,6 +10,7 @@
 namespace holdfast::testing {
 namespace {
 
+using backend::Counter;
 using std::chrono::seconds;
 
 // Seconds until the router gives this socket up.
