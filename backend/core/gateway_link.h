@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "backend/core/blob_meter.h"
 #include "backend/core/gateway_outbox.h"
 #include "common/base/ids.h"
 #include "holdfast/link/v1/close_reason.pb.h"
@@ -28,6 +29,7 @@ struct GatewayLink {
     std::string server_name;
     std::string peer_address;
     std::string hello_envelope;  // from kClaiming on
+    bool claimed = false;        // Redis took the Claim, or the last one at least
   };
 
   void* transport = nullptr;
@@ -36,8 +38,9 @@ struct GatewayLink {
   AgentId agent_id;         // from kClaiming on
   std::unique_ptr<Greeting> greeting;
   std::unique_ptr<GatewayOutbox> outbox;
-  std::uint32_t heard_s = 0;  // tick of the last message
-  std::uint32_t slot = 0;     // place in the router's table
+  std::unique_ptr<BlobMeter> blobs;  // while it pulls any
+  std::uint32_t heard_s = 0;         // tick of the last message
+  std::uint32_t slot = 0;            // place in the router's table
   State state = State::kGreeting;
   ::holdfast::link::v1::CloseReason reason = ::holdfast::link::v1::CLOSE_REASON_UNSPECIFIED;
   bool welcomed = false;  // was open once: counts as a link, its messages carry the epoch

@@ -9,6 +9,7 @@
 //            where it belongs.
 // Limits:    link::kMaxLinkQueueBytes in all, kMaxBlobBytes of it in blobs; each frame counts with
 //            kFrameCostBytes beside its own. At a bound Add() refuses: whoever sent the frame repeats it.
+//            BlobMeter sees to it that blobs need not be refused.
 // Threading: thread-compatible.
 #pragma once
 
@@ -28,7 +29,7 @@ class GatewayOutbox {
   using SharedFrame = std::shared_ptr<const std::string>;
   enum class Lane : std::uint8_t { kFirst, kBlobs };
 
-  // Two answers of 256 KiB: all that an agent asks for at a time.
+  // Two answers of 256 KiB: one on its way from control while the other goes out.
   static constexpr std::size_t kMaxBlobBytes = 2 * link::kMaxChunkBytes + std::size_t{8} * 1024;
   // What a short frame costs in memory beside its bytes.
   static constexpr std::size_t kFrameCostBytes = 128;
@@ -38,6 +39,7 @@ class GatewayOutbox {
   // As many frames as the message still holds; at least one if it had none.
   void AppendTo(std::string& message);
   bool empty() const { return first_.empty() && blobs_.empty(); }
+  std::size_t blob_bytes() const { return blobs_.bytes; }
 
  private:
   struct Queue {

@@ -141,7 +141,7 @@ void GatewayRouter::OnHello(GatewayLink& link, const link::LinkMessage& message)
   link.epoch = proved.value().epoch;
   link.state = GatewayLink::State::kClaiming;
   greeting.hello_envelope = envelope;
-  if (!SendClaim(link)) Close(link, pb::CLOSE_REASON_TRY_LATER, RetryAfterSeconds());
+  SendClaim(link);
 }
 
 void GatewayRouter::OnOpenMessage(GatewayLink& link, const link::LinkMessage& message,
@@ -162,9 +162,9 @@ void GatewayRouter::OnOpenMessage(GatewayLink& link, const link::LinkMessage& me
         break;
       }
       case link::Frame::kUp:
-      case link::Frame::kSync:
+      case link::Frame::kSync: Forward(link, slices.value()[static_cast<std::size_t>(i)]); break;
       case link::Frame::kBlobRequest:
-        Forward(link, slices.value()[static_cast<std::size_t>(i)]);
+        MeterRequest(link, frame, slices.value()[static_cast<std::size_t>(i)]);
         break;
       case link::Frame::kClose: return Close(link, pb::CLOSE_REASON_AGENT_STOPPING);
       default: return Close(link, pb::CLOSE_REASON_UNEXPECTED_FRAME);
@@ -179,12 +179,30 @@ void GatewayRouter::Forward(GatewayLink& link, std::string_view frame) {
   batch_.Append(frame);
 }
 
+void GatewayRouter::MeterRequest(GatewayLink& link, const link::Frame& frame,
+                                 std::string_view bytes) {
+  const auto command = Digest::From(frame.blob_request().digest());
+  if (!command) return;  // the codec has seen to it
+  if (link.blobs == nullptr) link.blobs = std::make_unique<BlobMeter>();
+  link.blobs->OnRequest({*command, frame.blob_request().offset(), frame.blob_request().length()},
+                        bytes);
+  PumpRequests(link);
+}
+
+void GatewayRouter::PumpRequests(GatewayLink& link) {
+  if (link.blobs == nullptr) return;
+  const std::size_t queued = link.outbox == nullptr ? 0 : link.outbox->blob_bytes();
+  while (const auto frame = link.blobs->NextRequest(queued, now_s_)) Forward(link, *frame);
+  if (link.blobs->empty()) link.blobs.reset();
+}
+
 std::optional<std::string> GatewayRouter::NextMessage(GatewayLink& link) {
   if (link.outbox == nullptr) return std::nullopt;
   std::string message;
   StartLinkMessage(message, link.welcomed ? link.epoch : 0);  // 0 before Welcome
   link.outbox->AppendTo(message);
   if (link.outbox->empty()) link.outbox.reset();
+  PumpRequests(link);
   counters_.Add(Counter::kMessagesDown);
   counters_.Add(Counter::kBytesDown, message.size());
   return message;
@@ -194,6 +212,7 @@ void GatewayRouter::Close(GatewayLink& link, link::CloseReason reason,
                           std::uint32_t retry_after_s) {
   if (link.state == GatewayLink::State::kClosing) return;
   if (batch_link_ == &link) FlushBatch();  // with the epoch and id that it still has
+  link.blobs.reset();
   link.outbox.reset();  // what waits is repeated by its sender; the reason must not wait behind it
   link::Frame frame;
   frame.mutable_close()->set_reason(reason);
@@ -234,7 +253,9 @@ void GatewayRouter::CheckGreetings() {
     const std::uint32_t waited = now_s_ - link->heard_s;  // since the upgrade, or since Hello
     if (link->state == GatewayLink::State::kGreeting && waited >= seconds(options_.first_message)) {
       late.emplace_back(link, pb::CLOSE_REASON_HANDSHAKE_TIMEOUT);
-    } else if (link->state == GatewayLink::State::kClaiming && waited >= seconds(options_.claim)) {
+    } else if (link->state == GatewayLink::State::kClaiming &&
+               waited >= seconds(link->greeting->claimed ? options_.claim
+                                                         : options_.claim_without_redis)) {
       late.emplace_back(link, pb::CLOSE_REASON_TRY_LATER);
     }
   }
@@ -253,6 +274,7 @@ void GatewayRouter::CheckSilence() {
 }
 
 void GatewayRouter::CheckSilence(GatewayLink& link) {
+  PumpRequests(link);  // in case answers got lost
   const std::uint32_t silent_s = now_s_ - link.heard_s;
   if (silent_s >= seconds(link.busy ? options_.silence_busy : options_.silence_idle)) {
     Close(link, pb::CLOSE_REASON_PEER_SILENT);

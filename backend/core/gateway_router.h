@@ -48,6 +48,8 @@ class GatewayRouter final : public StreamTransportDelegate {
     std::vector<std::string> server_names;  // names we serve under; the first by default
     Duration first_message = link::kFirstMessageTimeout;
     Duration claim = link::kClaimTimeout;
+    // While Redis is away a Claim waits for it: a restart takes less, and a redial more.
+    Duration claim_without_redis = std::chrono::seconds(2);
     // Idle agents beat after 73 s of silence at the latest, busy ones after 30 s. Both limits leave room for
     // the sweep below 90 s and 45 s, which is when a dead peer must be known (delivery.md section 9, C2).
     Duration silence_idle = std::chrono::seconds(84);
@@ -114,6 +116,8 @@ class GatewayRouter final : public StreamTransportDelegate {
   void OnHello(GatewayLink& link, const link::LinkMessage& message);
   void OnOpenMessage(GatewayLink& link, const link::LinkMessage& message, std::string_view bytes);
   void Forward(GatewayLink& link, std::string_view frame);
+  void MeterRequest(GatewayLink& link, const link::Frame& frame, std::string_view bytes);
+  void PumpRequests(GatewayLink& link);
   void CheckGreetings();
   void CheckDrain();
   void CloseAll();
@@ -132,7 +136,8 @@ class GatewayRouter final : public StreamTransportDelegate {
   void Admit(GatewayLink& link, const ::holdfast::route::v1::ClaimAnswer& answer);
   void Queue(GatewayLink& link, const GatewayOutbox::SharedFrame& frame, GatewayOutbox::Lane lane);
   void QueueFrame(GatewayLink& link, const link::Frame& frame);
-  bool SendClaim(GatewayLink& link);
+  void SendClaim(GatewayLink& link);
+  void SendClaims();
   void SendClosed(const GatewayLink& link);
   void SendUp();
   bool SendToControl(ToControl& message);

@@ -23,14 +23,18 @@ void GatewayRouter::OnLost(const Error& /*why*/) {
 void GatewayRouter::OnRestored() {
   cursor_.clear();  // the stream is read again from its start
   SendUp();
+  SendClaims();  // those that Redis had may be forgotten
 }
 
 void GatewayRouter::OnControl(std::string_view instance) {
   control_stream_ = ControlStream(instance);
   SendUp();
-  // The one before may have died with these claims unanswered.
+  SendClaims();  // the one before may have died with these unanswered
+}
+
+void GatewayRouter::SendClaims() {
   for (const auto& [ref, link] : greetings_) {
-    if (link->state == GatewayLink::State::kClaiming) static_cast<void>(SendClaim(*link));
+    if (link->state == GatewayLink::State::kClaiming) SendClaim(*link);
   }
 }
 
@@ -52,8 +56,12 @@ void GatewayRouter::OnEntry(std::string_view id, std::string_view message) {
 
 void GatewayRouter::OnSend(const route::Send& send) {
   if (send.agent_ids_size() > kMaxSendAgents || send.frames_size() > kMaxSendFrames) return;
-  using Lane = GatewayOutbox::Lane;
-  std::vector<std::pair<GatewayOutbox::SharedFrame, Lane>> frames;
+  struct Down {
+    GatewayOutbox::SharedFrame frame;
+    std::optional<Digest> blob_of;  // the command whose blob this is part of
+    std::uint64_t blob_offset = 0;
+  };
+  std::vector<Down> frames;
   frames.reserve(static_cast<std::size_t>(send.frames_size()));
   bool delivers = false;
   for (const std::string& frame : send.frames()) {
@@ -61,15 +69,24 @@ void GatewayRouter::OnSend(const route::Send& send) {
     const auto decoded = link::DecodeFrame(frame, link::Direction::kDown);
     if (!decoded.ok()) continue;
     delivers = delivers || decoded.value().has_deliver();
-    frames.emplace_back(std::make_shared<const std::string>(frame),
-                        decoded.value().has_blob_data() ? Lane::kBlobs : Lane::kFirst);
+    Down& down = frames.emplace_back();
+    down.frame = std::make_shared<const std::string>(frame);
+    if (!decoded.value().has_blob_data()) continue;
+    down.blob_of = Digest::From(decoded.value().blob_data().digest());
+    down.blob_offset = decoded.value().blob_data().offset();
   }
   for (const std::string& id : send.agent_ids()) {
     const auto agent_id = AgentId::From(id);
     const auto found = agent_id ? open_.find(*agent_id) : open_.end();
     if (found == open_.end()) continue;
     found->second->busy = found->second->busy || delivers;
-    for (const auto& [frame, lane] : frames) Queue(*found->second, frame, lane);
+    GatewayLink& link = *found->second;
+    for (const Down& down : frames) {
+      Queue(link, down.frame,
+            down.blob_of ? GatewayOutbox::Lane::kBlobs : GatewayOutbox::Lane::kFirst);
+      if (down.blob_of && link.blobs) link.blobs->OnAnswer(*down.blob_of, down.blob_offset, now_s_);
+    }
+    PumpRequests(link);
   }
 }
 
@@ -160,14 +177,14 @@ void GatewayRouter::Queue(GatewayLink& link, const GatewayOutbox::SharedFrame& f
   if (link.outbox->Add(frame, lane) && was_empty) port_.WantWrite(link.transport);
 }
 
-bool GatewayRouter::SendClaim(GatewayLink& link) {
+void GatewayRouter::SendClaim(GatewayLink& link) {
   ToControl message;
   route::Claim& claim = *message.mutable_claim();
   claim.set_link_ref(link.ref);
   claim.set_hello_envelope(link.greeting->hello_envelope);
   claim.set_peer_address(link.greeting->peer_address);
   claim.set_event_no(++event_no_);
-  return SendToControl(message);
+  link.greeting->claimed = SendToControl(message);
 }
 
 void GatewayRouter::SendClosed(const GatewayLink& link) {

@@ -7,6 +7,7 @@ namespace holdfast::backend {
 std::optional<RollStep> Roll::Enter(Phase phase, RollStep step, TimePoint now) {
   phase_ = phase;
   since_ = now;
+  begun_ = true;
   return step;
 }
 
@@ -36,7 +37,7 @@ std::optional<RollStep> Roll::NextStep(const RollView& view, TimePoint now) {
   const bool late = now - since_ >= options_.patience;
   switch (phase_) {
     case Phase::kSettle:
-      if (view.all_serve) return NextProcess(now);
+      if (view.all_serve && (!begun_ || now - since_ >= options_.settle)) return NextProcess(now);
       if (late) return Fail("some process does not serve; /healthz names it");
       return std::nullopt;
     case Phase::kStarting:

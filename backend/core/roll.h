@@ -6,7 +6,8 @@
 //
 //   View --> NextStep() --> kStart kTakeOver | kRestart ... kDone
 //
-// Ordering:  a process is touched only after the one before it is done and everything serves again.
+// Ordering:  a process is touched only after the one before it is done, and everything has had the time to
+//            serve again and does.
 // Limits:    Options::patience for each wait but a drain's, which bounds itself. When it is over the roll
 //            fails; what was replaced stays replaced, what was not goes on as it was.
 // Threading: thread-compatible.
@@ -28,6 +29,8 @@ struct RollOptions {
   bool redis = true;  // it is ours to restart
   // A large ledger takes its time to load; a process that is not ready by then will not be.
   Duration patience = std::chrono::seconds(120);
+  // Between two processes: who was sent away by one is back before the next goes.
+  Duration settle = std::chrono::seconds(1);
 };
 
 // What the step in hand looks like now.
@@ -68,6 +71,7 @@ class Roll {
   Phase phase_ = Phase::kSettle;
   Phase done_ = Phase::kSettle;  // the last kind of process that is done
   TimePoint since_;              // of phase_
+  bool begun_ = false;           // some process was touched
   std::size_t gateway_ = 0;      // gateways below it are done
   std::string failure_;
 };

@@ -188,8 +188,8 @@ void Child::OnWorkerMessage(WorkerMessageType type, std::string_view payload, Un
 }
 
 void Child::OnWorkerChannelEnd() {
-  // Its exit status follows by itself; a child that only closed its end is of no use either.
-  Kill();
+  // Its exit status follows by itself. One that was not asked to end, and closed its end, is of no use.
+  if (state_ != State::kStopping) Kill();
 }
 
 }  // namespace holdfast::backend

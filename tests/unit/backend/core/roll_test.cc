@@ -12,13 +12,15 @@ using std::chrono::seconds;
 
 class RollTest : public ::testing::Test {
  protected:
-  // Every step until it waits or ends, as letters.
+  // Every step until it waits or ends, as letters; the second that everybody gets to settle passes meanwhile.
   std::string Steps(Roll& roll) {
     std::string steps;
-    while (const auto step = roll.NextStep(view_, now_)) {
-      steps += "STCRDF"[static_cast<int>(*step)];
-      view_ = {};
-      if (*step == RollStep::kDone || *step == RollStep::kFailed) break;
+    for (const TimePoint now : {now_, now_ + seconds(1)}) {
+      while (const auto step = roll.NextStep(view_, now)) {
+        steps += "STCRDF"[static_cast<int>(*step)];
+        view_ = {};
+        if (*step == RollStep::kDone || *step == RollStep::kFailed) return steps;
+      }
     }
     return steps;
   }
@@ -55,6 +57,20 @@ TEST_F(RollTest, ReplacesOneProcessAtATimeGatewaysFirstRedisLast) {
   EXPECT_EQ(Steps(roll), "D");
 }
 
+TEST_F(RollTest, GivesEverybodyTimeToComeBackBeforeTheNext) {
+  Roll roll({1, false}, now_);
+  view_.all_serve = true;
+  EXPECT_EQ(roll.NextStep(view_, now_), RollStep::kStartGateway);  // the first need not wait
+  view_.next_ready = true;
+  EXPECT_EQ(roll.NextStep(view_, now_), RollStep::kTakeOver);
+  view_.old_gone = true;
+  EXPECT_EQ(roll.NextStep(view_, now_), std::nullopt);
+  now_ += std::chrono::milliseconds(999);
+  EXPECT_EQ(roll.NextStep(view_, now_), std::nullopt);
+  now_ += std::chrono::milliseconds(1);
+  EXPECT_EQ(roll.NextStep(view_, now_), RollStep::kRestartControl);
+}
+
 TEST_F(RollTest, LeavesARedisOfOthersAlone) {
   Roll roll({0, false}, now_);
   view_.all_serve = true;
@@ -72,9 +88,9 @@ TEST_F(RollTest, FailsWhenAReplacementEndsOrDoesNotComeUp) {
     if (ends) {
       view_.next_ended = true;
     } else {
-      now_ += seconds(119);
+      now_ += seconds(118);
       EXPECT_EQ(Steps(roll), "");
-      now_ += seconds(1);
+      now_ += seconds(3);
     }
     EXPECT_EQ(Steps(roll), "F");
     EXPECT_NE(roll.failure().find("the old one goes on"), std::string::npos);
@@ -85,16 +101,16 @@ TEST_F(RollTest, FailsWhenControlDoesNotComeBack) {
   Roll roll({0, true}, now_);
   view_.all_serve = true;
   EXPECT_EQ(Steps(roll), "C");
-  now_ += seconds(120);
+  now_ += seconds(121);
   EXPECT_EQ(Steps(roll), "F");
   EXPECT_FALSE(roll.failure().empty());
 }
 
 TEST_F(RollTest, WaitsForWhoeverIsDownAndGivesUpOnIt) {
   Roll roll({1, true}, now_);
-  now_ += seconds(119);
+  now_ += seconds(118);
   EXPECT_EQ(Steps(roll), "");
-  now_ += seconds(1);
+  now_ += seconds(2);
   EXPECT_EQ(Steps(roll), "F");
 }
 
