@@ -209,6 +209,24 @@ class LinkProcessTest(unittest.TestCase):
         self.assertEqual(peer.read(), (2, message(4, field(1, FRAME_TOO_LARGE))))
         self.expect_closed(FRAME_TOO_LARGE)
 
+    def test_takes_what_waited_for_the_agent_right_behind_the_welcome(self):
+        """Also before warden has said that it takes the Welcome; also in one message with it."""
+        self.start()
+        large = message(7, b"x" * 9000)
+        for first in ((WELCOME, large), (WELCOME + large,)):
+            peer = self.accept()
+            self.expect(OPENED, b"127.0.0.1")
+            peer.send(frame(CHALLENGE))
+            self.expect(FROM_SERVER, CHALLENGE)
+            self.say(TO_SERVER, HELLO)
+            self.assertEqual(peer.read(), (2, HELLO))
+            for sent in first:
+                peer.send(frame(sent))
+                self.expect(FROM_SERVER, sent)
+            self.say(WELCOMED, struct.pack("<II", 60, 25))
+            peer.sock.close()
+            self.expect(CLOSED)
+
     def test_refuses_what_is_not_a_link_message(self):
         self.start()
         for bad in (frame(b"\xff\xff"), frame(b"hello", 1), frame(message(6, b"") * 65)):
