@@ -13,3 +13,6 @@ target_link_libraries(holdfast-agent-dyn PRIVATE holdfast_agent_app holdfast_fla
 add_library(fault_shim SHARED faults/shim/fault_shim.c)
 set_target_properties(fault_shim PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
 target_link_libraries(fault_shim PRIVATE ${CMAKE_DL_LIBS})
+add_library(clock_shim SHARED faults/shim/clock_shim.c)
+set_target_properties(clock_shim PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+target_link_libraries(clock_shim PRIVATE ${CMAKE_DL_LIBS})
