@@ -2,6 +2,7 @@
 """The fault laboratory's one command; `./dev faults` builds what it needs and calls it.
 
     run.py --tier commit|nightly|release [--rows A6,B3] [--seed N] [--n N] [--keep]
+    run.py --tier soak --minutes N
     run.py --list
     run.py report [--since COMMIT]
     run.py mutants [--only NAME,...]          builds without one protection each: all must be noticed
@@ -26,6 +27,7 @@ def parse():
     parser.add_argument("--rows", default="", help="only these, with commas")
     parser.add_argument("--seed", type=int, help="default: a new one, printed")
     parser.add_argument("--n", type=int, help="instead of the tier's")
+    parser.add_argument("--minutes", type=int, dest="n", help="--n of the soak")
     parser.add_argument("--repeat", type=int, default=1, help="so often, each with its own seed")
     parser.add_argument("--list", action="store_true", help="what there is")
     parser.add_argument("--keep", action="store_true", help="leave the directories")

@@ -7,7 +7,7 @@ import importlib
 import pathlib
 from typing import Callable
 
-TIERS = ("commit", "nightly", "release")
+TIERS = ("commit", "nightly", "release", "soak")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,6 +27,7 @@ class LabAgent(Agent):
         super().__init__(stack, name)
         self.state = stack.states / f"agent-{name}"
         self.program = stack.link_program(f"agent-{name}", program or BIN / "holdfast-agent")
+        self.has_twin = False  # a copy of its state was seen: control suspects it
         self.more_env = dict(env or {})
         self.prefix = list(prefix)
 
@@ -55,6 +56,7 @@ class LabStack(Stack):
         self.max_targets = max_targets
         self.programs = self.dir / "programs"
         self.programs.mkdir()
+        self.aliases = {}      # program name of a copied agent: that of the one it was copied from
         self.states = self.dir / "states"
         self.states.mkdir()
         self.effects = self.dir / "effects"
