@@ -4,7 +4,7 @@
 #include "backend/cli/duration_text.h"
 #include "backend/cli/job.h"
 #include "backend/cli/json_text.h"
-#include "backend/cli/record_printer.h"
+#include "backend/cli/listings.h"
 #include "backend/cli/time_text.h"
 #include "backend/cli/why_open.h"
 #include "backend/sdk/clock.h"
@@ -16,6 +16,7 @@ namespace {
 
 namespace api = ::holdfast::api::v1;
 namespace pb = ::holdfast::command::v1;
+constexpr std::size_t kShortJob = 12;  // digits of a job's id in tables: enough to ask for it
 
 Cell TimeCell(std::uint64_t at_ms) {
   return at_ms == 0 ? Cell::Null() : Cell::Text(FormatRfc3339(WallTime(at_ms)));
@@ -30,16 +31,23 @@ std::string Standing(const api::CommandSummary& job) {
          " failed";
 }
 
+}  // namespace
+
 void PrintJobs(const Call& call, const std::vector<api::CommandSummary>& jobs) {
+  using Fit = TextTable::Fit;
   if (call.options.format == Format::kTable) {
-    RecordPrinter printer(
-        call.console, Format::kTable,
-        {{"job"}, {"accepted"}, {"operator"}, {"verb"}, {"state"}, {"detail", true, true}});
+    RecordPrinter printer(call.console, Format::kTable,
+                          {{"job"},
+                           {"accepted (UTC)"},
+                           {"operator", true, Fit::kWhole, 1},
+                           {"verb", true, Fit::kWhole, 2},  // the detail begins with it
+                           {"state"},
+                           {"detail", true, Fit::kWraps}});
     for (const auto& job : jobs) {
-      printer.Add({Cell::Text(ToHex(job.digest()).substr(0, 12)),
-                   Cell::Text(FormatTime(WallTime(job.accepted_ms()))),
-                   Cell::Text(job.operator_id()), Cell::Text(job.verb()), Cell::Text(Standing(job)),
-                   Cell::Text(job.detail())});
+      const std::string at = FormatTime(WallTime(job.accepted_ms()));
+      printer.Add({Cell::Text(ToHex(job.digest()).substr(0, kShortJob)),
+                   Cell::Text(at.substr(0, at.rfind(' '))), Cell::Text(job.operator_id()),
+                   Cell::Text(job.verb()), Cell::Text(Standing(job)), Cell::Text(job.detail())});
     }
     printer.Finish();
     return;
@@ -62,6 +70,8 @@ void PrintJobs(const Call& call, const std::vector<api::CommandSummary>& jobs) {
   }
   printer.Finish();
 }
+
+namespace {
 
 std::vector<RecordColumn> DeliveryColumns() {
   return {{"agent_id", false},
@@ -255,7 +265,9 @@ int RunPending(const Call& call) {
   const sdk::PendingStore store(fleet.value().paths.pending());
   auto commands = store.List(call.crypto);
   if (!commands.ok()) return call.console.Fail(commands.error());
-  RecordPrinter printer(call.console, call.options.format, {{"job"}, {"not_after"}, {"state"}});
+  RecordPrinter printer(call.console, call.options.format,
+                        {{"job"}, {"not_after"}, {"state", true, TextTable::Fit::kWraps}});
+  const bool is_table = call.options.format == Format::kTable;
   int status = kExitOk;
   for (const auto& command : commands.value()) {
     std::string state = "not known to have arrived";
@@ -272,8 +284,9 @@ int RunPending(const Call& call) {
       state = submitted.ok() ? "accepted" : submitted.error().message;
       if (!submitted.ok()) status = kExitFailed;
     }
-    printer.Add({Cell::Text(command.digest.hex()), Cell::Text(FormatRfc3339(command.not_after)),
-                 Cell::Text(state)});
+    const std::string id = command.digest.hex();
+    printer.Add({Cell::Text(is_table ? id.substr(0, kShortJob) : id),
+                 Cell::Text(FormatRfc3339(command.not_after)), Cell::Text(state)});
   }
   printer.Finish();
   return status;
