@@ -102,11 +102,13 @@ void LinkProcess::OnMessage(std::string_view message) {
   if (!dialer_.is_connected()) return;  // we are hanging up
   const TimePoint now = Now();
   dialer_.OnHeard(now);
-  if (!welcomed_ && message.size() > link::kMaxGreetingBytes) {
+  const auto scan = ScanServerMessage(message);
+  // What waited for the agent comes with the Welcome, or before warden has said what it makes of it.
+  if (scan.ok() && scan.value().has_welcome) greeted_ = true;
+  if (!greeted_ && message.size() > link::kMaxGreetingBytes) {
     dialer_.OnHangUp(pb::CLOSE_REASON_FRAME_TOO_LARGE);
     return;
   }
-  const auto scan = ScanServerMessage(message);
   if (!scan.ok()) {
     server_detail_ = scan.error().message;
     dialer_.OnHangUp(pb::CLOSE_REASON_BAD_FRAME);
@@ -138,7 +140,7 @@ void LinkProcess::Report(const ClientEnd& end) {
   to_server_.reset();
   closing_.reset();
   server_detail_.clear();
-  is_open_ = heard_server_ = said_hello_ = welcomed_ = beat_due_ = false;
+  is_open_ = heard_server_ = said_hello_ = greeted_ = welcomed_ = beat_due_ = false;
   pipe_.Shrink();
   if (stopping_) exit_status_ = 0;
   OnWardenReadable();

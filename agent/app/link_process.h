@@ -66,7 +66,8 @@ class LinkProcess final : private LwsClientDelegate {
   bool is_open_ = false;                  // this connection: kOpened was said
   bool heard_server_ = false;             // this connection: warden has had its Challenge
   bool said_hello_ = false;               // this connection: what warden sends is meant for it
-  bool welcomed_ = false;                 // this connection
+  bool greeted_ = false;                  // this connection: the server has said Welcome
+  bool welcomed_ = false;                 // this connection: and warden agrees
   bool beat_due_ = false;
   bool stopping_ = false;  // AGENT_STOPPING: the next end is the last
   std::optional<int> exit_status_;

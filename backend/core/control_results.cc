@@ -162,6 +162,23 @@ void Results::OnEnded(const DeliveryKey& key) {
   streams_.erase(found);
 }
 
+void Results::SetAside(const DeliveryKey& key, Ending ending, Moment now) {
+  if (!Ensure(key)) return;
+  Stream* const stream = Open(key, 1, 0);
+  if (stream == nullptr) return;  // it is over
+  if (stream->job) stream->job->doomed = true;
+  DropWaiting(*stream);
+  ready_.erase(key);
+  held_.erase(key);
+  flowing_.erase(key);
+  stream->touched = stream->complete = true;
+  ackable_.insert(key);
+  ports_.ledger.ChangeRow(key).stream_complete = true;
+  ports_.ledger.End(key, std::move(ending), now);
+  ports_.dispatcher.OnEnded(key);
+  ports_.dispatcher.OnDue(key.agent);
+}
+
 // --- the turn -------------------------------------------------------------------------------------
 
 bool Results::MayWait(Moment now) const {
@@ -199,6 +216,7 @@ bool Results::Ensure(const DeliveryKey& key) {
 }
 
 void Results::Process(const DeliveryKey& key, Stream& stream, Moment now) {
+  const AtHandScope at_hand(ports_.counters, key.agent, key.digest);
   ackable_.insert(key);
   while (!stream.waiting.empty() && !stream.complete) {
     const link::v1::Up& next = stream.waiting.front();

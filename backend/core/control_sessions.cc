@@ -208,6 +208,7 @@ void Sessions::Keep(Moment now) {
     granted.set_epoch(grant.epoch);
     granted.set_granted(true);
     granted.set_contact(grant.contact.str());
+    granted.set_journal_reverted(grant.journal_reverted);
     answers_.push_back(std::move(answer));
     links_[grant.agent] = {grant.gateway, grant.epoch, grant.link_ref, now.at};
     news_.push_back({grant.agent, true, grant.journal_lost, false});

@@ -8,7 +8,8 @@
 //
 // Ordering:  a granted claim counts as a session only after Keep(), that is, after the commit of its
 //            epoch; its answer comes out of TakeAnswers() then, too.
-// Limits:    Options::max_gateways instances are remembered, more are ignored; an agent has one link.
+// Limits:    Options::max_gateways instances are remembered, more are ignored; an agent has one link;
+//            Options::max_enrolments_per_second.
 // Ownership: borrows agents, tokens, audit for its life.
 // Threading: thread-compatible; loop thread only.
 // Errors:    none: what is wrong with a claim is the answer to it.
@@ -50,6 +51,10 @@ class Sessions {
     // A list of links was written before answers that were still on their way to its gateway.
     Duration fresh_grant = std::chrono::seconds(15);
     Duration announce_repeat = std::chrono::seconds(5);  // the list got lost: ask again
+    // A rollout must not take the commits of those who are at work. Above it: TRY_LATER, each with a
+    // delay in which its turn would come.
+    std::size_t max_enrolments_per_second = 100;
+    Duration max_enrolment_delay = std::chrono::seconds(60);  // a longer queue asks again then
   };
   Sessions(Options options, const sign::Crypto& crypto, AgentTable& agents, Tokens& tokens,
            AuditLog& audit)
@@ -111,6 +116,7 @@ class Sessions {
     std::uint64_t epoch = 0;
     Nonce16 contact;
     bool journal_lost = false;
+    bool journal_reverted = false;
   };
   struct Denial {
     ::holdfast::link::v1::CloseReason reason;
@@ -123,6 +129,7 @@ class Sessions {
   std::optional<Denial> Decide(const std::string& gateway, const route::v1::Claim& claim,
                                const ProvedHello& hello, Moment now);
   std::optional<Denial> DecideUnknown(const ProvedHello& hello, Moment now);
+  std::optional<Denial> AdmitEnrolment(Moment now);
   std::optional<Denial> DecideOld(const std::string& gateway, const route::v1::Claim& claim,
                                   const ProvedHello& hello, Moment now);
   void Grants(const std::string& gateway, const route::v1::Claim& claim, const ProvedHello& hello,
@@ -142,6 +149,9 @@ class Sessions {
   Tokens& tokens_;
   AuditLog& audit_;
   bool connected_ = false;
+  TimePoint enrolment_second_{};       // when the current one began
+  std::size_t enrolments_ = 0;         // in it
+  TimePoint enrolment_queue_until_{};  // when the last one turned away will have its turn
   std::map<std::string, Gateway> gateways_;
   std::map<AgentId, LinkAt> links_;
   std::vector<Grant> grants_;  // of this turn, not yet committed

@@ -108,7 +108,7 @@ class GatewayRouter final : public StreamTransportDelegate {
   void OnClaimAnswer(const ::holdfast::route::v1::ClaimAnswer& answer);
   void OnCloseLink(const ::holdfast::route::v1::CloseLink& close);
   void OnAnnounce();
-  void Admit(GatewayLink& link, std::string_view contact);
+  void Admit(GatewayLink& link, const ::holdfast::route::v1::ClaimAnswer& answer);
   void Queue(GatewayLink& link, const GatewayLink::SharedFrame& frame);
   void QueueFrame(GatewayLink& link, const link::Frame& frame);
   bool SendClaim(GatewayLink& link);

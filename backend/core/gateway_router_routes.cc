@@ -84,10 +84,10 @@ void GatewayRouter::OnClaimAnswer(const route::ClaimAnswer& answer) {
   if (answer.contact().size() != Nonce16::kSize) {
     return Close(link, pb::CLOSE_REASON_TRY_LATER, RetryAfterSeconds());
   }
-  Admit(link, answer.contact());
+  Admit(link, answer);
 }
 
-void GatewayRouter::Admit(GatewayLink& link, std::string_view contact) {
+void GatewayRouter::Admit(GatewayLink& link, const route::ClaimAnswer& answer) {
   if (const auto found = open_.find(link.agent_id); found != open_.end()) {
     if (found->second->epoch >= link.epoch) return Close(link, pb::CLOSE_REASON_SUPERSEDED);
     Close(*found->second, pb::CLOSE_REASON_SUPERSEDED);
@@ -106,7 +106,8 @@ void GatewayRouter::Admit(GatewayLink& link, std::string_view contact) {
   link::Frame frame;
   pb::Welcome& welcome = *frame.mutable_welcome();
   welcome.set_epoch(link.epoch);
-  welcome.set_contact(std::string(contact));
+  welcome.set_contact(answer.contact());
+  welcome.set_journal_reverted(answer.journal_reverted());
   welcome.set_server_time_ms(wall_.get());
   welcome.set_beat_idle_s(seconds(link::kBeatIdle));
   welcome.set_beat_busy_s(seconds(link::kBeatBusy));

@@ -16,6 +16,9 @@ enum class WorkerMessageType : std::uint8_t {
   kApiSocket = 2,    // to control, with one fd; payload: peer address as text
   kControl = 3,      // to a gateway: payload: instance name of the current control
   kDrain = 4,        // finish: take no new links, say goodbye, exit 0 when empty
+  // Set this command aside at this agent: a process died over it three times. payload: what
+  // CounterBlock::at_hand held, agent id (16 B) and digest (32 B).
+  kPoison = 6,
   // child -> supervisor
   kReady = 16,  // the child can take sockets
   kAlive = 17,  // every second

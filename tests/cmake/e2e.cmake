@@ -1,5 +1,5 @@
 # End to end: the real programs, one script per promise, each with a fleet of its own on free ports.
-foreach(script verbs cli fleet lifecycle trust forgery strangers kills processes backend admission
+foreach(script verbs cli fleet lifecycle trust forgery strangers kills queue frozen_redis processes backend admission
     simulated_fleet runaway full_disk)
   add_test(NAME e2e.${script}
     COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/${script}_test.py)

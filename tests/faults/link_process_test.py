@@ -209,6 +209,25 @@ class LinkProcessTest(unittest.TestCase):
         self.assertEqual(peer.read(), (2, message(4, field(1, FRAME_TOO_LARGE))))
         self.expect_closed(FRAME_TOO_LARGE)
 
+    def test_takes_what_waited_for_the_agent_with_the_welcome_and_behind_it(self):
+        self.start()
+        peer = self.accept()
+        self.expect(OPENED)
+        peer.send(frame(CHALLENGE))
+        self.expect(FROM_SERVER, CHALLENGE)
+        self.say(TO_SERVER, HELLO)
+        self.assertEqual(peer.read(), (2, HELLO))
+        waited = message(7, b"d" * 60000)
+        peer.send(frame(WELCOME + waited) + frame(waited))
+        self.expect(FROM_SERVER, WELCOME + waited)
+        self.expect(FROM_SERVER, waited)  # warden has not said yet that it is welcome
+        peer.sock.close()
+        self.expect_closed(PEER_GONE)
+        peer = self.accept()  # and the next connection begins anew
+        self.expect(OPENED)
+        peer.send(frame(waited))
+        self.expect_closed(FRAME_TOO_LARGE)
+
     def test_refuses_what_is_not_a_link_message(self):
         self.start()
         for bad in (frame(b"\xff\xff"), frame(b"hello", 1), frame(message(6, b"") * 65)):

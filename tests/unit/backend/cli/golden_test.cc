@@ -261,5 +261,102 @@ TEST_F(GoldenTest, WhatHasNotEndedWhenTheWaitIsOver) {
   });
 }
 
+// --- job --------------------------------------------------------------------------------------------
+
+class JobGoldenTest : public GoldenTest {
+ protected:
+  static constexpr std::uint64_t kAccepted = 1'789'990'000'000;
+
+  JobGoldenTest() {
+    auto& job = *detail_.mutable_summary();
+    job.set_digest(job_.digest.str());
+    job.set_verb("exec");
+    job.set_operator_id("ada");
+    job.set_detail("exec \"date\"");
+    job.set_accepted_ms(kAccepted);
+    job.set_not_after_ms(1'790'000'000'000);
+  }
+  // One target in this state, whose steps so far took one second, then one minute, then one hour.
+  api::Delivery& Add(char agent, const std::string& hostname, api::DeliveryState state) {
+    auto& delivery = *detail_.add_deliveries();
+    delivery.set_agent_id(Id(agent).str());
+    delivery.set_hostname(hostname);
+    delivery.set_state(state);
+    delivery.set_accepted_ms(kAccepted);
+    const bool was_sent = state != api::DELIVERY_STATE_ACCEPTED;
+    if (was_sent) delivery.set_sent_ms(kAccepted + 1'000);
+    if (was_sent) delivery.set_sends(1);
+    const bool has_receipt =
+        was_sent && state != api::DELIVERY_STATE_SENT && state != api::DELIVERY_STATE_UNKNOWN;
+    if (has_receipt) delivery.set_received_ms(kAccepted + 61'000);
+    if (has_receipt && state != api::DELIVERY_STATE_RECEIVED) {
+      delivery.set_started_ms(kAccepted + 3'661'000);
+    }
+    detail_.mutable_summary()->set_targets(static_cast<std::uint32_t>(detail_.deliveries_size()));
+    if (state != api::DELIVERY_STATE_ENDED) delivery.mutable_waiting()->set_online(true);
+    return delivery;
+  }
+  static void TakeOffline(api::Delivery& delivery) {
+    delivery.mutable_waiting()->set_online(false);
+    delivery.mutable_waiting()->set_offline_since_ms(kAccepted + 7'000'000);
+  }
+  void ComparePrinted(const std::string& file) {
+    std::string text;
+    for (const auto& [format, name] :
+         {std::pair(Format::kTable, "table"), std::pair(Format::kJson, "json"),
+          std::pair(Format::kCsv, "csv")}) {
+      options_.format = format;
+      testing::internal::CaptureStdout();
+      {
+        Console console;
+        PrintJob({options_, console, *crypto_, -1}, detail_);
+      }
+      text += std::string("=== -o ") + name + "\n" + testing::internal::GetCapturedStdout();
+    }
+    ExpectGolden(text, "tests/golden/cli/" + file);
+  }
+  api::CommandDetail detail_;
+};
+
+TEST_F(JobGoldenTest, TellsWhyAJobWaitsWhileItsAgentsAreOnline) {
+  Add('a', "next", api::DELIVERY_STATE_ACCEPTED);
+  Add('b', "queued", api::DELIVERY_STATE_ACCEPTED).mutable_waiting()->set_ahead(41);
+  Add('c', "held", api::DELIVERY_STATE_ACCEPTED).mutable_waiting()->set_held(true);
+  Add('d', "sent", api::DELIVERY_STATE_SENT).set_sends(3);
+  Add('e', "received", api::DELIVERY_STATE_RECEIVED);
+  Add('f', "started", api::DELIVERY_STATE_STARTED);
+  Add('g', "unknown", api::DELIVERY_STATE_UNKNOWN);
+  ComparePrinted("job_online.txt");
+}
+
+TEST_F(JobGoldenTest, TellsWhyAJobWaitsWhileItsAgentsAreOffline) {
+  TakeOffline(Add('a', "accepted", api::DELIVERY_STATE_ACCEPTED));
+  TakeOffline(Add('d', "sent", api::DELIVERY_STATE_SENT));
+  TakeOffline(Add('e', "received", api::DELIVERY_STATE_RECEIVED));
+  TakeOffline(Add('f', "started", api::DELIVERY_STATE_STARTED));
+  TakeOffline(Add('g', "unknown", api::DELIVERY_STATE_UNKNOWN));
+  Add('h', "never\x1b[2Jseen", api::DELIVERY_STATE_ACCEPTED).mutable_waiting()->set_online(false);
+  ComparePrinted("job_offline.txt");
+}
+
+TEST_F(JobGoldenTest, TellsEachStepOfWhatHasEnded) {
+  auto& refused = Add('a', "web01", api::DELIVERY_STATE_ENDED);
+  refused.set_ended_ms(kAccepted + 90'061'000);
+  refused.set_outcome(pb::OUTCOME_INTERRUPTED);
+  refused.set_failure(pb::COMMAND_FAILURE_JOURNAL_LOST);
+  refused.set_message("the agent's journal was lost or set back");
+  auto& expired = Add('b', "web02", api::DELIVERY_STATE_ENDED);
+  for (auto clear : {&api::Delivery::clear_sent_ms, &api::Delivery::clear_received_ms,
+                     &api::Delivery::clear_started_ms}) {
+    (expired.*clear)();
+  }
+  expired.clear_sends();
+  expired.set_ended_ms(kAccepted + 10'000'000);
+  expired.set_outcome(pb::OUTCOME_EXPIRED);
+  expired.set_failure(pb::COMMAND_FAILURE_NOT_DELIVERED);
+  detail_.mutable_summary()->set_ended(2);
+  ComparePrinted("job_ended.txt");
+}
+
 }  // namespace
 }  // namespace holdfast::cli

@@ -1,4 +1,6 @@
 // Results over the whole core: what agents may touch, what is acknowledged when, what is checked.
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "common/base/crc32c.h"
@@ -257,6 +259,44 @@ TEST_F(ControlResultsTest, KeepsALateResultWithoutChangingTheState) {
   EXPECT_TRUE(acks.back().complete());
   EXPECT_EQ(Row().outcome, pb::OUTCOME_INTERRUPTED);
   EXPECT_FALSE(Row().result_envelope.empty());
+}
+
+TEST_F(ControlResultsTest, NotesWhatItHasInHandWhileItWorksOnIt) {
+  std::set<std::string> seen;
+  world_.crypto().on_verify = [&] { seen.insert(world_.counters().AtHand()); };
+  Up({Received(), Final(1, GoodResult(0), agent().key())});
+  (void)Turn();
+  EXPECT_EQ(seen, std::set<std::string>{agent().id().str() + digest_.str()});
+  EXPECT_EQ(world_.counters().AtHand(), "");
+}
+
+TEST_F(ControlResultsTest, SetsACommandAsideThatControlsDiedOver) {
+  Up({Received(), Chunk(1, "rows")});
+  (void)Turn();
+  world_.CrashControl();
+  world_.core().OnPoison({digest_, agent().id()});
+  world_.core().OnPoison({Digest(), agent().id()});  // nothing of ours: no matter
+  (void)Turn();
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_FAILED);
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_POISON);
+  EXPECT_TRUE(Row().result_envelope.empty());
+  // What comes again is not looked at, and the agent may forget it.
+  bool looked = false;
+  world_.crypto().on_verify = [&] { looked = true; };
+  Up({Final(2, GoodResult(1), agent().key())});
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_TRUE(acks[0].complete());
+  EXPECT_FALSE(looked);
+}
+
+TEST_F(ControlResultsTest, SetsItAsideAlsoWhenTheFirstCommitFails) {
+  world_.store().FailNextCommits(1);
+  world_.core().OnPoison({digest_, agent().id()});
+  (void)Turn();
+  EXPECT_NE(Row().failure, pb::COMMAND_FAILURE_POISON);
+  (void)Turn();
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_POISON);
 }
 
 TEST_F(ControlResultsTest, SaysAfterARestartAtOnceWhereEachStreamStands) {

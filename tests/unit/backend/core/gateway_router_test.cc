@@ -54,6 +54,25 @@ TEST(GatewayRouterTest, AdmitsAnAgentThatControlGrants) {
   EXPECT_EQ(rig.counters.Get(Counter::kHandshakes), 0U);
 }
 
+TEST(GatewayRouterTest, PassesOnThatAnAgentsJournalWentBack) {
+  for (const bool reverted : {false, true}) {
+    GatewayRig rig;
+    rig.ControlIsThere();
+    RigSocket& socket = rig.Open();
+    rig.Hello(socket, rig.NewAgent(), 7);
+    ::holdfast::route::v1::ToGateway message;
+    auto& answer = *message.mutable_claim_answer();
+    answer.set_link_ref(socket.link->ref);
+    answer.set_agent_id(socket.link->agent_id.str());
+    answer.set_epoch(7);
+    answer.set_granted(true);
+    answer.set_contact(std::string(16, 'c'));
+    answer.set_journal_reverted(reverted);
+    rig.FromControl(message);
+    EXPECT_EQ(rig.Hear(socket).at(0).frames(0).welcome().journal_reverted(), reverted);
+  }
+}
+
 TEST(GatewayRouterTest, RefusesAHelloThatDoesNotVerify) {
   GatewayRig rig;
   rig.ControlIsThere();
