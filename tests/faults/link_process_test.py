@@ -163,6 +163,24 @@ class LinkProcessTest(unittest.TestCase):
         self.assertEqual(peer.read(), (2, message(4, field(1, PEER_SILENT))))
         self.expect_closed(PEER_SILENT)
 
+    def test_waits_for_the_answer_to_a_beat_behind_a_large_message_on_a_slow_path(self):
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        self.start(answer=500)
+        peer = self.go_up(idle=1, busy=1)
+        size = len(message(8, b"x" * 300000))
+        self.say(TO_SERVER, message(8, b"x" * 300000))
+        left = 2 + 8 + 4 + size  # RFC 6455: header, length, mask
+        began = time.monotonic()
+        while left > 0:
+            left -= len(peer.sock.recv(min(left, 8192)))
+            time.sleep(0.08)
+        # The beat came due in the middle, and its answer time ran out twice since.
+        self.assertGreater(time.monotonic() - began, 2.5)
+        self.assertEqual(peer.read(), (2, IDLE_BEAT))
+        peer.send(frame(message(6, field(1, 123))))
+        self.say(TO_SERVER, UP)
+        self.assertEqual(peer.read(), (2, UP))
+
     def test_asks_the_server_at_once_after_the_clock_has_jumped(self):
         self.start()
         peer = self.go_up()
