@@ -6,7 +6,7 @@ from lab import faults
 from lab.rows import Spec, register
 from lab.stack import procs, wait_for
 
-FLEET = Spec(gateways=3, agents=16)
+FLEET = Spec(gateways=2, agents=10)
 IN_FLIGHT = 500
 
 
@@ -73,7 +73,7 @@ def flush(lab, n):
 
 
 @register(id="B1", fault="kill -9 of Redis, again and again, under load", figure="100: 0 lost",
-          n={"commit": 3, "nightly": 40, "release": 100}, must_bite=("redis killed",), spec=FLEET)
+          n={"commit": 1, "nightly": 40, "release": 100}, must_bite=("redis killed",), spec=FLEET)
 def kill(lab, n):
     figures = {}
     for _ in range(n):
@@ -107,7 +107,7 @@ def question_answered(lab, seconds, why):
 
 @register(id="B8", fault="Redis frozen (SIGSTOP) for 30 s", spec=FLEET,
           figure="0 links dropped, API answers <= 2 s, recovery <= 5 s",
-          n={"commit": 1, "nightly": 5, "release": 20}, must_bite=("frozen with work open",))
+          n={"nightly": 5, "release": 20}, must_bite=("frozen with work open",))
 def freeze(lab, n):
     figures = {"api_s": 0.0, "recovery_s": 0.0}
     for _ in range(n):

@@ -8,7 +8,7 @@ import time
 
 from proxy.tcp_proxy import TcpProxy
 
-from . import checker, disk, faults
+from . import checker, disk, faults, shim
 from .bites import Bites
 from .client import Client
 from .marks import Marks, now_ms
@@ -42,6 +42,8 @@ class Lab:
             self.proxy.start()
         self.stack.init()
         self.make_disks()
+        if self.spec.prepare == "plan":
+            self.plan = shim.Plan(self.stack)
         self.stack.start()
         self.agents = self.stack.make_agents(self.spec.agents, program=BIN / self.spec.program)
         self.client = Client(self.stack)
@@ -163,6 +165,7 @@ class Lab:
         verdict = checker.check(self.stack, self.marks, fresh)
         self.checked |= fresh
         self.count_bites(verdict)
+        self.last_verdict = verdict
         return verdict
 
     def count_bites(self, verdict):

@@ -52,10 +52,12 @@ class LabAgent(Agent):
 
 class LabStack(Stack):
     def __init__(self, gateways=2, keys=(), folder=None, max_targets=1000):
+        self._now = {}
         super().__init__(gateways, keys, folder)
         self.max_targets = max_targets
         self.programs = self.dir / "programs"
         self.programs.mkdir()
+        self.backend_env = {}  # more environment for holdfastd
         self.aliases = {}      # program name of a copied agent: that of the one it was copied from
         self.states = self.dir / "states"
         self.states.mkdir()
@@ -65,6 +67,16 @@ class LabStack(Stack):
 
     def init_argv(self, scheme="wss"):
         return [*super().init_argv(scheme), "--act-max-targets", self.max_targets]
+
+    def env(self, **more):
+        return super().env(**{**self._now, **more})
+
+    def start(self):
+        self._now = self.backend_env
+        try:
+            return super().start()
+        finally:
+            self._now = {}
 
     def link_program(self, name, source):
         """A file of that name with the program's bytes; one copy for all."""
