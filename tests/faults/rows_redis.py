@@ -4,10 +4,12 @@ import time
 
 from lab import faults
 from lab.rows import Spec, register
-from lab.stack import procs, wait_for
+from lab.slack import bound
+from lab.stack import wait_for
 
 FLEET = Spec(gateways=2, agents=10)
 IN_FLIGHT = 500
+WORKERS = 8  # of one agent at once (agent/core/limits.h)
 
 
 def redis_of(lab):
@@ -25,11 +27,14 @@ def load_up(lab, deliveries, sleep_ms=400):
 
 def fill(lab, deliveries):
     """Submits until so many are open at once; how many are."""
-    load_up(lab, deliveries, sleep_ms=6000)
+    for _ in range(WORKERS):  # every agent's workers are busy for a while; the rest waits behind them
+        wait_for(lambda: lab.client.pump() or not lab.client.busy(), 60, "command lines hang")
+        lab.client.submit(*lab.marks.exec(lab.agents, int(1000 * bound(lab, 8)), 1))
+    load_up(lab, deliveries)
     for _ in range(10):
         if open_deliveries(lab) >= deliveries:
             break
-        load_up(lab, 4 * len(lab.agents), sleep_ms=6000)
+        load_up(lab, 4 * len(lab.agents))
     still_open = open_deliveries(lab)
     assert still_open >= deliveries, f"only {still_open} in flight"
     return still_open
@@ -68,7 +73,7 @@ def flush(lab, n):
             shutil.rmtree(lab.stack.fleet / "server/state/redis", ignore_errors=True)
             lab.bites.hit("directory removed", faults.kill_one(victim))
         figures["least_in_flight"] = min(figures.get("least_in_flight", 1 << 30), still_open)
-        finish(lab, 60, figures)
+        finish(lab, bound(lab, 60), figures)
     return figures
 
 
