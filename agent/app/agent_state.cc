@@ -1,11 +1,15 @@
 #include "agent/app/agent_state.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <utility>
 
 #include <unistd.h>
 
+#include "agent/adapters/linux/directory.h"
+#include "common/base/untrusted.h"
 #include "common/bundle/bundle_text.h"
 
 namespace holdfast::agent {
@@ -18,6 +22,21 @@ constexpr std::size_t kMaxKeyFileBytes = 256;
 constexpr std::size_t kMaxPasswdBytes = std::size_t{1024} * 1024;
 constexpr unsigned kNobody = 65534;
 
+Status WriteKey(const StateDir& dir, const sign::SigningKey& key) {
+  return dir.WriteFile(kKeyFile,
+                       std::string(kKeyPrefix) + ToBase64Url(key.secret_for_storage()) + "\n");
+}
+
+Result<AgentState> Assemble(const sign::Crypto& crypto, ::holdfast::command::v1::Bundle bundle,
+                            std::unique_ptr<sign::SigningKey> key, WallTime now) {
+  HF_ASSIGN_OR_RETURN(auto trust, CheckPolicy(crypto, bundle, now));
+  const AgentId id = sign::AgentIdOf(crypto, key->public_key());
+  const MacKey journal_key = JournalKey(crypto, key->secret_for_storage());
+  return AgentState{std::move(bundle), std::move(trust), std::move(key), id, journal_key};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<sign::SigningKey>> ReadKey(const sign::Crypto& crypto, const StateDir& dir) {
   HF_ASSIGN_OR_RETURN(std::string line, dir.ReadFile(kKeyFile, kMaxKeyFileBytes));
   while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
@@ -26,23 +45,6 @@ Result<std::unique_ptr<sign::SigningKey>> ReadKey(const sign::Crypto& crypto, co
   }
   HF_ASSIGN_OR_RETURN(const std::string secret, FromBase64Url(line.substr(kKeyPrefix.size())));
   return crypto.LoadKey(secret);
-}
-
-Status WriteKey(const StateDir& dir, const sign::SigningKey& key) {
-  return dir.WriteFile(kKeyFile,
-                       std::string(kKeyPrefix) + ToBase64Url(key.secret_for_storage()) + "\n");
-}
-
-Result<AgentState> Assemble(const sign::Crypto& crypto, ::holdfast::command::v1::Bundle bundle,
-                            std::unique_ptr<sign::SigningKey> key, WallTime now) {
-  auto trust = sign::VerifyPolicy(crypto, bundle.policy_envelope(), {}, now);
-  if (!trust.ok()) return std::move(trust).error().In("the fleet's policy");
-  if (trust.value().fleet_id.view() != bundle.fleet_id()) {
-    return Error{Code::kDenied, "the policy is of another fleet than the bundle"};
-  }
-  const AgentId id = sign::AgentIdOf(crypto, key->public_key());
-  const MacKey journal_key = JournalKey(crypto, key->secret_for_storage());
-  return AgentState{std::move(bundle), std::move(trust).value(), std::move(key), id, journal_key};
 }
 
 Result<::holdfast::command::v1::Bundle> ReadBundle(const StateDir& dir) {
@@ -54,7 +56,16 @@ Result<::holdfast::command::v1::Bundle> ReadBundle(const StateDir& dir) {
   return bundle;
 }
 
-}  // namespace
+Result<sign::TrustedPolicy> CheckPolicy(const sign::Crypto& crypto,
+                                        const ::holdfast::command::v1::Bundle& bundle,
+                                        WallTime now) {
+  auto trust = sign::VerifyPolicy(crypto, bundle.policy_envelope(), {}, now);
+  if (!trust.ok()) return std::move(trust).error().In("the fleet's policy");
+  if (trust.value().fleet_id.view() != bundle.fleet_id()) {
+    return Error{Code::kDenied, "the policy is of another fleet than the bundle"};
+  }
+  return trust;
+}
 
 std::string AgentState::LinkConfig() const {
   auto copy = bundle;
@@ -66,6 +77,23 @@ Result<AgentState> LoadAgentState(const sign::Crypto& crypto, const StateDir& di
   HF_ASSIGN_OR_RETURN(auto bundle, ReadBundle(dir));
   HF_ASSIGN_OR_RETURN(auto key, ReadKey(crypto, dir));
   return Assemble(crypto, std::move(bundle), std::move(key), now);
+}
+
+Status CheckIsPlaceForState(const std::string& path) {
+  // Each of these says that an agent was here, even if it was stopped in the middle of its first start.
+  constexpr std::array<std::string_view, 4> kOurs = {kKeyFile, kBundleFile, "journal.db",
+                                                     "agent.lock"};
+  const auto names = ListNames(path);
+  if (!names.ok()) return Ok();  // none yet, or opening it says what is wrong
+  const bool is_ours = std::ranges::any_of(names.value(), [&](const std::string& name) {
+    return std::ranges::find(kOurs, name) != kOurs.end();
+  });
+  const auto stranger = std::ranges::find_if(
+      names.value(), [](const std::string& name) { return name != "lost+found"; });
+  if (is_ours || stranger == names.value().end()) return Ok();
+  return Error{Code::kInvalid, path + ": not empty, and no agent's state (there is '" +
+                                   ForTerminal(Untrusted(*stranger)) +
+                                   "'); give --state a new or empty directory"};
 }
 
 Result<AgentState> PrepareAgentState(const sign::Crypto& crypto, const StateDir& dir,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/app/log.h"
+#include "agent/core/next_step.h"
 #include "agent/core/server_frames.h"
 #include "common/adapters/lws/close_reason.h"
 #include "common/link/codec.h"
@@ -40,8 +41,8 @@ bool IsOrderly(CloseReason reason) {
   return reason == pb::CLOSE_REASON_GOING_AWAY || reason == pb::CLOSE_REASON_AGENT_STOPPING;
 }
 
-Dialer::Options WithServers(Dialer::Options options, std::size_t servers) {
-  options.servers = servers;
+Dialer::Options WithRoutes(Dialer::Options options, std::size_t routes) {
+  options.servers = routes;
   return options;
 }
 
@@ -49,21 +50,32 @@ Dialer::Options WithServers(Dialer::Options options, std::size_t servers) {
 
 LinkProcess::LinkProcess(Options options, int warden_fd, LwsClient& client, WardenPipe& pipe)
     : servers_(std::move(options.servers)),
+      proxy_(std::move(options.proxy)),
+      last_addresses_(std::move(options.last_addresses)),
       warden_fd_(warden_fd),
       client_(client),
       pipe_(pipe),
-      dialer_(WithServers(options.dialer, servers_.size()), options.seed, Now()) {
+      dialer_(WithRoutes(options.dialer, servers_.size() * (proxy_ ? 2 : 1)), options.seed, Now()) {
+  last_addresses_.resize(servers_.size());
   const auto on_readable = [](void* user) { static_cast<LinkProcess*>(user)->OnWardenReadable(); };
   const Status watched = client_.WatchReadable(warden_fd_, on_readable, this);
   if (!watched.ok()) Exit(1, watched.error());
+  const auto on_clock = [](void* user) { static_cast<LinkProcess*>(user)->OnClockReadable(); };
+  if (clock_.fd() < 0 || !client_.WatchReadable(clock_.fd(), on_clock, this).ok()) {
+    WriteLogLine(LogLine(LogLevel::kWarn, "no_clock_watch"));
+  }
 }
 
-LinkProcess::~LinkProcess() { client_.UnwatchReadable(warden_fd_); }
+LinkProcess::~LinkProcess() {
+  client_.UnwatchReadable(clock_.fd());
+  client_.UnwatchReadable(warden_fd_);
+}
 
 void LinkProcess::OnTurn() {
   const TimePoint now = Now();
+  NoticeDraining(now);
   dialer_.OnTick(now);
-  if (const auto server = dialer_.TakeDial()) Dial(*server);
+  if (const auto route = dialer_.TakeDial()) Dial(*route);
   if (dialer_.TakeBeat()) {
     beat_due_ = true;
     connection_->WantWrite();
@@ -77,10 +89,32 @@ void LinkProcess::OnTurn() {
   client_.Service(due ? std::clamp(*due - Now(), Duration::zero(), kLongestWait) : kLongestWait);
 }
 
-void LinkProcess::Dial(std::size_t server) {
-  const std::string& url = servers_[server];
-  const auto parsed = ParseServerUrl(url);
-  auto connection = parsed.ok() ? client_.Connect({url, link::kPath, link::kSubprotocol, ""}, *this)
+// A beat behind a large message on a slow path: the answer is not late while the message gets less. If it
+// does not, TCP_USER_TIMEOUT and the answer's own time decide.
+void LinkProcess::NoticeDraining(TimePoint now) {
+  if (!dialer_.awaits_answer()) return;
+  const std::size_t left = connection_->Undelivered();
+  if (left > 0 && left < undelivered_) dialer_.OnDraining(now);
+  undelivered_ = left;
+}
+
+void LinkProcess::OnClockReadable() {
+  if (!clock_.TakeJump()) return;
+  WriteLogLine(LogLine(LogLevel::kInfo, "clock_jumped"));
+  dialer_.OnWake(Now());
+}
+
+void LinkProcess::Dial(std::size_t route) {
+  server_ = proxy_ ? route / 2 : route;
+  through_proxy_ = proxy_ && route % 2 == 1;
+  LwsClientTarget target{servers_[server_], link::kPath, link::kSubprotocol, ""};
+  if (through_proxy_) {
+    target.proxy = proxy_;
+  } else {
+    target.last_address = last_addresses_[server_];
+  }
+  const auto parsed = ParseServerUrl(target.url);
+  auto connection = parsed.ok() ? client_.Connect(target, *this)
                                 : Result<LwsClientConnection*>(Error{parsed.error()});
   if (!connection.ok()) {
     ClientEnd end;
@@ -95,7 +129,20 @@ void LinkProcess::Dial(std::size_t server) {
 void LinkProcess::OnOpened() {
   dialer_.OnOpened(Now());
   is_open_ = true;
+  if (!through_proxy_) ReportAddress();
   ToWarden(LinkMessageType::kOpened, host_);
+}
+
+// For the day on which the resolver does not answer.
+void LinkProcess::ReportAddress() {
+  const std::string& address = connection_->peer_address();
+  if (connection_->used_last_address()) {
+    WriteLogLine(
+        LogLine(LogLevel::kWarn, "name_unknown").Text("host", host_).Id("dialled", address));
+  } else if (!address.empty() && address != last_addresses_[server_]) {
+    last_addresses_[server_] = address;
+    ToWarden(LinkMessageType::kReached, servers_[server_] + " " + address);
+  }
 }
 
 void LinkProcess::OnMessage(std::string_view message) {
@@ -103,8 +150,7 @@ void LinkProcess::OnMessage(std::string_view message) {
   const TimePoint now = Now();
   dialer_.OnHeard(now);
   const auto scan = ScanServerMessage(message);
-  // What waited for the agent comes right behind the Welcome, or with it: before warden has said
-  // that it takes the Welcome for good.
+  // What waited for the agent comes with the Welcome, or before warden has said what it makes of it.
   if (scan.ok() && scan.value().has_welcome) greeted_ = true;
   if (!greeted_ && message.size() > link::kMaxGreetingBytes) {
     dialer_.OnHangUp(pb::CLOSE_REASON_FRAME_TOO_LARGE);
@@ -131,11 +177,13 @@ void LinkProcess::Report(const ClientEnd& end) {
   const CloseReason reason =
       dialer_.OnClosed(ReasonOf(end), std::chrono::seconds(end.retry_after_s), Now());
   const std::string detail = server_detail_.empty() ? end.detail : server_detail_;
-  WriteLogLine(LogLine(IsOrderly(reason) ? LogLevel::kInfo : LogLevel::kWarn,
-                       is_open_ ? "link_closed" : "dial_failed")
-                   .Id("reason", link::ToString(reason))
-                   .Text("host", host_)
-                   .Text("detail", Untrusted(detail)));
+  LogLine line(IsOrderly(reason) ? LogLevel::kInfo : LogLevel::kWarn,
+               is_open_ ? "link_closed" : "dial_failed");
+  line.Id("reason", link::ToString(reason)).Text("host", host_);
+  if (through_proxy_) line.Text("proxy", ShowProxy(*proxy_));
+  line.Text("detail", Untrusted(detail));
+  if (const auto next = NextStep(reason); !next.empty()) line.Text("next", std::string(next));
+  WriteLogLine(line);
   ToWarden(LinkMessageType::kClosed, ReasonAndDetail(reason, detail));
   connection_ = nullptr;
   to_server_.reset();
@@ -155,6 +203,7 @@ std::optional<std::string> LinkProcess::NextMessage() {
   }
   if (beat_due_) {
     beat_due_ = false;
+    undelivered_ = connection_->Undelivered();
     dialer_.OnSpoke(Now());
     link::LinkMessage beat;
     beat.add_frames()->mutable_beat()->set_idle(dialer_.is_idle());

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/app/clock_watch.h"
 #include "agent/app/warden_pipe.h"
 #include "agent/core/dialer.h"
 #include "common/adapters/lws/lws_client.h"
@@ -26,8 +27,10 @@ namespace holdfast::agent {
 class LinkProcess final : private LwsClientDelegate {
  public:
   struct Options {
-    std::vector<std::string> servers;  // as in the bundle, 1..8
-    Dialer::Options dialer;            // its `servers` is set from the list
+    std::vector<std::string> servers;         // as in the bundle, 1..8
+    std::vector<std::string> last_addresses;  // of each; fewer or empty: none known
+    std::optional<HttpProxy> proxy;           // each server is dialled direct, then through it
+    Dialer::Options dialer;                   // its `servers` is set from the routes
     std::uint32_t seed = 0;
   };
   LinkProcess(Options options, int warden_fd, LwsClient& client, WardenPipe& pipe);
@@ -44,8 +47,12 @@ class LinkProcess final : private LwsClientDelegate {
   void OnClosed(const ClientEnd& end) override;
   std::optional<std::string> NextMessage() override;
 
-  void Dial(std::size_t server);
+  // A route: a server, direct or through the proxy.
+  void Dial(std::size_t route);
+  void ReportAddress();
   void OnWardenReadable();
+  void OnClockReadable();
+  void NoticeDraining(TimePoint now);
   void OnWardenMessage(const LinkMessageView& message);
   void OnToServer(std::string_view message);
   void OnHangUpAsked(std::string_view payload);
@@ -54,10 +61,15 @@ class LinkProcess final : private LwsClientDelegate {
   void ToWarden(LinkMessageType type, std::string_view payload);
 
   const std::vector<std::string> servers_;
+  const std::optional<HttpProxy> proxy_;
+  std::vector<std::string> last_addresses_;
+  std::size_t server_ = 0;      // of the connection
+  bool through_proxy_ = false;  // the connection
   const int warden_fd_;
   LwsClient& client_;
   WardenPipe& pipe_;
   Dialer dialer_;
+  ClockWatch clock_;
   LwsClientConnection* connection_ = nullptr;
   std::string host_;                      // of the connection
   std::string server_detail_;             // of the server's Close frame
@@ -66,9 +78,10 @@ class LinkProcess final : private LwsClientDelegate {
   bool is_open_ = false;                  // this connection: kOpened was said
   bool heard_server_ = false;             // this connection: warden has had its Challenge
   bool said_hello_ = false;               // this connection: what warden sends is meant for it
-  bool greeted_ = false;                  // this connection: a Welcome came
+  bool greeted_ = false;                  // this connection: the server has said Welcome
   bool beat_due_ = false;
-  bool stopping_ = false;  // AGENT_STOPPING: the next end is the last
+  std::size_t undelivered_ = 0;  // bytes at the last look, while a beat is not answered
+  bool stopping_ = false;        // AGENT_STOPPING: the next end is the last
   std::optional<int> exit_status_;
 };
 

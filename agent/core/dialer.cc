@@ -9,6 +9,11 @@ namespace {
 
 namespace pb = ::holdfast::link::v1;
 
+// How a link ends that nobody meant to end.
+bool IsCut(CloseReason reason) {
+  return reason == pb::CLOSE_REASON_PEER_GONE || reason == pb::CLOSE_REASON_PEER_SILENT;
+}
+
 }  // namespace
 
 Dialer::Dialer(Options options, std::uint32_t seed, TimePoint now)
@@ -31,7 +36,8 @@ void Dialer::OnWelcomed(Duration idle, Duration busy, TimePoint now) {
   link::Liveness::Options beats;
   // Liveness draws 10 % either way. What was asked for is the least here: then no minute sees two
   // beats, and an idle agent is woken at most twice a minute, by the beat and by its answer.
-  beats.idle = std::clamp(idle, options_.min_beat, options_.max_beat) * 10 / 9;
+  const Duration most = beats_often_ ? link::kBeatAfterCut : options_.max_beat;
+  beats.idle = std::clamp(idle, options_.min_beat, most) * 10 / 9;
   beats.busy = std::clamp(busy, options_.min_beat, options_.max_beat);
   beats.answer = options_.beat_answer;
   liveness_.emplace(beats, seed_ ^ static_cast<std::uint32_t>(now.time_since_epoch().count()), now);
@@ -50,6 +56,18 @@ void Dialer::OnSpoke(TimePoint now) {
 void Dialer::OnBusy(bool busy, TimePoint now) {
   busy_ = busy;
   if (liveness_) liveness_->SetBusy(busy, now);
+}
+
+void Dialer::OnDraining(TimePoint now) {
+  if (liveness_) liveness_->OnDraining(now);
+}
+
+void Dialer::OnWake(TimePoint now) {
+  if (liveness_) liveness_->OnWake(now);
+  backoff_.Forget();
+  if (phase_ != Phase::kWaiting) return;
+  dial_at_ =
+      std::min(dial_at_, std::max(not_before_, now + backoff_.Within(options_.backoff.base)));
 }
 
 void Dialer::OnServerClose(CloseReason reason, Duration retry_after) {
@@ -86,6 +104,7 @@ void Dialer::OnTick(TimePoint now) {
 CloseReason Dialer::OnClosed(CloseReason seen, Duration retry_after, TimePoint now) {
   const CloseReason reason = server_reason_ ? *server_reason_ : our_reason_.value_or(seen);
   const Duration delay = server_reason_ ? server_delay_ : retry_after;
+  if (was_welcomed_) beats_often_ = IsForgottenFlow(reason, now);
   PlanDial(reason, delay, now);
   phase_ = Phase::kWaiting;
   was_welcomed_ = false;
@@ -105,7 +124,24 @@ void Dialer::PlanDial(CloseReason reason, Duration retry_after, TimePoint now) {
     return;
   }
   if (!was_welcomed_) server_ = (server_ + 1) % options_.servers;
-  dial_at_ = now + backoff_.OnClosed(now, AtLeast(reason, retry_after));
+  const Duration at_least = AtLeast(reason, retry_after);
+  not_before_ = now + at_least;
+  const bool is_leaving = reason == pb::CLOSE_REASON_GOING_AWAY;
+  if (is_leaving && !busy_) {
+    Duration spread = backoff_.Within(options_.after_going_away);
+    if (leave_at_) spread = std::min(spread, std::max(*leave_at_ - now, Duration::zero()));
+    dial_at_ = not_before_ + spread;
+    return;
+  }
+  if (was_welcomed_ && busy_ && (is_leaving || IsCut(reason))) backoff_.Forget();
+  dial_at_ = now + backoff_.OnClosed(now, at_least);
+}
+
+// NATs and proxies forget a flow that is quiet for about a minute. Then a beat has no answer, or a reset
+// for an answer; some reset at once. A server that dies looks like this only to those who were quiet.
+bool Dialer::IsForgottenFlow(CloseReason reason, TimePoint now) const {
+  if (busy_ || !IsCut(reason)) return false;
+  return liveness_->awaits_answer() || liveness_->quiet(now) >= link::kBeatAfterCut;
 }
 
 Duration Dialer::AtLeast(CloseReason reason, Duration retry_after) const {
@@ -116,9 +152,12 @@ Duration Dialer::AtLeast(CloseReason reason, Duration retry_after) const {
     case pb::CLOSE_REASON_BAD_IDENTITY:
     case pb::CLOSE_REASON_NOT_ENROLLED:
     case pb::CLOSE_REASON_BAD_TOKEN:
+    case pb::CLOSE_REASON_SERVER_UNTRUSTED:
     case pb::CLOSE_REASON_REVOKED:
-    case pb::CLOSE_REASON_VERSION:
-    case pb::CLOSE_REASON_UPGRADE_BLOCKED: return std::max(asked, options_.after_refusal);
+    case pb::CLOSE_REASON_VERSION: return std::max(asked, options_.after_refusal);
+    // About the way, not about us: what is next in the list may be a way that works.
+    case pb::CLOSE_REASON_UPGRADE_BLOCKED:
+      return server_ == 0 ? std::max(asked, options_.after_refusal) : asked;
     default: return asked;
   }
 }

@@ -12,6 +12,8 @@
 //
 // Ordering:  after TakeHangUp() the caller closes and reports OnClosed(); until then nothing is due.
 //            A server that fails before Welcome makes the next in the list the next to be dialled.
+//            A cut while work is open is dialled again within a second, however often it happens; only
+//            dials that fail make the waits grow then.
 // Limits:    Options; what a server says (delays, windows, beat intervals) is cut to our own bounds,
 //            so that a hostile one cannot keep an agent away for longer than max_delay.
 // Threading: thread-compatible; loop thread only.
@@ -36,7 +38,7 @@ using CloseReason = ::holdfast::link::v1::CloseReason;
 class Dialer {
  public:
   struct Options {
-    std::size_t servers = 1;  // length of the list, at least 1
+    std::size_t servers = 1;  // length of the list (or of ways to them), at least 1
     link::Backoff::Options backoff;
     // Challenge and Welcome must both be here by then: first message 10 s and control's answer 10 s.
     Duration greeting = link::kFirstMessageTimeout + link::kClaimTimeout;
@@ -48,8 +50,10 @@ class Dialer {
     // Two installs of one identity would take the link from each other for ever: leave room.
     Duration after_superseded = std::chrono::seconds(10);
     // Nothing changes within seconds when identity, token or certificate are refused, or when
-    // something on the way does not let WebSocket through.
+    // something on the way does not let WebSocket through (then once the whole list was tried).
     Duration after_refusal = std::chrono::seconds(30);
+    // A random moment within: a server that stops tells all of its agents at once.
+    Duration after_going_away = std::chrono::seconds(30);
   };
 
   Dialer(Options options, std::uint32_t seed, TimePoint now);
@@ -59,6 +63,11 @@ class Dialer {
   void OnHeard(TimePoint now);
   void OnSpoke(TimePoint now);
   void OnBusy(bool busy, TimePoint now);
+  // A part of what was sent is on the other side, and something is still left (link/liveness.h).
+  void OnDraining(TimePoint now);
+  // The machine was suspended, or its clock was set: the link is asked at once, a dial waits no longer
+  // than a server has asked for.
+  void OnWake(TimePoint now);
   // A Close frame: the server ends the link with this reason; the socket's end follows.
   void OnServerClose(CloseReason reason, Duration retry_after);
   void OnGoaway(Duration window, TimePoint now);
@@ -78,6 +87,7 @@ class Dialer {
 
   // Nothing is open on warden's side: what a beat tells the gateway.
   bool is_idle() const { return !busy_; }
+  bool awaits_answer() const { return liveness_ && liveness_->awaits_answer(); }
   bool is_connected() const { return phase_ == Phase::kGreeting || phase_ == Phase::kUp; }
 
  private:
@@ -85,6 +95,7 @@ class Dialer {
 
   void PlanDial(CloseReason reason, Duration retry_after, TimePoint now);
   Duration AtLeast(CloseReason reason, Duration retry_after) const;
+  bool IsForgottenFlow(CloseReason reason, TimePoint now) const;
   bool IsConsistent() const;
 
   const Options options_;
@@ -94,7 +105,9 @@ class Dialer {
   std::size_t server_ = 0;
   bool was_welcomed_ = false;               // this connection
   bool busy_ = false;                       // outlives connections: warden says it once
+  bool beats_often_ = false;                // the last link ended as if its path forgot it
   TimePoint dial_at_{};                     // kWaiting
+  TimePoint not_before_{};                  // kWaiting: what the server or the reason ask for
   TimePoint greeting_by_{};                 // kGreeting
   std::optional<TimePoint> leave_at_;       // after a Goaway
   std::optional<link::Liveness> liveness_;  // kUp

@@ -9,6 +9,7 @@
 #include "backend/cli/terminal_text.h"
 #include "backend/sdk/partial_file.h"
 #include "common/base/bytes.h"
+#include "common/base/untrusted.h"
 
 namespace holdfast::cli {
 namespace {
@@ -112,12 +113,9 @@ class GetAnswers final : public FileAnswers {
  public:
   GetAnswers(const Call& call, const Job& job)
       : FileAnswers(call, job), directories_(DirectoryNames(job.targets)) {
-    if (call.options.format == Format::kTable || call.options.format == Format::kCsv) {
-      table_.emplace(
-          call.console, call.options.format,
-          std::vector<RecordColumn>{
-              {"host", job.several}, {"agent_id", false}, {"path"}, {"size"}, {"sha256"}});
-    }
+    if (call.options.format != Format::kCsv) return;
+    csv_.emplace(call.console, Format::kCsv,
+                 std::vector<RecordColumn>{{"host"}, {"agent_id"}, {"path"}, {"size"}, {"sha256"}});
   }
 
  private:
@@ -153,19 +151,25 @@ class GetAnswers final : public FileAnswers {
     answer.Text("path", path);
     AddFacts(end, answer);
     WarnIfUnstable(end);
-    if (table_) {
-      table_->Add({Cell::Text(HostOf(end.agent)), Cell::Text(end.agent.hex()), Cell::Text(path),
-                   Cell::Count(end.result->output_bytes()),
-                   Cell::Text(ToHex(end.result->output_sha256()))});
+    if (call_.options.format == Format::kTable) {
+      // The hash on a line of its own: it is compared by eye, and must be whole.
+      call_.console.Out(ForTerminal(Untrusted(path)) + "  " +
+                        FormatSize(end.result->output_bytes()) + "\n  sha256 " +
+                        ToHex(end.result->output_sha256()) + "\n");
+    }
+    if (csv_) {
+      csv_->Add({Cell::Text(HostOf(end.agent)), Cell::Text(end.agent.hex()), Cell::Text(path),
+                 Cell::Count(end.result->output_bytes()),
+                 Cell::Text(ToHex(end.result->output_sha256()))});
     }
     return Ok();
   }
   void FinishAll() override {
-    if (table_ && (table_->count() > 0 || call_.options.format == Format::kCsv)) table_->Finish();
+    if (csv_) csv_->Finish();
   }
 
   std::map<AgentId, std::string> directories_;
-  std::optional<RecordPrinter> table_;
+  std::optional<RecordPrinter> csv_;
 };
 
 }  // namespace

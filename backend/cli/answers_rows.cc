@@ -5,6 +5,7 @@
 
 #include "backend/cli/answers_by_verb.h"
 #include "backend/cli/record_printer.h"
+#include "backend/cli/row_view.h"
 #include "backend/sdk/output_reader.h"
 #include "common/base/bytes.h"
 
@@ -83,13 +84,29 @@ class RowAnswers final : public Answers {
     names = DistinctNames(std::move(names));
     if (names == printed_names_) return names;
     if (printer_) printer_->Finish();
-    std::vector<RecordColumn> columns;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      columns.push_back({names[i], !job_.several || i != 1});  // people read the host
-    }
-    printer_.emplace(call_.console, call_.options.format, std::move(columns));
+    printer_.emplace(call_.console, call_.options.format, PrintedColumns(names));
     printed_names_ = names;
     return names;
+  }
+
+  // As they came, but in tables of verbs whose columns we know.
+  std::vector<RecordColumn> PrintedColumns(const std::vector<std::string>& names) {
+    std::vector<RecordColumn> columns;
+    view_ = std::nullopt;
+    if (call_.options.format == Format::kTable) view_ = RowView::For(job_.command, names);
+    if (view_) {
+      columns = view_->columns();
+      if (job_.several) columns.insert(columns.begin(), {"host"});
+      return columns;
+    }
+    const std::size_t own = job_.several ? 2 : 0;  // host and agent_id
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const bool shown = !job_.several || i != 1;  // people read the host
+      RecordColumn column = i < own ? RecordColumn{names[i]} : QueryColumn(names[i], i - own);
+      column.in_table = shown;
+      columns.push_back(std::move(column));
+    }
+    return columns;
   }
 
   void PrintRow(const AgentId& agent, const std::vector<std::string>& names, const pb::Row& row,
@@ -108,6 +125,11 @@ class RowAnswers final : public Answers {
       cells.push_back(Cell::Text(agent.hex()));
     }
     for (const auto& value : row.values()) cells.push_back(ToCell(value));
+    if (view_) {
+      auto shown = view_->Cells(cells);
+      if (job_.several) shown.insert(shown.begin(), cells[0]);
+      cells = std::move(shown);
+    }
     printer_->Add(cells);
   }
 
@@ -118,6 +140,7 @@ class RowAnswers final : public Answers {
   std::map<AgentId, std::string> outputs_;  // of targets that have not ended
   std::optional<RecordPrinter> printer_;
   std::vector<std::string> printed_names_;
+  std::optional<RowView> view_;  // of printer_'s table
 };
 
 }  // namespace

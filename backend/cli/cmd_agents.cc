@@ -6,6 +6,7 @@
 #include "backend/cli/duration_text.h"
 #include "backend/cli/host_names.h"
 #include "backend/cli/json_text.h"
+#include "backend/cli/listings.h"
 #include "backend/cli/record_printer.h"
 #include "backend/cli/time_text.h"
 #include "backend/sdk/clock.h"
@@ -36,17 +37,18 @@ Cell TimeCell(std::uint64_t at_ms) {
   return at_ms == 0 ? Cell::Null() : Cell::Text(FormatRfc3339(WallTime(at_ms)));
 }
 
-void PrintTable(const Call& call, const std::vector<api::Agent>& agents) {
+using Fit = TextTable::Fit;
+
+void PrintTable(const Call& call, const std::vector<api::Agent>& agents, WallTime now) {
   RecordPrinter printer(call.console, Format::kTable,
                         {{"id"},
                          {"hostname"},
                          {"state"},
                          {"last seen"},
-                         {"os", true, true},
-                         {"arch"},
-                         {"version"},
-                         {"labels", true, true}});
-  const WallTime now = sdk::WallNow();
+                         {"os", true, Fit::kWraps, 1},
+                         {"arch", true, Fit::kWhole, 3},
+                         {"version", true, Fit::kWhole, 2},
+                         {"labels", true, Fit::kWraps}});
   for (const auto& agent : agents) {
     const auto id = AgentId::From(agent.id()).value_or(AgentId());
     const char* state = agent.clone_suspected() ? "CLONED?" : agent.online() ? "online" : "offline";
@@ -102,6 +104,14 @@ Status CheckLabels(const std::vector<std::string>& labels) {
 
 }  // namespace
 
+void PrintAgents(const Call& call, const std::vector<api::Agent>& agents, WallTime now) {
+  if (call.options.format == Format::kTable) {
+    PrintTable(call, agents, now);
+  } else {
+    PrintRecords(call, agents);
+  }
+}
+
 int RunAgents(const Call& call) {
   Status labels = CheckLabels(call.options.labels);
   if (!labels.ok()) return call.console.Fail(labels.error());
@@ -112,11 +122,7 @@ int RunAgents(const Call& call) {
   for (const auto& label : call.options.labels) filter.add_labels(label);
   auto agents = session.value()->client->Agents(std::move(filter));
   if (!agents.ok()) return call.console.Fail(agents.error());
-  if (call.options.format == Format::kTable) {
-    PrintTable(call, agents.value());
-  } else {
-    PrintRecords(call, agents.value());
-  }
+  PrintAgents(call, agents.value(), sdk::WallNow());
   return kExitOk;
 }
 

@@ -1,10 +1,12 @@
 // holdfast jobs, job, results, pending
 #include <utility>
 
+#include "backend/cli/duration_text.h"
 #include "backend/cli/job.h"
 #include "backend/cli/json_text.h"
-#include "backend/cli/record_printer.h"
+#include "backend/cli/listings.h"
 #include "backend/cli/time_text.h"
+#include "backend/cli/why_open.h"
 #include "backend/sdk/clock.h"
 #include "common/base/bytes.h"
 #include "common/base/untrusted.h"
@@ -14,6 +16,7 @@ namespace {
 
 namespace api = ::holdfast::api::v1;
 namespace pb = ::holdfast::command::v1;
+constexpr std::size_t kShortJob = 12;  // digits of a job's id in tables: enough to ask for it
 
 Cell TimeCell(std::uint64_t at_ms) {
   return at_ms == 0 ? Cell::Null() : Cell::Text(FormatRfc3339(WallTime(at_ms)));
@@ -28,16 +31,23 @@ std::string Standing(const api::CommandSummary& job) {
          " failed";
 }
 
+}  // namespace
+
 void PrintJobs(const Call& call, const std::vector<api::CommandSummary>& jobs) {
+  using Fit = TextTable::Fit;
   if (call.options.format == Format::kTable) {
-    RecordPrinter printer(
-        call.console, Format::kTable,
-        {{"job"}, {"accepted"}, {"operator"}, {"verb"}, {"state"}, {"detail", true, true}});
+    RecordPrinter printer(call.console, Format::kTable,
+                          {{"job"},
+                           {"accepted (UTC)"},
+                           {"operator", true, Fit::kWhole, 1},
+                           {"verb", true, Fit::kWhole, 2},  // the detail begins with it
+                           {"state"},
+                           {"detail", true, Fit::kWraps}});
     for (const auto& job : jobs) {
-      printer.Add({Cell::Text(ToHex(job.digest()).substr(0, 12)),
-                   Cell::Text(FormatTime(WallTime(job.accepted_ms()))),
-                   Cell::Text(job.operator_id()), Cell::Text(job.verb()), Cell::Text(Standing(job)),
-                   Cell::Text(job.detail())});
+      const std::string at = FormatTime(WallTime(job.accepted_ms()));
+      printer.Add({Cell::Text(ToHex(job.digest()).substr(0, kShortJob)),
+                   Cell::Text(at.substr(0, at.rfind(' '))), Cell::Text(job.operator_id()),
+                   Cell::Text(job.verb()), Cell::Text(Standing(job)), Cell::Text(job.detail())});
     }
     printer.Finish();
     return;
@@ -61,6 +71,8 @@ void PrintJobs(const Call& call, const std::vector<api::CommandSummary>& jobs) {
   printer.Finish();
 }
 
+namespace {
+
 std::vector<RecordColumn> DeliveryColumns() {
   return {{"agent_id", false},
           {"hostname"},
@@ -75,14 +87,19 @@ std::vector<RecordColumn> DeliveryColumns() {
           {"ended"},
           {"sends", false},
           {"stored_bytes", false},
-          {"problem"}};
+          {"problem"},
+          {"offline_since"},
+          {"ahead", false},
+          {"waits"}};
 }
 
 // What the agent signed is checked here too: a backend's word about an outcome is not enough.
-std::vector<Cell> DeliveryCells(const Call& call, const Digest& digest,
+std::vector<Cell> DeliveryCells(const Call& call, const api::CommandSummary& job,
                                 const api::Delivery& delivery) {
+  const Digest digest = Digest::From(job.digest()).value();  // FetchJob has looked
   const bool ended = delivery.state() == api::DELIVERY_STATE_ENDED;
   const bool failed = delivery.failure() != pb::COMMAND_FAILURE_UNSPECIFIED;
+  const bool waits = delivery.has_waiting() && !ended;
   std::string problem;
   const bool ran =
       delivery.outcome() == pb::OUTCOME_DONE || delivery.outcome() == pb::OUTCOME_FAILED;
@@ -105,15 +122,17 @@ std::vector<Cell> DeliveryCells(const Call& call, const Digest& digest,
           TimeCell(delivery.ended_ms()),
           Cell::Count(delivery.sends()),
           Cell::Count(delivery.stored_bytes()),
-          problem.empty() ? Cell::Null() : Cell::Text(problem)};
+          problem.empty() ? Cell::Null() : Cell::Text(problem),
+          TimeCell(delivery.waiting().offline_since_ms()),
+          waits ? Cell::Count(delivery.waiting().ahead()) : Cell::Null(),
+          waits ? Cell::Text(WhyOpen(job, delivery)) : Cell::Null()};
 }
 
-std::string DeliveriesJson(const Call& call, const Digest& digest,
-                           const api::CommandDetail& detail) {
+std::string DeliveriesJson(const Call& call, const api::CommandDetail& detail) {
   const auto columns = DeliveryColumns();
   JsonArray list;
   for (const auto& delivery : detail.deliveries()) {
-    const auto cells = DeliveryCells(call, digest, delivery);
+    const auto cells = DeliveryCells(call, detail.summary(), delivery);
     JsonObject object;
     for (std::size_t i = 0; i < columns.size(); ++i) object.Put(columns[i].name, cells[i]);
     list.Add(object.str());
@@ -121,65 +140,74 @@ std::string DeliveriesJson(const Call& call, const Digest& digest,
   return list.str();
 }
 
-void PrintJobAsJson(const Call& call, const Digest& digest, const api::CommandDetail& detail) {
+void PrintJobAsJson(const Call& call, const api::CommandDetail& detail) {
   const auto& job = detail.summary();
   JsonObject object;
-  object.Text("job", digest.hex()).Text("verb", job.verb()).Text("operator", job.operator_id());
+  object.Text("job", ToHex(job.digest()))
+      .Text("verb", job.verb())
+      .Text("operator", job.operator_id());
   object.Put("accepted", TimeCell(job.accepted_ms()));
   object.Put("not_after", TimeCell(job.not_after_ms()));
   object.Count("targets", job.targets()).Count("ended", job.ended());
   object.Count("succeeded", job.succeeded()).Text("detail", job.detail());
-  object.Raw("deliveries", DeliveriesJson(call, digest, detail));
+  object.Raw("deliveries", DeliveriesJson(call, detail));
   call.console.Out(object.str() + "\n");
 }
 
-void PrintStep(const Call& call, const char* name, std::uint64_t at_ms, std::uint64_t before_ms) {
-  if (at_ms == 0) return;
-  std::string line = std::string("    ") + name + FormatTime(WallTime(at_ms));
-  if (before_ms != 0 && at_ms >= before_ms) {
-    line += "  +" + std::to_string(at_ms - before_ms) + " ms";
+// One line a step, each with the time since the one before.
+void PrintSteps(const Call& call, const api::Delivery& delivery) {
+  const std::pair<const char*, std::uint64_t> steps[] = {{"accepted  ", delivery.accepted_ms()},
+                                                         {"sent      ", delivery.sent_ms()},
+                                                         {"received  ", delivery.received_ms()},
+                                                         {"started   ", delivery.started_ms()},
+                                                         {"ended     ", delivery.ended_ms()}};
+  std::uint64_t before_ms = 0;
+  for (const auto& [name, at_ms] : steps) {
+    if (at_ms == 0) continue;
+    std::string line = std::string("    ") + name + FormatTime(WallTime(at_ms));
+    if (before_ms != 0 && at_ms >= before_ms) {
+      line += "  +" + FormatDuration(Duration(static_cast<std::int64_t>(at_ms - before_ms)));
+    }
+    call.console.Out(line + "\n");
+    before_ms = at_ms;
   }
-  call.console.Out(line + "\n");
 }
 
-void PrintJobForPeople(const Call& call, const Digest& digest, const api::CommandDetail& detail) {
+void PrintJobForPeople(const Call& call, const api::CommandDetail& detail) {
   const auto& job = detail.summary();
   call.console.Out(
-      "job       " + digest.hex() + "\nverb      " + ForTerminal(Untrusted(job.verb())) + "  " +
-      ForTerminal(Untrusted(job.detail())) + "\noperator  " +
+      "job       " + ToHex(job.digest()) + "\nverb      " + ForTerminal(Untrusted(job.verb())) +
+      "  " + ForTerminal(Untrusted(job.detail())) + "\noperator  " +
       ForTerminal(Untrusted(job.operator_id())) + "\naccepted  " +
       FormatTime(WallTime(job.accepted_ms())) + ", valid until " +
       FormatTime(WallTime(job.not_after_ms())) + "\nstate     " + Standing(job) + "\n");
   for (const auto& d : detail.deliveries()) {
-    const auto cells = DeliveryCells(call, digest, d);
+    const auto cells = DeliveryCells(call, job, d);
     const auto text = [&](std::size_t i) { return ForTerminal(cells[i].text); };
     call.console.Out("\n  " + ToHex(d.agent_id()) + "  " + text(1) + "\n    " + text(2) +
                      (text(3).empty() ? "" : " " + text(3)) +
                      (text(4).empty() ? "" : " " + text(4)) +
                      (text(5).empty() ? "" : ": " + text(5)) +
                      (text(13).empty() ? "" : "\n    " + text(13)) + "\n");
-    PrintStep(call, "accepted  ", d.accepted_ms(), 0);
-    PrintStep(call, "sent      ", d.sent_ms(), d.accepted_ms());
-    PrintStep(call, "received  ", d.received_ms(), d.sent_ms());
-    PrintStep(call, "started   ", d.started_ms(), d.received_ms());
-    PrintStep(call, "ended     ", d.ended_ms(), d.started_ms());
+    PrintSteps(call, d);
     if (d.sends() > 1) {
       call.console.Out("    sent " + std::to_string(d.sends()) + " times\n");
     }
+    if (!text(16).empty()) call.console.Out("    " + text(16) + "\n");
   }
 }
 
 }  // namespace
 
-void PrintJob(const Call& call, const Digest& digest, const api::CommandDetail& detail) {
+void PrintJob(const Call& call, const api::CommandDetail& detail) {
   switch (call.options.format) {
-    case Format::kTable: PrintJobForPeople(call, digest, detail); break;
+    case Format::kTable: PrintJobForPeople(call, detail); break;
     case Format::kJson:
-    case Format::kJsonl: PrintJobAsJson(call, digest, detail); break;
+    case Format::kJsonl: PrintJobAsJson(call, detail); break;
     case Format::kCsv: {
       RecordPrinter printer(call.console, Format::kCsv, DeliveryColumns());
       for (const auto& delivery : detail.deliveries()) {
-        printer.Add(DeliveryCells(call, digest, delivery));
+        printer.Add(DeliveryCells(call, detail.summary(), delivery));
       }
       printer.Finish();
       break;
@@ -216,7 +244,7 @@ int RunJob(const Call& call) {
   if (!session.ok()) return call.console.Fail(session.error());
   auto detail = FetchJob(call, *session.value());
   if (!detail.ok()) return call.console.Fail(detail.error());
-  PrintJob(call, *Digest::From(detail.value().summary().digest()), detail.value());
+  PrintJob(call, detail.value());
   return kExitOk;
 }
 
@@ -237,7 +265,9 @@ int RunPending(const Call& call) {
   const sdk::PendingStore store(fleet.value().paths.pending());
   auto commands = store.List(call.crypto);
   if (!commands.ok()) return call.console.Fail(commands.error());
-  RecordPrinter printer(call.console, call.options.format, {{"job"}, {"not_after"}, {"state"}});
+  RecordPrinter printer(call.console, call.options.format,
+                        {{"job"}, {"not_after"}, {"state", true, TextTable::Fit::kWraps}});
+  const bool is_table = call.options.format == Format::kTable;
   int status = kExitOk;
   for (const auto& command : commands.value()) {
     std::string state = "not known to have arrived";
@@ -254,8 +284,9 @@ int RunPending(const Call& call) {
       state = submitted.ok() ? "accepted" : submitted.error().message;
       if (!submitted.ok()) status = kExitFailed;
     }
-    printer.Add({Cell::Text(command.digest.hex()), Cell::Text(FormatRfc3339(command.not_after)),
-                 Cell::Text(state)});
+    const std::string id = command.digest.hex();
+    printer.Add({Cell::Text(is_table ? id.substr(0, kShortJob) : id),
+                 Cell::Text(FormatRfc3339(command.not_after)), Cell::Text(state)});
   }
   printer.Finish();
   return status;

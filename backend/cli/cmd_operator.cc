@@ -59,7 +59,11 @@ int RunOperatorList(const Call& call) {
   auto names = sdk::ListOperators(fleet.value());
   if (!names.ok()) return call.console.Fail(names.error());
   RecordPrinter printer(call.console, call.options.format,
-                        {{"name"}, {"default"}, {"valid_until"}, {"classes"}, {"problem"}});
+                        {{"name"},
+                         {"default", true, TextTable::Fit::kWhole, 1},
+                         {"valid_until"},
+                         {"classes", true, TextTable::Fit::kWraps},
+                         {"problem", true, TextTable::Fit::kWraps}});
   const WallTime now = sdk::WallNow();
   for (const auto& name : names.value()) {
     const bool is_default = name == fleet.value().toml.operator_name;

@@ -24,10 +24,11 @@ inline constexpr int kExitInterrupted = 130;  // Ctrl-C, as shells count it: 128
 class Console {
  public:
   Console();
-  void Out(std::string_view text);       // as it is, to stdout
-  void Say(const std::string& line);     // "holdfast: line" on stderr
-  void SayPlain(std::string_view text);  // as it is, to stderr
-  int Fail(const Error& error);          // says it and returns the exit status for its code
+  explicit Console(std::size_t width) : Console() { width_ = width; }  // as on such a terminal
+  void Out(std::string_view text);                                     // as it is, to stdout
+  void Say(const std::string& line);                                   // "holdfast: line" on stderr
+  void SayPlain(std::string_view text);                                // as it is, to stderr
+  int Fail(const Error& error);  // says it and returns the exit status for its code
   bool out_is_terminal() const { return out_is_terminal_; }
   bool err_is_terminal() const { return err_is_terminal_; }
   bool in_is_terminal() const { return in_is_terminal_; }

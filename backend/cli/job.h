@@ -43,8 +43,7 @@ std::string OutcomeName(::holdfast::command::v1::Outcome outcome);
 std::string StateName(::holdfast::api::v1::DeliveryState state);
 
 // `holdfast job`: what the backend tells of a job, each result checked.
-void PrintJob(const Call& call, const Digest& digest,
-              const ::holdfast::api::v1::CommandDetail& detail);
+void PrintJob(const Call& call, const ::holdfast::api::v1::CommandDetail& detail);
 
 // Follows the job, printing answers as they come; honours --wait and Ctrl-C. The exit status.
 int FollowJob(const Call& call, sdk::Client& client, const Job& job);

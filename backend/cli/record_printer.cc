@@ -12,8 +12,8 @@ namespace {
 std::vector<TextTable::Column> TableColumns(const std::vector<RecordColumn>& columns) {
   std::vector<TextTable::Column> out;
   for (const auto& column : columns) {
-    if (column.in_table)
-      out.push_back({ForTerminal(Untrusted(column.name)), false, column.gives_way});
+    if (!column.in_table) continue;
+    out.push_back({ForTerminal(Untrusted(column.name)), false, column.fit, column.rank});
   }
   return out;
 }
@@ -108,8 +108,21 @@ void RecordPrinter::PrintTable() {
   table_begun_ = true;
 }
 
+void RecordPrinter::SayWhatIsLeftOut() {
+  const auto& dropped = table_.Dropped();
+  if (dropped.empty()) return;
+  std::string names;
+  for (const auto& name : dropped) names += (names.empty() ? "" : ", ") + name;
+  console_.Say(
+      (dropped.size() == 1 ? "1 column does" : std::to_string(dropped.size()) + " columns do") +
+      std::string(" not fit here: ") + names + " (-o json shows all)");
+}
+
 void RecordPrinter::Finish() {
-  if (format_ == Format::kTable && !table_begun_) PrintTable();
+  if (format_ == Format::kTable) {
+    if (!table_begun_) PrintTable();
+    SayWhatIsLeftOut();
+  }
   if (format_ == Format::kJson) console_.Out(count_ == 0 ? "[]\n" : "\n]\n");
 }
 

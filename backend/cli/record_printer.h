@@ -5,6 +5,8 @@
 //
 // jsonl and csv appear as they come. A table is held back until its columns can be measured.
 //
+// A table that had to leave columns out says which on stderr.
+//
 // Limits:    a table measures its first kMeasuredRows rows, then prints on with those widths.
 // Ownership: borrows the console.
 // Threading: one thread.
@@ -22,9 +24,10 @@
 namespace holdfast::cli {
 
 struct RecordColumn {
-  std::string name;        // in JSON and CSV
-  bool in_table = true;    // tables show what people look for
-  bool gives_way = false;  // free text: is cut first where a table is too wide
+  std::string name;      // in JSON and CSV
+  bool in_table = true;  // tables show what people look for
+  TextTable::Fit fit = TextTable::Fit::kWhole;
+  unsigned rank = 0;  // what a table that is too wide leaves out first: the highest; 0 stays
 };
 
 // The same names, made distinct: a repeated one gets _2, _3, ...
@@ -44,6 +47,7 @@ class RecordPrinter {
  private:
   void AddToTable(const std::vector<Cell>& cells);
   void PrintTable();
+  void SayWhatIsLeftOut();
 
   Console& console_;
   const Format format_;

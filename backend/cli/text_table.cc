@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
 
 namespace holdfast::cli {
 namespace {
 
 constexpr std::string_view kGap = "  ";
-// What a column of free text keeps while others are whole: enough to recognise it.
-constexpr std::size_t kMinFreeText = 8;
-constexpr char kEllipsis[] = "\xE2\x80\xA6";
 
 struct Range {
   std::uint32_t first, last;
@@ -60,51 +56,97 @@ std::size_t DisplayWidth(std::string_view text) {
   return width;
 }
 
-std::string CutToWidth(const std::string& text, std::size_t width) {
-  if (width == 0 || DisplayWidth(text) <= width) return text;
+std::vector<std::string> WrapToWidth(const std::string& text, std::size_t width) {
+  std::vector<std::string> pieces;
   std::string_view rest = text;
-  std::size_t used = 0;
-  while (!rest.empty()) {
-    std::string_view next = rest;
-    const std::size_t more = WidthOf(TakeCharacter(next));
-    if (used + more > width - 1) break;
-    used += more;
-    rest = next;
+  for (;;) {
+    std::string_view after = rest;
+    std::size_t used = 0;
+    std::size_t end = 0;    // of what fits
+    std::size_t space = 0;  // the last one within it, or just behind
+    while (!after.empty()) {
+      const std::size_t at = rest.size() - after.size();
+      if (after.front() == ' ') space = at;
+      used += WidthOf(TakeCharacter(after));
+      if (used > width && at > 0) break;  // a single character that is too wide stands alone
+      end = rest.size() - after.size();
+    }
+    if (end == rest.size()) break;
+    if (space > 0) end = space;
+    pieces.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(space > 0 ? end + 1 : end);  // the break stands for the space
   }
-  return text.substr(0, text.size() - rest.size()) + kEllipsis;
+  pieces.emplace_back(rest);
+  return pieces;
 }
 
 TextTable::TextTable(std::vector<Column> columns, std::size_t width)
-    : columns_(std::move(columns)), width_(width) {
+    : columns_(std::move(columns)),
+      has_space_(columns_.size(), false),
+      shown_(columns_.size(), true),
+      width_(width) {
   for (const auto& column : columns_) widths_.push_back(DisplayWidth(column.title));
 }
 
 void TextTable::Measure(const std::vector<std::string>& row) {
   for (std::size_t i = 0; i < columns_.size() && i < row.size(); ++i) {
     widths_[i] = std::max(widths_[i], DisplayWidth(row[i]));
+    if (row[i].find(' ') != std::string::npos) has_space_[i] = true;
   }
 }
 
-void TextTable::Freeze() {
-  if (width_ == 0 || widths_.empty()) return;
-  const std::size_t gaps = kGap.size() * (widths_.size() - 1);
+void TextTable::Decide() {
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    const std::size_t total = std::accumulate(widths_.begin(), widths_.end(), gaps);
-    if (!columns_[i].gives_way || total <= width_ || widths_[i] <= kMinFreeText) continue;
-    widths_[i] = std::max(widths_[i] - std::min(widths_[i], total - width_), kMinFreeText);
+    if (columns_[i].fit != Fit::kByContent) continue;
+    const bool is_last = i + 1 == columns_.size();
+    columns_[i].fit = has_space_[i] && widths_[i] > kMinWrapped ? Fit::kWraps
+                      : is_last                                 ? Fit::kFlows
+                                                                : Fit::kWhole;
   }
-  for (;;) {
-    const std::size_t total = std::accumulate(widths_.begin(), widths_.end(), gaps);
-    if (total <= width_) return;
-    const auto widest = std::max_element(widths_.begin(), widths_.end());
-    if (*widest <= kMinColumn) return;
-    // Down to the next widest, or as far as needed.
-    std::size_t next = kMinColumn;
-    for (const std::size_t w : widths_) {
-      if (w < *widest) next = std::max(next, w);
+}
+
+std::size_t TextTable::LeastWidth(std::size_t column) const {
+  if (columns_[column].fit == Fit::kWhole) return widths_[column];
+  return std::min(widths_[column], std::max(kMinWrapped, DisplayWidth(columns_[column].title)));
+}
+
+std::size_t TextTable::Total(bool at_least) const {
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (!shown_[i]) continue;
+    const bool least = at_least || columns_[i].fit == Fit::kFlows;
+    total += (total > 0 ? kGap.size() : 0) + (least ? LeastWidth(i) : widths_[i]);
+  }
+  return total;
+}
+
+bool TextTable::DropOne() {
+  std::size_t found = columns_.size();
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (!shown_[i] || columns_[i].rank == 0) continue;
+    if (found == columns_.size() || columns_[i].rank >= columns_[found].rank) found = i;
+  }
+  if (found == columns_.size()) return false;
+  shown_[found] = false;
+  return true;
+}
+
+void TextTable::Freeze() {
+  if (width_ == 0) return;
+  Decide();
+  while (Total(/*at_least=*/true) > width_ && DropOne()) continue;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (!shown_[i]) dropped_.push_back(columns_[i].title);
+  }
+  // The widest column of free text gives first.
+  for (std::size_t total = Total(false); total > width_; --total) {
+    std::size_t widest = columns_.size();
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const bool can = shown_[i] && columns_[i].fit == Fit::kWraps && widths_[i] > kMinSqueezed;
+      if (can && (widest == columns_.size() || widths_[i] > widths_[widest])) widest = i;
     }
-    *widest = std::max(*widest - std::min(*widest, total - width_), next);
-    if (*widest == next && next > kMinColumn) --*widest;  // then they go down together
+    if (widest == columns_.size()) return;
+    --widths_[widest];
   }
 }
 
@@ -116,16 +158,29 @@ std::string TextTable::Header() const {
 }
 
 std::string TextTable::Line(const std::vector<std::string>& row) const {
-  std::string line;
+  std::vector<std::vector<std::string>> cells;  // of each column that is shown, in pieces
+  std::size_t lines = 1;
   for (std::size_t i = 0; i < columns_.size() && i < row.size(); ++i) {
-    const std::string cell = CutToWidth(row[i], width_ == 0 ? 0 : widths_[i]);
-    const std::size_t width = DisplayWidth(cell);
-    const std::string padding(widths_[i] > width ? widths_[i] - width : 0, ' ');
-    if (i > 0) line += kGap;
-    line += columns_[i].right ? padding + cell : cell + padding;
+    if (!shown_[i]) continue;
+    const bool wraps = width_ > 0 && columns_[i].fit == Fit::kWraps;
+    cells.push_back(wraps ? WrapToWidth(row[i], widths_[i]) : std::vector{row[i]});
+    lines = std::max(lines, cells.back().size());
   }
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line + "\n";
+  std::string text;
+  for (std::size_t n = 0; n < lines; ++n) {
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < columns_.size() && i < row.size(); ++i) {
+      if (!shown_[i]) continue;
+      const std::string cell = n < cells[at].size() ? cells[at][n] : "";
+      const std::size_t width = DisplayWidth(cell);
+      const std::string padding(widths_[i] > width ? widths_[i] - width : 0, ' ');
+      if (at++ > 0) text += kGap;
+      text += columns_[i].right ? padding + cell : cell + padding;
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += "\n";
+  }
+  return text;
 }
 
 }  // namespace holdfast::cli

@@ -1,14 +1,17 @@
 // TextTable: rows in columns that fit a terminal.
 //
 // Cells come in already safe for a terminal (ForTerminal). Widths are those of the characters on
-// the screen, not of bytes. When the whole is wider than the terminal, the widest columns are cut
-// with an ellipsis; the last column is not padded.
+// the screen, not of bytes. Nothing is cut: when the whole is wider than the terminal, free text goes on
+// in further lines of its column; when that does not do, the columns of the highest rank are left out,
+// and Dropped() names them. What is left may still be wider; then the terminal wraps its lines.
 //
-// Limits:    a column is never cut below kMinColumn; a terminal too narrow for that wraps.
+// Limits:    a column of free text is at least kMinWrapped wide while others can be left out for it, and
+//            never below kMinSqueezed.
 // Threading: a value.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,17 +20,25 @@ namespace holdfast::cli {
 
 // Columns on the screen of UTF-8 text without control characters.
 std::size_t DisplayWidth(std::string_view text);
-// The text, or its beginning and an ellipsis, at most `width` columns wide.
-std::string CutToWidth(const std::string& text, std::size_t width);
+// The text in pieces of at most `width` columns, broken at spaces where there are some.
+std::vector<std::string> WrapToWidth(const std::string& text, std::size_t width);
 
 class TextTable {
  public:
-  static constexpr std::size_t kMinColumn = 4;
+  static constexpr std::size_t kMinWrapped = 16;  // below, a column is hard to read
+  static constexpr std::size_t kMinSqueezed = 8;  // below, it is not worth the lines
 
+  enum class Fit : std::uint8_t {
+    kWhole,      // one piece: an id, a hash, a time
+    kWraps,      // free text
+    kFlows,      // one piece in the last column: the terminal wraps those that are too long
+    kByContent,  // kWraps if a cell is long and has spaces, else one of the others
+  };
   struct Column {
     std::string title;
-    bool right = false;      // numbers
-    bool gives_way = false;  // free text: is cut before any other column
+    bool right = false;  // numbers
+    Fit fit = Fit::kWhole;
+    unsigned rank = 0;  // the highest is left out first; 0 never is
   };
   // `width` 0: as wide as it takes.
   TextTable(std::vector<Column> columns, std::size_t width);
@@ -39,9 +50,20 @@ class TextTable {
   std::string Line(const std::vector<std::string>& row) const;
   void AlignRight(std::size_t column) { columns_[column].right = true; }
 
+  // The titles of columns that were left out.
+  const std::vector<std::string>& Dropped() const { return dropped_; }
+
  private:
+  void Decide();
+  std::size_t LeastWidth(std::size_t column) const;
+  std::size_t Total(bool at_least) const;
+  bool DropOne();
+
   std::vector<Column> columns_;
   std::vector<std::size_t> widths_;
+  std::vector<bool> has_space_;
+  std::vector<bool> shown_;
+  std::vector<std::string> dropped_;
   std::size_t width_;
 };
 

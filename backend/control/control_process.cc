@@ -1,10 +1,12 @@
 #include "backend/control/control_process.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/files.h"
 #include "backend/adapters/sqlite/sqlite_store.h"
+#include "backend/core/live_settings.h"
 #include "common/sign/chain.h"
 #include "common/sign/envelope.h"
 
@@ -94,15 +96,19 @@ Status ControlProcess::OpenFiles() {
 }
 
 Status ControlProcess::OpenStore() {
-  HF_ASSIGN_OR_RETURN(store_, OpenSqliteStore(config_.state_dir + "/ledger.db"));
+  HF_ASSIGN_OR_RETURN(store_, OpenSqliteStore(config_.state_dir + "/ledger.db",
+                                              [worker = worker_.get()] { worker->StillStarts(); }));
   HF_ASSIGN_OR_RETURN(const std::vector<Nonce16> named, store_->IncomingFiles());
   files_->RemoveStray(named);
   ControlCore::Options options;
   options.instance = identity_.instance;
   options.sessions.fleet_id = trust_.fleet_id;
-  core_.emplace(std::move(options),
-                ControlCore::Ports{*store_, *files_, crypto_, trust_, settings_});
-  return core_->Load();
+  core_.emplace(std::move(options), ControlCore::Ports{*store_, *files_, crypto_, trust_, settings_,
+                                                       &worker_->counters()});
+  for (bool more = true; more; worker_->StillStarts()) {
+    HF_ASSIGN_OR_RETURN(more, core_->LoadMore());
+  }
+  return Ok();
 }
 
 Status ControlProcess::OpenServer() {
@@ -145,10 +151,29 @@ void ControlProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
   if (type == WorkerMessageType::kApiSocket && fd.valid()) {
     // A refusal has said OnClosed(nullptr) already.
     static_cast<void>(server_->Adopt(fd.Release(), std::string(payload)));
+  } else if (type == WorkerMessageType::kPoison) {
+    const auto agent = AgentId::From(payload.substr(0, AgentId::kSize));
+    const auto digest = Digest::From(payload.substr(std::min(payload.size(), AgentId::kSize)));
+    if (!agent || !digest || !core_) return;
+    core_->OnPoison({*digest, *agent});
+    touched_ = true;
+  } else if (type == WorkerMessageType::kReload) {
+    OnReload(payload);
   } else if (type == WorkerMessageType::kDrain) {
     // What is not committed was never promised: there is nothing to wait for.
     log_.Write(LogLine(LogLevel::kInfo, "control_drains"));
     ev_break(loop_, EVBREAK_ALL);
+  }
+}
+
+void ControlProcess::OnReload(std::string_view payload) {
+  const auto settings = DecodeLiveSettings(payload);
+  if (!settings) return;
+  log_.SetLevel(settings->log_level);
+  if (settings->cert_file.empty()) return;
+  const Status taken = server_->SetCertificate(settings->cert_file, settings->key_file);
+  if (!taken.ok()) {
+    log_.Write(LogLine(LogLevel::kError, "certificate_refused").Err(taken.error()));
   }
 }
 

@@ -161,6 +161,19 @@ void ApiSession::ListCommands(std::uint64_t id, const api::ListCommands& request
   Send(id, std::move(message));
 }
 
+api::Waiting ApiSession::WhyOpen(const DeliveryRow& row) const {
+  api::Waiting out;
+  const AgentRow* agent = ports_.agents.Find(row.agent_id);
+  out.set_online(ports_.sessions.online(row.agent_id));
+  if (!out.online() && agent != nullptr) out.set_offline_since_ms(agent->last_seen_ms);
+  if (row.state != DeliveryState::kAccepted) return out;
+  const std::deque<Digest>& open = ports_.ledger.OpenOf(row.agent_id);
+  const auto place = std::find(open.begin(), open.end(), row.digest);
+  if (place != open.end()) out.set_ahead(static_cast<std::uint32_t>(place - open.begin()));
+  out.set_held(ports_.dispatcher.IsHeld(row.digest, row.agent_id));
+  return out;
+}
+
 void ApiSession::GetCommand(std::uint64_t id, const api::GetCommand& request) {
   const std::string& prefix = request.digest_prefix();
   if (prefix.size() < kMinDigestPrefix || prefix.size() > Digest::kSize) {
@@ -182,9 +195,10 @@ void ApiSession::GetCommand(std::uint64_t id, const api::GetCommand& request) {
   detail.set_envelope(row.envelope);
   std::size_t bytes = detail.ByteSizeLong();
   for (const DeliveryRow& stored : deliveries.value()) {
-    const DeliveryRow* now = ports_.ledger.Find({row.digest, stored.agent_id});
-    api::Delivery delivery =
-        ToProto(now == nullptr ? stored : *now, ports_.agents.Find(stored.agent_id));
+    const DeliveryRow* in_memory = ports_.ledger.Find({row.digest, stored.agent_id});
+    const DeliveryRow& now = in_memory == nullptr ? stored : *in_memory;
+    api::Delivery delivery = ToProto(now, ports_.agents.Find(stored.agent_id));
+    if (!now.ended()) *delivery.mutable_waiting() = WhyOpen(now);
     // Many targets: what is long and can be had from Watch is left out first.
     if (bytes + delivery.ByteSizeLong() > options_.page_bytes) {
       delivery.clear_result_envelope();

@@ -128,6 +128,7 @@ class ApiSession {
   void EndWhatACancelReaches(const sign::VerifiedCommand& command,
                              const std::vector<AgentId>& targets, Moment now);
   Result<std::optional<CommandRow>> Find(const Digest& digest) const;
+  api::v1::Waiting WhyOpen(const DeliveryRow& row) const;
   void ListCommands(std::uint64_t id, const api::v1::ListCommands& request);
   void GetCommand(std::uint64_t id, const api::v1::GetCommand& request);
   void StartWatch(std::uint64_t id, const api::v1::Watch& request);

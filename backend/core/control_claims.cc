@@ -1,4 +1,5 @@
 // Sessions, second part: who may have a session. docs/protocol.md 3.
+#include <algorithm>
 #include <utility>
 
 #include "backend/core/control_hello.h"
@@ -73,6 +74,7 @@ std::optional<Sessions::Denial> Sessions::Decide(const std::string& gateway,
 
 std::optional<Sessions::Denial> Sessions::DecideUnknown(const ProvedHello& hello, Moment now) {
   if (hello.token.empty()) return Denial{CloseReason::CLOSE_REASON_NOT_ENROLLED};
+  if (const auto denial = AdmitEnrolment(now)) return denial;
   Result<Labels> labels = tokens_.Spend(hello.token, now);
   if (!labels.ok()) {
     if (labels.error().code == Code::kDenied) return Denial{CloseReason::CLOSE_REASON_BAD_TOKEN};
@@ -87,6 +89,24 @@ std::optional<Sessions::Denial> Sessions::DecideUnknown(const ProvedHello& hello
   agents_.Insert(std::move(row));
   audit_.Append({hello.agent.hex(), "agent.enrolled", {}, hello.agent.str(), {}}, now);
   return std::nullopt;
+}
+
+std::optional<Sessions::Denial> Sessions::AdmitEnrolment(Moment now) {
+  constexpr Duration kSecond = std::chrono::seconds(1);
+  if (enrolment_second_ == TimePoint{} || now.at - enrolment_second_ >= kSecond) {
+    enrolment_second_ = now.at;
+    enrolments_ = 0;
+  }
+  if (enrolments_ < options_.max_enrolments_per_second) {
+    ++enrolments_;
+    return std::nullopt;
+  }
+  // They come back spread as thin as they may come in.
+  const auto share = kSecond / static_cast<Duration::rep>(options_.max_enrolments_per_second);
+  enrolment_queue_until_ = std::min(std::max(enrolment_queue_until_, now.at + kSecond) + share,
+                                    now.at + options_.max_enrolment_delay);
+  const auto delay = std::chrono::ceil<std::chrono::seconds>(enrolment_queue_until_ - now.at);
+  return Denial{CloseReason::CLOSE_REASON_TRY_LATER, static_cast<std::uint32_t>(delay.count())};
 }
 
 // An epoch that was granted before, or is below one that was.
@@ -104,7 +124,8 @@ std::optional<Sessions::Denial> Sessions::DecideOld(const std::string& gateway,
       (link->gateway == gateway && (link->link_ref == 0 || link->link_ref == claim.link_ref()));
   if (hello.epoch < row.epoch || !same_link) return Denial{CloseReason::CLOSE_REASON_SUPERSEDED};
   // The claim came twice: the answer got lost, or the control before us died over it.
-  grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, false});
+  grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, false,
+                     hello.contact != row.prev_contact});
   return std::nullopt;
 }
 
@@ -127,8 +148,9 @@ void Sessions::Grants(const std::string& gateway, const route::v1::Claim& claim,
   constexpr std::size_t kMaxAddressBytes = 64;  // "[IPv6%scope]:port"
   row.address = claim.peer_address().substr(0, kMaxAddressBytes);
   row.last_seen_ms = now.wall_ms();
-  grants_.push_back(
-      {gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, journal_lost});
+  // What it had when it dialled is now the one before, unless it was none of ours.
+  grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, journal_lost,
+                     hello.contact != row.prev_contact});
 }
 
 void Sessions::SuspectClone(const AgentId& agent, std::string detail, Moment now) {

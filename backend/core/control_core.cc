@@ -28,14 +28,16 @@ ControlCore::ControlCore(Options options, Ports ports)
       tokens_(options_.tokens, ports.store, ports.crypto),
       sessions_(options_.sessions, ports.crypto, agents_, tokens_, audit_),
       dispatcher_(options_.dispatcher, ledger_, sessions_),
-      results_(options_.results,
-               {ports.store, ports.files, ports.crypto, agents_, ledger_, dispatcher_, audit_}),
+      results_(options_.results, {ports.store, ports.files, ports.crypto, agents_, ledger_,
+                                  dispatcher_, audit_, ports.counters}),
       blobs_(options_.blobs, ports.files, ledger_) {}
 
-Status ControlCore::Load() {
-  HF_TRY(audit_.Load(ports_.store));
-  HF_TRY(agents_.Load(ports_.store));
-  return ledger_.Load(ports_.store);
+Result<bool> ControlCore::LoadMore() {
+  switch (loaded_++) {
+    case 0: HF_TRY(audit_.Load(ports_.store)); return true;
+    case 1: HF_TRY(agents_.Load(ports_.store)); return true;
+    default: HF_TRY(ledger_.Load(ports_.store)); return false;
+  }
 }
 
 // --- from gateways --------------------------------------------------------------------------------
@@ -84,6 +86,8 @@ void ControlCore::OnFrame(const std::string& gateway, const AgentId& agent, link
                           Moment now) {
   (void)gateway;
   if (frame.has_up()) {
+    const AtHandScope at_hand(ports_.counters, agent,
+                              Digest::From(frame.up().digest()).value_or(Digest()));
     results_.OnUp(agent, std::move(*frame.mutable_up()), now);
   } else if (frame.has_sync()) {
     results_.OnSync(agent, frame.sync(), now);
@@ -107,6 +111,13 @@ void ControlCore::OnFileDone(FileDone done, Moment now) {
   } else {
     results_.OnFileDone(std::move(done), now);
   }
+}
+
+void ControlCore::OnPoison(const DeliveryKey& key) {
+  poison_.push_back(key);
+  Log(LogLine(LogLevel::kError, "command_set_aside")
+          .Id("digest", key.digest.hex())
+          .Id("agent", key.agent.hex()));
 }
 
 void ControlCore::OnTick(Moment now) {

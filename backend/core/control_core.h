@@ -11,7 +11,7 @@
 // Limits:    Options of the parts; Options here. Frames from agents pass the codec first.
 // Ownership: owns its parts; borrows store, files, crypto, trust and settings for its life.
 // Threading: thread-compatible; loop thread only.
-// Errors:    Load(): the store's. A turn that cannot commit is undone and logged; the next one tries
+// Errors:    LoadMore(): the store's. A turn that cannot commit is undone and logged; the next one tries
 //            again.
 // Design:    docs/decisions/0022-group-commit.md
 #pragma once
@@ -79,15 +79,20 @@ class ControlCore {
     const sign::Crypto& crypto;
     const sign::TrustedPolicy& trust;
     const ApiSettings& settings;
+    CounterBlock* counters = nullptr;  // what is at hand is noted there
   };
   ControlCore(Options options, Ports ports);
 
-  Status Load();
+  // One table of the store a call: a large ledger takes its time, and the driver says in between
+  // that it is alive. False: nothing is left, inputs may come.
+  Result<bool> LoadMore();
 
   // --- inputs -------------------------------------------------------------------------------------
   void OnEntry(std::string_view id, std::string_view to_control, Moment now);
   void OnTransport(bool connected, Moment now);
   void OnFileDone(FileDone done, Moment now);
+  // Controls before us died over what this agent says of this command: it is set aside (POISON).
+  void OnPoison(const DeliveryKey& key);
   void OnTick(Moment now);  // a few times a second
   // false: no room, close the socket.
   bool OnApiOpened(std::uint64_t connection, std::string peer, Moment now);
@@ -137,7 +142,9 @@ class ControlCore {
   Results results_;
   Blobs blobs_;
   std::map<std::uint64_t, std::unique_ptr<ApiSession>> api_;
-  std::vector<AgentId> revoked_;  // close their links after the commit
+  std::vector<DeliveryKey> poison_;  // to be set aside, until that is on disk
+  std::vector<AgentId> revoked_;     // close their links after the commit
+  int loaded_ = 0;                   // steps of LoadMore()
   bool connected_ = false;
   bool wants_reading_ = true;
   std::string last_entry_;  // of our own stream, not yet trimmed

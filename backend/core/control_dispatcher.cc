@@ -17,6 +17,15 @@ void Dispatcher::OnAlive(const DeliveryKey& key) {
   if (link != nullptr) sendings_[key].epoch = link->epoch;
 }
 
+void Dispatcher::OnResumed(const AgentId& agent) {
+  due_.insert(agent);
+  for (const Digest& digest : ledger_.OpenOf(agent)) {
+    const auto found = sendings_.find({digest, agent});
+    if (found == sendings_.end() || HasReceipt(ledger_.Find({digest, agent})->state)) continue;
+    found->second.epoch = 0;  // as if it had been sent in another session
+  }
+}
+
 void Dispatcher::OnSweep() {
   for (const AgentId& agent : ledger_.AgentsWithWork()) {
     if (sessions_.online(agent)) due_.insert(agent);
@@ -35,35 +44,61 @@ bool Dispatcher::Due(const DeliveryRow& row, const Sending* sending, const LinkA
   return age >= (sending->times <= 1 ? options_.first_repeat : options_.repeat);
 }
 
+void Dispatcher::PlanOne(const DeliveryKey& key, const DeliveryRow& row, const LinkAt& link,
+                         Moment now) {
+  const auto found = sendings_.find(key);
+  const Sending* sending = found == sendings_.end() ? nullptr : &found->second;
+  if (!Due(row, sending, link, now)) return;
+  if (row.sends == 0) first_.insert({link.gateway, key.digest});
+  ledger_.MarkSent(key, now);
+  Sending& mark = sendings_[key];
+  mark.times = mark.epoch == link.epoch ? mark.times + 1 : 1;
+  mark.epoch = link.epoch;
+  mark.at = now.at;
+  auto& agents = plan_[{link.gateway, key.digest}];
+  if (agents.empty()) plan_order_.emplace_back(link.gateway, key.digest);
+  agents.push_back(key.agent);
+}
+
+// What was handed over is the front of the queue: all that counts lies within the first places.
 void Dispatcher::PlanAgent(const AgentId& agent, const LinkAt& link, Moment now) {
-  const std::deque<Digest> open = ledger_.OpenOf(agent);  // a copy: MarkSent() changes rows
-  std::size_t in_flight = 0;
-  for (const Digest& digest : open) {
-    if (in_flight >= options_.max_in_flight) break;
+  std::size_t at_agent = 0;
+  std::size_t unreceipted = 0;
+  for (const Digest& digest : ledger_.OpenOf(agent)) {
+    if (at_agent >= options_.max_at_agent) break;
     const DeliveryKey key{digest, agent};
     const DeliveryRow* row = ledger_.Find(key);
-    if (row == nullptr || row->ended()) continue;
-    const bool receipted = HasReceipt(row->state);
-    if (!receipted) ++in_flight;
-    const auto found = sendings_.find(key);
-    const Sending* sending = found == sendings_.end() ? nullptr : &found->second;
-    if (!Due(*row, sending, link, now)) continue;
-    if (row->sends == 0) first_.insert({link.gateway, digest});
-    ledger_.MarkSent(key, now);
-    Sending& mark = sendings_[key];
-    mark.times = mark.epoch == link.epoch ? mark.times + 1 : 1;
-    mark.epoch = link.epoch;
-    mark.at = now.at;
-    auto& agents = plan_[{link.gateway, digest}];
-    if (agents.empty()) plan_order_.emplace_back(link.gateway, digest);
-    agents.push_back(agent);
+    if (row == nullptr || row->ended() || ledger_.CancelledBy(digest) != nullptr) continue;
+    ++at_agent;
+    if (!HasReceipt(row->state) && ++unreceipted > options_.max_unreceipted) continue;
+    PlanOne(key, *row, link, now);
   }
+}
+
+void Dispatcher::PlanCancels(const AgentId& agent, const LinkAt& link, Moment now) {
+  std::size_t unreceipted = 0;
+  for (const Digest& digest : ledger_.CancelsOf(agent)) {
+    const DeliveryKey key{digest, agent};
+    const DeliveryRow* row = ledger_.Find(key);
+    if (row == nullptr || row->ended() || IsHeld(digest, agent)) continue;
+    if (!HasReceipt(row->state) && ++unreceipted > options_.max_unreceipted) break;
+    PlanOne(key, *row, link, now);
+  }
+}
+
+bool Dispatcher::IsHeld(const Digest& digest, const AgentId& agent) const {
+  const Digest* cancelled = ledger_.CancelledBy(digest);
+  if (cancelled == nullptr) return false;
+  const DeliveryRow* target = ledger_.Find({*cancelled, agent});
+  return target != nullptr && !target->ended() && !HasReceipt(target->state);
 }
 
 void Dispatcher::Plan(Moment now) {
   for (const AgentId& agent : std::exchange(due_, {})) {
     const LinkAt* link = sessions_.FindLink(agent);
-    if (link != nullptr) PlanAgent(agent, *link, now);
+    if (link == nullptr) continue;
+    PlanAgent(agent, *link, now);
+    PlanCancels(agent, *link, now);
   }
 }
 

@@ -4,10 +4,15 @@
 // SENT must be on disk before anything leaves; it leaves after the commit. A repeat is harmless: the
 // agent's journal answers it.
 //
+// An agent gets as much as it takes without refusing; the rest waits here, not there. Cancels go past
+// what waits, but never past what they cancel: one that came first would find nothing to end, and the
+// command would run after it.
+//
 //   OnDue OnOnline OnAlive OnSweep --> [Dispatcher] --> Plan (marks SENT), commit, TakeSends
 //
-// Ordering:  per agent in the order of acceptance.
-// Limits:    Options::max_in_flight unreceipted deliveries per agent; one entry names <= 1,000 agents.
+// Ordering:  per agent in the order of acceptance; a cancel after the receipt of what it cancels.
+// Limits:    Options::max_at_agent and max_unreceipted deliveries per agent, cancels apart from the
+//            others; one entry names <= 1,000 agents.
 // Ownership: borrows ledger and sessions for its life.
 // Threading: thread-compatible; loop thread only.
 // Errors:    none: what could not be sent stays due.
@@ -30,7 +35,12 @@ namespace holdfast::backend {
 class Dispatcher {
  public:
   struct Options {
-    std::size_t max_in_flight = 16;
+    // Handed over and not ENDED, cancels not counted. Half of what an agent takes (it refuses above
+    // 64, and counts until it has our acknowledgement of the end): the rest of the queue waits in the
+    // ledger, in its order.
+    std::size_t max_at_agent = 32;
+    // Of these, without a receipt: what is repeated at once when a link opens. As many cancels more.
+    std::size_t max_unreceipted = 16;
     Duration first_repeat = std::chrono::seconds(5);
     Duration repeat = std::chrono::seconds(10);
     std::size_t max_agents_per_send = 1000;  // route.proto
@@ -42,7 +52,11 @@ class Dispatcher {
   void OnDue(const AgentId& agent) { due_.insert(agent); }
   // Its agent shows by a record or a Sync that it has this delivery.
   void OnAlive(const DeliveryKey& key);
+  // What was on its way to this agent may be lost: all that has no receipt is sent again now.
+  void OnResumed(const AgentId& agent);
   void OnEnded(const DeliveryKey& key) { sendings_.erase(key); }
+  // A cancel whose target the agent is not known to have, and may still get.
+  bool IsHeld(const Digest& digest, const AgentId& agent) const;
   void OnSweep();  // everything that is open is looked at again
 
   // Decides and marks SENT. Nothing is planned while the transport is away.
@@ -63,6 +77,8 @@ class Dispatcher {
     std::uint32_t times = 0;  // in that session
   };
   void PlanAgent(const AgentId& agent, const LinkAt& link, Moment now);
+  void PlanCancels(const AgentId& agent, const LinkAt& link, Moment now);
+  void PlanOne(const DeliveryKey& key, const DeliveryRow& row, const LinkAt& link, Moment now);
   bool Due(const DeliveryRow& row, const Sending* sending, const LinkAt& link, Moment now) const;
 
   const Options options_;

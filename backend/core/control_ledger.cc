@@ -1,7 +1,11 @@
 #include "backend/core/control_ledger.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+
+#include "common/sign/envelope.h"
+#include "holdfast/command/v1/command.pb.h"
 
 namespace holdfast::backend {
 namespace {
@@ -31,6 +35,15 @@ std::string Lower(std::string_view name, std::string_view prefix) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
   return out;
+}
+
+// What a command cancels, if it does. It was checked when it was accepted.
+std::optional<Digest> TargetOfCancel(const CommandRow& command) {
+  if (command.verb != "cancel") return std::nullopt;
+  const auto envelope = sign::ParseEnvelope(command.envelope, sign::kCommandType);
+  ::holdfast::command::v1::Command parsed;
+  if (!envelope.ok() || !parsed.ParseFromString(envelope.value().payload())) return std::nullopt;
+  return Digest::From(parsed.cancel().digest());
 }
 
 }  // namespace
@@ -103,10 +116,12 @@ void Ledger::AddToIndexes(const CommandRow& command, const AgentId& agent) {
   work.open_bytes += command.envelope.size();
   auto& targets = targets_[command.digest];
   if (targets.empty()) {
+    if (const auto target = TargetOfCancel(command)) cancels_[command.digest] = *target;
     by_id_[command.command_id] = command.digest;
     by_expiry_.emplace(command.not_after_ms, command.digest);
     open_envelope_bytes_ += command.envelope.size();
   }
+  if (cancels_.contains(command.digest)) work.cancels.push_back(command.digest);
   targets.insert(agent);
   ++open_deliveries_;
 }
@@ -120,10 +135,12 @@ void Ledger::DropFromIndexes(const DeliveryKey& key) {
   HF_CHECK(work != work_.end());
   auto& open = work->second.open;
   open.erase(std::find(open.begin(), open.end(), key.digest));
+  std::erase(work->second.cancels, key.digest);
   work->second.open_bytes -= command.envelope.size();
   if (open.empty()) work_.erase(work);
   if (!targets->second.empty()) return;
   targets_.erase(targets);
+  cancels_.erase(key.digest);
   by_id_.erase(command.command_id);
   by_expiry_.erase({command.not_after_ms, key.digest});
   open_envelope_bytes_ -= command.envelope.size();
@@ -262,6 +279,17 @@ const std::deque<Digest>& Ledger::OpenOf(const AgentId& agent) const {
   static const std::deque<Digest> none;
   const auto found = work_.find(agent);
   return found == work_.end() ? none : found->second.open;
+}
+
+const std::deque<Digest>& Ledger::CancelsOf(const AgentId& agent) const {
+  static const std::deque<Digest> none;
+  const auto found = work_.find(agent);
+  return found == work_.end() ? none : found->second.cancels;
+}
+
+const Digest* Ledger::CancelledBy(const Digest& cancel) const {
+  const auto found = cancels_.find(cancel);
+  return found == cancels_.end() ? nullptr : &found->second;
 }
 
 std::vector<AgentId> Ledger::AgentsWithWork() const {

@@ -90,6 +90,9 @@ class Ledger {
   const CommandRow* FindCommandById(const CommandId& id) const;
   // Deliveries of an agent that have not ended, in the order they were accepted.
   const std::deque<Digest>& OpenOf(const AgentId& agent) const;
+  // Those of them that cancel another command; and which one a command cancels, if it does.
+  const std::deque<Digest>& CancelsOf(const AgentId& agent) const;
+  const Digest* CancelledBy(const Digest& cancel) const;
   std::vector<AgentId> AgentsWithWork() const;
   std::size_t open_deliveries() const { return open_deliveries_; }
 
@@ -104,6 +107,7 @@ class Ledger {
  private:
   struct Work {  // of one agent
     std::deque<Digest> open;
+    std::deque<Digest> cancels;  // of these
     std::size_t open_bytes = 0;
   };
   void AddToIndexes(const CommandRow& command, const AgentId& agent);
@@ -120,6 +124,7 @@ class Ledger {
   std::map<AgentId, Work> work_;
   std::map<CommandId, Digest> by_id_;
   std::map<Digest, std::set<AgentId>> targets_;
+  std::map<Digest, Digest> cancels_;                      // a cancel -> what it cancels
   std::set<std::pair<std::uint64_t, Digest>> by_expiry_;  // not yet swept
   std::set<Digest> late_commands_;                        // swept, kept for Undo()
   std::size_t open_deliveries_ = 0;

@@ -124,8 +124,10 @@ void Results::OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment no
 void Results::OnResumed(const AgentId& agent) {
   for (const Digest& digest : ports_.ledger.OpenOf(agent)) {
     const DeliveryKey key{digest, agent};
-    const std::uint32_t attempt = ports_.ledger.Find(key)->attempt;
-    if (attempt == 0) continue;  // nothing came yet: the dispatcher sends it again
+    const DeliveryRow& row = *ports_.ledger.Find(key);
+    if (row.sends == 0) continue;
+    // Nothing came yet: the dispatcher sends it again, but the agent may have answered to one before us.
+    const std::uint32_t attempt = std::max<std::uint32_t>(row.attempt, 1);
     Stream* stream = Open(key, attempt, 0);
     if (stream == nullptr || stream->job) continue;
     stream->receiver.OnSync(attempt);
@@ -160,6 +162,23 @@ void Results::OnEnded(const DeliveryKey& key) {
   ackable_.erase(key);
   held_.erase(key);
   streams_.erase(found);
+}
+
+void Results::SetAside(const DeliveryKey& key, Ending ending, Moment now) {
+  if (!Ensure(key)) return;
+  Stream* const stream = Open(key, 1, 0);
+  if (stream == nullptr) return;  // it is over
+  if (stream->job) stream->job->doomed = true;
+  DropWaiting(*stream);
+  ready_.erase(key);
+  held_.erase(key);
+  flowing_.erase(key);
+  stream->touched = stream->complete = true;
+  ackable_.insert(key);
+  ports_.ledger.ChangeRow(key).stream_complete = true;
+  ports_.ledger.End(key, std::move(ending), now);
+  ports_.dispatcher.OnEnded(key);
+  ports_.dispatcher.OnDue(key.agent);
 }
 
 // --- the turn -------------------------------------------------------------------------------------
@@ -199,6 +218,7 @@ bool Results::Ensure(const DeliveryKey& key) {
 }
 
 void Results::Process(const DeliveryKey& key, Stream& stream, Moment now) {
+  const AtHandScope at_hand(ports_.counters, key.agent, key.digest);
   ackable_.insert(key);
   while (!stream.waiting.empty() && !stream.complete) {
     const link::v1::Up& next = stream.waiting.front();

@@ -29,6 +29,7 @@
 #include "backend/core/control_audit.h"
 #include "backend/core/control_dispatcher.h"
 #include "backend/core/control_ledger.h"
+#include "backend/core/counters.h"
 #include "backend/core/output_files.h"
 #include "backend/core/store.h"
 #include "common/link/limits.h"
@@ -68,6 +69,7 @@ class Results {
     Ledger& ledger;
     Dispatcher& dispatcher;
     AuditLog& audit;
+    CounterBlock* counters = nullptr;  // what is at hand is noted there
   };
   Results(Options options, Ports ports) : options_(options), ports_(ports) {}
 
@@ -82,6 +84,8 @@ class Results {
   void OnJournalLost(const AgentId& agent);
   void OnOffline(const AgentId& agent);
   void OnEnded(const DeliveryKey& key);  // by somebody else
+  // Ends it and takes its answer for complete, unread: the agent forgets it.
+  void SetAside(const DeliveryKey& key, Ending ending, Moment now);
 
   // Only receipts wait, and not yet for long: a commit for them alone can be spared.
   bool MayWait(Moment now) const;

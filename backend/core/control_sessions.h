@@ -8,7 +8,8 @@
 //
 // Ordering:  a granted claim counts as a session only after Keep(), that is, after the commit of its
 //            epoch; its answer comes out of TakeAnswers() then, too.
-// Limits:    Options::max_gateways instances are remembered, more are ignored; an agent has one link.
+// Limits:    Options::max_gateways instances are remembered, more are ignored; an agent has one link;
+//            Options::max_enrolments_per_second.
 // Ownership: borrows agents, tokens, audit for its life.
 // Threading: thread-compatible; loop thread only.
 // Errors:    none: what is wrong with a claim is the answer to it.
@@ -50,6 +51,10 @@ class Sessions {
     // A list of links was written before answers that were still on their way to its gateway.
     Duration fresh_grant = std::chrono::seconds(15);
     Duration announce_repeat = std::chrono::seconds(5);  // the list got lost: ask again
+    // A rollout must not take the commits of those who are at work. Above it: TRY_LATER, each with a
+    // delay in which its turn would come.
+    std::size_t max_enrolments_per_second = 100;
+    Duration max_enrolment_delay = std::chrono::seconds(60);  // a longer queue asks again then
   };
   Sessions(Options options, const sign::Crypto& crypto, AgentTable& agents, Tokens& tokens,
            AuditLog& audit)
@@ -81,6 +86,7 @@ class Sessions {
     bool online = false;
     bool journal_lost = false;  // came back with another incarnation
     bool resumed = false;       // the link stood before we knew of it: the agent will not ask anew
+    bool again = false;         // it was online all the time, but what was on its way is lost
   };
   std::vector<News> TakeNews();
   struct Housekeeping {
@@ -102,6 +108,7 @@ class Sessions {
     std::uint64_t event_no = 0;
     bool listed = false;  // its links are known
     TimePoint announced{};
+    bool lost = false;                      // Redis was away since its links were listed
     std::map<AgentId, std::uint64_t> list;  // parts of Links that have come so far
   };
   struct Grant {
@@ -111,6 +118,7 @@ class Sessions {
     std::uint64_t epoch = 0;
     Nonce16 contact;
     bool journal_lost = false;
+    bool journal_reverted = false;
   };
   struct Denial {
     ::holdfast::link::v1::CloseReason reason;
@@ -123,6 +131,7 @@ class Sessions {
   std::optional<Denial> Decide(const std::string& gateway, const route::v1::Claim& claim,
                                const ProvedHello& hello, Moment now);
   std::optional<Denial> DecideUnknown(const ProvedHello& hello, Moment now);
+  std::optional<Denial> AdmitEnrolment(Moment now);
   std::optional<Denial> DecideOld(const std::string& gateway, const route::v1::Claim& claim,
                                   const ProvedHello& hello, Moment now);
   void Grants(const std::string& gateway, const route::v1::Claim& claim, const ProvedHello& hello,
@@ -142,6 +151,9 @@ class Sessions {
   Tokens& tokens_;
   AuditLog& audit_;
   bool connected_ = false;
+  TimePoint enrolment_second_{};       // when the current one began
+  std::size_t enrolments_ = 0;         // in it
+  TimePoint enrolment_queue_until_{};  // when the last one turned away will have its turn
   std::map<std::string, Gateway> gateways_;
   std::map<AgentId, LinkAt> links_;
   std::vector<Grant> grants_;  // of this turn, not yet committed

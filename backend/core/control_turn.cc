@@ -20,6 +20,7 @@ void ControlCore::EndTurn(Moment now) {
     BeforeCommit(now);
     if (!changed()) {
       // Nothing to make durable: answers that only read may leave.
+      poison_.clear();  // it is over already, or not ours
       results_.Keep();
       for (auto& [connection, session] : api_) session->Keep();
       Emit(now);
@@ -62,6 +63,14 @@ void ControlCore::BeforeCommit(Moment now) {
          {}},
         /*only_sent=*/true, now);
   }
+  for (const DeliveryKey& key : poison_) {
+    results_.SetAside(key,
+                      {::holdfast::command::v1::OUTCOME_FAILED,
+                       ::holdfast::command::v1::COMMAND_FAILURE_POISON,
+                       "set aside: the backend died over its answer three times",
+                       {}},
+                      now);
+  }
   for (const Blobs::Reply& reply : blobs_.TakeReplies()) {
     const auto found = api_.find(reply.to.connection);
     if (found != api_.end()) found->second->Answer(reply.to.id, reply.progress);
@@ -77,7 +86,11 @@ void ControlCore::HearNews(Moment now) {
   for (const Sessions::News& news : sessions_.TakeNews()) {
     if (news.online) {
       dispatcher_.OnDue(news.agent);
-      if (news.resumed) results_.OnResumed(news.agent);
+      if (news.resumed) {
+        dispatcher_.OnResumed(news.agent);
+        results_.OnResumed(news.agent);
+      }
+      if (news.again) continue;
       Log(LogLine(LogLevel::kInfo, "agent_online").Id("agent", news.agent.hex()));
     } else {
       results_.OnOffline(news.agent);
@@ -96,6 +109,7 @@ Status ControlCore::WriteAll() {
 void ControlCore::AfterCommit(Moment now) {
   audit_.Keep();
   agents_.Keep();
+  poison_.clear();
   for (const AgentId& agent : std::exchange(revoked_, {})) sessions_.Revoke(agent, now);
   sessions_.Keep(now);
   std::vector<DeliveryKey> ended;

@@ -1,5 +1,7 @@
 #include "backend/core/counters.h"
 
+#include <cstring>
+
 #include "holdfast/link/v1/close_reason.pb.h"
 
 namespace holdfast::backend {
@@ -42,5 +44,32 @@ static_assert(::holdfast::link::v1::CloseReason_MAX < static_cast<int>(kCloseRea
 }  // namespace
 
 std::span<const CounterRow> CounterRows() { return kRows; }
+
+namespace {
+constexpr std::size_t kAtHandBytes = AgentId::kSize + Digest::kSize;
+static_assert(kAtHandBytes == sizeof(CounterBlock::at_hand));
+}  // namespace
+
+std::string CounterBlock::AtHand() const {
+  std::array<std::uint64_t, kAtHandBytes / 8> words{};
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    words[i] = at_hand[i].load(std::memory_order_relaxed);
+  }
+  if (words == decltype(words){}) return {};
+  std::string out(kAtHandBytes, '\0');
+  std::memcpy(out.data(), words.data(), out.size());
+  return out;
+}
+
+void CounterBlock::SetAtHand(const AgentId& agent, const Digest& digest) {
+  std::array<std::uint64_t, kAtHandBytes / 8> words{};
+  std::array<char, kAtHandBytes> bytes{};
+  std::memcpy(bytes.data(), agent.view().data(), AgentId::kSize);
+  std::memcpy(bytes.data() + AgentId::kSize, digest.view().data(), Digest::kSize);
+  std::memcpy(words.data(), bytes.data(), bytes.size());
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    at_hand[i].store(words[i], std::memory_order_relaxed);
+  }
+}
 
 }  // namespace holdfast::backend

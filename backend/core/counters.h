@@ -12,7 +12,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+
+#include "common/base/ids.h"
 
 namespace holdfast::backend {
 
@@ -42,6 +45,14 @@ inline constexpr std::size_t kCounters =
 
 struct alignas(64) CounterBlock {
   std::array<std::atomic<std::uint64_t>, kCounters> values;
+  // Agent id (16 B) and digest (32 B) of what the process works on now; zeros: nothing of anybody's.
+  // The page outlives the process: whoever finds it set knows what it died over.
+  std::array<std::atomic<std::uint64_t>, 6> at_hand;
+
+  // As 48 bytes; empty if there is nothing.
+  std::string AtHand() const;
+  void SetAtHand(const AgentId& agent, const Digest& digest);
+  void ClearAtHand() { SetAtHand(AgentId(), Digest()); }
 
   void Add(Counter counter, std::uint64_t by = 1) {
     values[static_cast<std::size_t>(counter)].fetch_add(by, std::memory_order_relaxed);
@@ -55,6 +66,22 @@ struct alignas(64) CounterBlock {
   std::uint64_t Get(Counter counter) const {
     return values[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
   }
+};
+
+// While it lives, the block says what is at hand. `block` may be nullptr.
+class AtHandScope {
+ public:
+  AtHandScope(CounterBlock* block, const AgentId& agent, const Digest& digest) : block_(block) {
+    if (block_ != nullptr) block_->SetAtHand(agent, digest);
+  }
+  ~AtHandScope() {
+    if (block_ != nullptr) block_->ClearAtHand();
+  }
+  AtHandScope(const AtHandScope&) = delete;
+  AtHandScope& operator=(const AtHandScope&) = delete;
+
+ private:
+  CounterBlock* const block_;
 };
 
 // How a counter is shown. One row per Counter below kClosedBase, in its order; the close reasons

@@ -48,7 +48,7 @@ struct FleetShared {
 
 class SimAgent final : private LwsClientDelegate {
  public:
-  static constexpr std::size_t kMaxOpenStreams = 16;  // as control sends at most unreceipted
+  static constexpr std::size_t kMaxOpenStreams = 64;  // as the real agent: agent/core/limits.h
   static constexpr std::size_t kMaxTombstones = 64;
 
   SimAgent(const FleetShared& shared, Identity& identity, std::uint32_t number,

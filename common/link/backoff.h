@@ -1,6 +1,7 @@
 // Backoff: when to dial again. Full jitter: a random moment in [0, min(cap, base x 2^n)].
 //
-// n counts failures in a row and returns to 0 after a link that stood for `stable`. A close may say
+// n counts failures in a row and returns to 0 after a link that stood for `stable`, or when Forget()
+// says that the link was of use. A close may say
 // more: TRY_LATER redials not before its delay (and then with jitter, or all would come at once);
 // GOING_AWAY leaves at a moment Within() its window and redials at once.
 //
@@ -27,6 +28,7 @@ class Backoff {
     opened_at_ = now;
     is_open_ = true;
   }
+  void Forget() { failures_ = 0; }
   // How long to wait before the next dial; `at_least` from the server, zero if it said nothing.
   Duration OnClosed(TimePoint now, Duration at_least);
   // A random moment in [0, window].

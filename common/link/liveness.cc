@@ -11,13 +11,33 @@ constexpr std::int64_t kBusyJitterPercent = 20;
 }  // namespace
 
 Liveness::Liveness(Options options, std::uint32_t seed, TimePoint now)
-    : options_(options), random_(seed) {
+    : options_(options), random_(seed), heard_or_spoke_at_(now) {
   PlanBeat(now);
 }
 
-void Liveness::OnHeard(TimePoint /*now*/) { answer_by_.reset(); }
+void Liveness::OnHeard(TimePoint now) {
+  heard_or_spoke_at_ = now;
+  answer_by_.reset();
+}
 
-void Liveness::OnSpoke(TimePoint now) { PlanBeat(now); }
+void Liveness::OnSpoke(TimePoint now) {
+  heard_or_spoke_at_ = now;
+  if (beat_leaves_ && !answer_by_) answer_by_ = now + answer_;
+  beat_leaves_ = false;
+  PlanBeat(now);
+}
+
+void Liveness::OnDraining(TimePoint now) {
+  if (answer_by_) answer_by_ = now + answer_;
+}
+
+void Liveness::OnWake(TimePoint now) {
+  if (dead_) return;
+  owe_beat_ = true;
+  answer_ = options_.wake_answer;
+  answer_by_.reset();
+  PlanBeat(now);
+}
 
 void Liveness::SetBusy(bool busy, TimePoint now) {
   if (busy == busy_) return;
@@ -35,14 +55,17 @@ void Liveness::OnTick(TimePoint now) {
   }
   if (now < beat_at_) return;
   owe_beat_ = true;
-  owes_idle_ = busy_;
-  if (!answer_by_) answer_by_ = now + options_.answer;
+  answer_ = options_.answer;
   PlanBeat(now);
 }
 
 bool Liveness::TakeBeat() {
   const bool due = owe_beat_ && !dead_;
   owe_beat_ = false;
+  if (due) {
+    beat_leaves_ = true;
+    owes_idle_ = busy_;
+  }
   return due;
 }
 

@@ -10,6 +10,7 @@ holdfast_test(unit_backend_sdk LABEL unit
 holdfast_test(unit_backend_cli LABEL unit
   DEPS holdfast_backend_cli holdfast_common_adapters_openssl
   SRCS unit/backend/cli/golden_test.cc unit/backend/cli/man_page_test.cc
+    unit/backend/cli/narrow_golden_test.cc
     unit/backend/cli/read_job_test.cc unit/backend/cli/text_test.cc support/golden.cc support/man_page.cc)
 set_source_files_properties(support/golden.cc PROPERTIES
   COMPILE_DEFINITIONS HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

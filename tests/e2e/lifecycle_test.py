@@ -32,6 +32,7 @@ class LifecycleTest(StackTest):
         agent.start()
         wait_for(lambda: any(word in agent.log.read_text() for word in ("revoked", "not_enrolled")),
                  20, lambda: agent.log.read_text()[-2000:])
+        self.assertIn("enrol anew", agent.log.read_text())  # what to do about it
         self.assertEqual(self.stack.metrics()["holdfast_links_opened_total"], before)
         agent.stop()
 

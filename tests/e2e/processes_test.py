@@ -75,6 +75,18 @@ class ProcessesTest(StackTest):
         outcome, err = self.outcome(running)
         self.assertEqual(outcome, "INTERRUPTED", err)
 
+    def test_a_link_process_that_dies_again_and_again_is_back_within_seconds(self):
+        slowest = 0
+        for _ in range(8):  # a back-off that doubles up to a minute would be at 60 s by now
+            (link,) = wait_for(lambda: self.agent.children("link"), 5, self.stack.logs)
+            link.kill()
+            began = time.monotonic()
+            wait_for(lambda: [p for p in self.agent.children("link") if p.pid != link.pid], 5,
+                     self.stack.logs)
+            slowest = max(slowest, time.monotonic() - began)
+        self.assertLess(slowest, 3)  # 2 s, and a process to start
+        self.stack.wait_online(self.agent)
+
     def test_killing_the_worker_ends_every_program(self):
         running = self.begin()
         # Below its keeper; a worker right below warden would be the spare.
@@ -161,6 +173,16 @@ class ProcessesTest(StackTest):
         done = self.agent_says("run", "--state", self.stack.dir / "nothing")
         self.assertEqual(done.returncode, 2)
         self.assertIn("enrol --bundle", done.stderr)
+
+    def test_enrol_leaves_a_directory_that_is_not_its_own_alone(self):
+        place = self.stack.dir / "sources"
+        place.mkdir(mode=0o755)
+        (place / "main.cc").write_text("int main() {}")
+        said = self.agent_says("enrol", "--bundle", self.stack.bundle(), "--state", place)
+        self.assertEqual(said.returncode, 2, said)
+        self.assertIn("new or empty directory", said.stderr)
+        self.assertEqual([p.name for p in place.iterdir()], ["main.cc"])
+        self.assertEqual(place.stat().st_mode & 0o777, 0o755)
 
     def test_a_lost_journal_begins_a_new_incarnation_and_goes_on(self):
         self.agent.stop(signal.SIGTERM)

@@ -108,6 +108,7 @@ class TrustTest(StackTest):
         refused = Agent(self.stack, "second").enrol(once, expect=None)
         self.assertNotEqual(refused.status, 0, refused)
         self.assertRegex(refused.err, "(?i)token")
+        self.assertIn("holdfast enrol token", refused.err)  # what to do about it
 
 
 if __name__ == "__main__":

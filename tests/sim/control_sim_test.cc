@@ -88,5 +88,31 @@ TEST(ControlSimTest, SurvivesACrashAtEveryCommit) {
   EXPECT_GT(crashes, 30);
 }
 
+// A whole queue (Ledger::Options::max_open_per_agent) waits for an agent that comes and goes.
+TEST(ControlSimTest, DeliversAThousandQueuedCommandsWithoutARefusal) {
+  constexpr int kQueued = 1000;
+  backend::ApiSession::Options api;  // one analyst asks and watches all at once
+  api.open_requests = api.watches = 2 * kQueued;
+  ControlWorld world({.seed = 11, .agents = 1, .gateways = 1, .work = {2, 100}, .api = api});
+  SimAgent& agent = *world.agents()[0];
+  world.Run(3 * kSecond);
+  world.KeepAway(agent, 60 * kSecond);
+  for (int i = 0; i < kQueued; ++i) world.SubmitTo(agent);
+  world.Run(30 * kSecond);
+  EXPECT_EQ(agent.effects().size(), 0U);
+  for (int i = 0; i < 6; ++i) {  // and loses what was on its way
+    world.Run(40 * kSecond);
+    world.KeepAway(agent, kSecond);
+    world.CrashControl();
+  }
+  EXPECT_TRUE(Settle(world));
+  EXPECT_EQ(world.Check(), "");
+  EXPECT_EQ(world.counts.done, kQueued);
+  EXPECT_EQ(agent.effects().size(), std::size_t{kQueued});
+  // The bound was reached, and nothing came near what an agent refuses at.
+  EXPECT_GT(agent.most_open(), 24U);
+  EXPECT_LE(agent.most_open(), SimAgent::kMaxOpen);
+}
+
 }  // namespace
 }  // namespace holdfast::testing

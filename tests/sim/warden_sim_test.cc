@@ -27,6 +27,7 @@ using link::StreamReceiver;
 struct Totals {
   int crashes = 0, power_cuts = 0, cuts = 0, refusing_disks = 0, interrupted = 0, reruns = 0;
   int duplicates = 0, lost = 0, done = 0, paused = 0, failed_syncs = 0;
+  int full_disks = 0, poisoned = 0;
 };
 
 struct Target {
@@ -115,6 +116,8 @@ class World {
       case 11:
         if (Chance(50)) return;
         rig_.spool_disk.is_full = !rig_.spool_disk.is_full && Chance(60);
+        rig_.disk.is_full = rig_.spool_disk.is_full && Chance(30);
+        totals_.full_disks += rig_.disk.is_full ? 1 : 0;
         rig_.spool_disk.fail_syncs = Chance(20) ? 1 : 0;
         totals_.failed_syncs += rig_.spool_disk.fail_syncs;
         return;
@@ -252,7 +255,7 @@ class World {
   void Heal() {
     rig_.disk.crash_at.reset();
     rig_.disk.fail_next = 0;
-    rig_.spool_disk.is_full = false;
+    rig_.spool_disk.is_full = rig_.disk.is_full = false;
     rig_.spool_disk.fail_syncs = 0;
     for (int round = 0; round < 300 && !AllEnded(); ++round) {
       Reopen();
@@ -295,6 +298,7 @@ class World {
         EXPECT_EQ(target.runs, 0);
       }
       if (result.outcome() == pb::OUTCOME_INTERRUPTED) ++totals_.interrupted;
+      if (result.failure() == pb::COMMAND_FAILURE_POISON) ++totals_.poisoned;
       EXPECT_EQ(result.attempt(), target.attempt);
       EXPECT_EQ(result.output_bytes(), target.stored.size());
       EXPECT_EQ(result.output_sha256(), rig_.crypto.Sha256(target.stored).str());
@@ -346,12 +350,14 @@ TEST(WardenSimTest, KeepsEveryPromiseOverManySeeds) {
   EXPECT_GT(totals.done, 100);
   EXPECT_GT(totals.paused, 100);
   EXPECT_GT(totals.failed_syncs, 20);
+  EXPECT_GT(totals.full_disks, 50);
+  EXPECT_GT(totals.poisoned, 5);
   std::printf(
       "crashes %d, power cuts %d, cuts %d, refusing disks %d, interrupted %d, reruns %d, "
-      "duplicates %d, lost %d, done %d, paused %d, failed syncs %d\n",
+      "duplicates %d, lost %d, done %d, paused %d, failed syncs %d, full disks %d, poisoned %d\n",
       totals.crashes, totals.power_cuts, totals.cuts, totals.refusing_disks, totals.interrupted,
       totals.reruns, totals.duplicates, totals.lost, totals.done, totals.paused,
-      totals.failed_syncs);
+      totals.failed_syncs, totals.full_disks, totals.poisoned);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ ControlWorld::ControlWorld(Options options)
       trust_(fleet_.Trust(fleet_.GoodPolicy())),
       files_(crypto_),
       now_{TimePoint(std::chrono::seconds(1000)), WallTime(kNowMs)},
+      api_(options.api),
       analyst_(crypto_, fleet_) {
   settings_.server_name = "server";
   settings_.version = "test";
@@ -46,8 +47,8 @@ ControlWorld::ControlWorld(Options options)
                                                      std::to_string(++gateways_made_)));
   }
   for (int i = 0; i < options.agents; ++i) {
-    agents_.push_back(std::make_unique<SimAgent>(crypto_, fleet_.fleet_id, token, random_(),
-                                                 SimAgent::Options{8, 3000}));
+    agents_.push_back(
+        std::make_unique<SimAgent>(crypto_, fleet_.fleet_id, token, random_(), options.work));
   }
 }
 
@@ -63,9 +64,12 @@ void ControlWorld::Boot() {
   options.results.min_window_bytes = 4 * 1024;
   options.results.max_window_bytes = 16 * 1024;
   options.results.max_waiting_bytes = 300 * 1024;
+  options.api = api_;
   core_ = std::make_unique<backend::ControlCore>(
-      std::move(options), backend::ControlCore::Ports{store_, files_, crypto_, trust_, settings_});
-  HF_CHECK(core_->Load().ok());
+      std::move(options),
+      backend::ControlCore::Ports{store_, files_, crypto_, trust_, settings_, &counters_});
+  while (core_->LoadMore().value()) {
+  }
   to_control_.clear();
   read_.clear();
   core_->OnTransport(connected_, now_);
@@ -248,12 +252,7 @@ void ControlWorld::BreakSomething() {
     case 6:
     case 7:  // the link breaks; its gateway notices
       ++counts.agent_cuts;
-      for (auto& gateway : gateways_) {
-        if (gateway->knows(&agent)) gateway->Hangup(agent);
-      }
-      agent.OnClosed();
-      dial_at_[&agent] = now_.at + std::chrono::milliseconds(random_() % 15000);
-      return;
+      return KeepAway(agent, std::chrono::milliseconds(random_() % 15000));
     case 8:
       ++counts.agent_restarts;
       for (auto& gateway : gateways_) gateway->Hangup(agent);
@@ -277,22 +276,42 @@ void ControlWorld::Heal() {
   analyst_.Repeat();
 }
 
-void ControlWorld::SubmitOne() {
+pb::Command ControlWorld::NewCommand() {
   pb::Command command = fleet_.GoodCommand();
   std::string id = command.command_id();
   const std::uint32_t number = ++commands_made_;
   for (std::size_t i = 0; i < 4; ++i) id[i] = static_cast<char>(number >> (8 * i) & 255);
   command.set_command_id(id);
   command.mutable_target()->clear_agent_ids();
+  command.set_issued_at_ms(now_.wall_ms());
+  command.set_not_after_ms(now_.wall_ms() + kHourMs);
+  return command;
+}
+
+void ControlWorld::SubmitOne() {
+  pb::Command command = NewCommand();
   for (auto& agent : agents_) {
     if (Chance(60)) command.mutable_target()->add_agent_ids(agent->id().str());
   }
   if (command.target().agent_ids_size() == 0) {
     command.mutable_target()->add_agent_ids(agents_.front()->id().str());
   }
-  command.set_issued_at_ms(now_.wall_ms());
-  command.set_not_after_ms(now_.wall_ms() + (Chance(30) ? 3000 + random_() % 10000 : kHourMs));
+  if (Chance(30)) command.set_not_after_ms(now_.wall_ms() + 3000 + random_() % 10000);
   (void)analyst_.Submit(command);
+}
+
+void ControlWorld::SubmitTo(const SimAgent& agent) {
+  pb::Command command = NewCommand();
+  command.mutable_target()->add_agent_ids(agent.id().str());
+  (void)analyst_.Submit(command);
+}
+
+void ControlWorld::KeepAway(SimAgent& agent, Duration time) {
+  for (auto& gateway : gateways_) {
+    if (gateway->knows(&agent)) gateway->Hangup(agent);
+  }
+  agent.OnClosed();
+  dial_at_[&agent] = now_.at + time;
 }
 
 // --- what must hold -------------------------------------------------------------------------------

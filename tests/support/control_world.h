@@ -27,6 +27,8 @@ class ControlWorld {
     std::uint32_t seed = 1;
     int agents = 3;
     int gateways = 2;
+    SimAgent::Options work{8, 3000};
+    backend::ApiSession::Options api{};
   };
   // How often what went wrong: a run in which nothing did proves nothing.
   struct Counts {
@@ -39,9 +41,11 @@ class ControlWorld {
   explicit ControlWorld(Options options);
 
   // --- what happens -----------------------------------------------------------------------------
-  void Run(Duration length);  // in steps of kStep, dialling and working as it goes
-  void SubmitOne();           // to one to all agents, for seconds or for an hour
-  void BreakSomething();      // one fault of a random kind
+  void Run(Duration length);             // in steps of kStep, dialling and working as it goes
+  void SubmitOne();                      // to one to all agents, for seconds or for an hour
+  void SubmitTo(const SimAgent& agent);  // for an hour
+  void KeepAway(SimAgent& agent, Duration time);  // its link ends, and comes back after this
+  void BreakSomething();                          // one fault of a random kind
   void CrashControl();
   // Crashes control at its n-th commit from now: before it takes effect, or right after.
   void CrashAtCommit(int n, bool before);
@@ -58,7 +62,8 @@ class ControlWorld {
   backend::ControlCore& core() { return *core_; }
   std::vector<std::unique_ptr<SimAgent>>& agents() { return agents_; }
   std::vector<std::unique_ptr<SimGateway>>& gateways() { return gateways_; }
-  const sign::Crypto& crypto() const { return crypto_; }
+  SeededCrypto& crypto() { return crypto_; }
+  const backend::CounterBlock& counters() const { return counters_; }
   const TestFleet& fleet() const { return fleet_; }
   backend::Moment now() const { return now_; }
 
@@ -66,6 +71,7 @@ class ControlWorld {
   static constexpr Duration kStep = std::chrono::milliseconds(100);
   void Boot();
   void Step();
+  pb::Command NewCommand();
   void MoveAgents();
   void MoveToControl();
   void MoveApi();
@@ -83,10 +89,12 @@ class ControlWorld {
   FakeStore store_;
   FakeOutputFiles files_;
   backend::Moment now_;
+  backend::CounterBlock counters_{};
   std::unique_ptr<backend::ControlCore> core_;
   int boots_ = 0;
   bool connected_ = true;
   TimePoint outage_until_{};
+  const backend::ApiSession::Options api_;
   std::deque<std::string> to_control_;  // not yet read
   std::deque<std::string> read_;        // read, not trimmed: may come again
   std::map<std::string, std::deque<std::string>> to_gateway_;

@@ -76,7 +76,9 @@ class FakeStreamTransport final : public backend::StreamTransport {
 
   // What a turn of the loop brings.
   void Turn() {
-    if (connected_ && (!redis_.up || life_ != redis_.life)) Lose();
+    silent_turns_ = redis_.frozen ? silent_turns_ + 1 : 0;
+    const bool is_silent = silent_turns_ >= kMaxSilentTurns;
+    if (connected_ && (!redis_.up || is_silent || life_ != redis_.life)) Lose();
     if (!connected_ && redis_.up && !redis_.frozen) {
       connected_ = true;
       life_ = redis_.life;
@@ -89,6 +91,7 @@ class FakeStreamTransport final : public backend::StreamTransport {
   }
 
  private:
+  static constexpr int kMaxSilentTurns = 100;  // what the real one calls some seconds
   void Lose() {
     connected_ = refused_ = false;
     pending_.clear();
@@ -126,6 +129,7 @@ class FakeStreamTransport final : public backend::StreamTransport {
   std::size_t pending_bytes_ = 0;
   std::uint64_t cursor_ = 0;
   std::uint64_t life_ = 0;
+  int silent_turns_ = 0;
   bool connected_ = false;
   bool refused_ = false;
   bool reading_ = true;

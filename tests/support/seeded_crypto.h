@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <random>
 #include <span>
@@ -19,6 +20,7 @@ class SeededCrypto final : public sign::Crypto {
   std::unique_ptr<sign::Hasher> NewSha256() const override { return fake_->NewSha256(); }
   Status Verify(const PublicKey& key, const Digest& digest,
                 const Signature& signature) const override {
+    if (on_verify) on_verify();
     return fake_->Verify(key, digest, signature);
   }
   Result<std::unique_ptr<sign::SigningKey>> GenerateKey() const override {
@@ -32,6 +34,7 @@ class SeededCrypto final : public sign::Crypto {
   void Random(std::span<std::uint8_t> out) const override {
     for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(random_() & 255);
   }
+  std::function<void()> on_verify;  // looks on while something is being checked
 
  private:
   std::unique_ptr<sign::Crypto> fake_ = NewFakeCrypto();

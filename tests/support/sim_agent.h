@@ -1,11 +1,13 @@
 // SimAgent: a scripted agent, true to the protocol: journal, numbered streams, epochs, contact.
 //
 // Runs what it is delivered by counting an effect and making up output; keeps what it journaled when
-// it restarts, and what was running then ends INTERRUPTED.
+// it restarts, and what was running then ends INTERRUPTED. Refuses, as real ones do, when kMaxOpen
+// commands are open.
 //
 // Threading: thread-compatible.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +27,7 @@ namespace holdfast::testing {
 class SimAgent {
  public:
   using Up = link::v1::Up;
+  static constexpr std::size_t kMaxOpen = 64;  // agent/core/limits.h, kMaxOpenCommands
   struct Options {
     std::size_t max_chunks = 8;
     std::size_t max_chunk_bytes = 20000;
@@ -146,6 +149,7 @@ class SimAgent {
     for (const auto& [digest, stream] : streams_) open += stream.sender->complete() ? 0 : 1;
     return open;
   }
+  std::size_t most_open() const { return most_open_; }  // at any time
   // Of the streams that control does not have whole, for people.
   std::string Describe() const {
     std::string out;
@@ -201,8 +205,13 @@ class SimAgent {
     if (streams_.contains(digest)) return;  // the stream answers
     pb::Command command;
     HF_CHECK(command.ParseFromString(envelope.payload()));
+    const std::size_t open = open_streams();
+    most_open_ = std::max(most_open_, open + 1);
     Stream& stream = streams_[digest];
     if (online_) stream.sender->OnLinkUp(now);
+    if (open >= kMaxOpen) {
+      return AddFinal(digest, stream, pb::OUTCOME_REFUSED, pb::COMMAND_FAILURE_TOO_MANY_OPEN);
+    }
     if (command.issued_at_ms() < birth_ms_) {
       return AddFinal(digest, stream, pb::OUTCOME_REFUSED, pb::COMMAND_FAILURE_BEFORE_BIRTH);
     }
@@ -250,6 +259,7 @@ class SimAgent {
   std::string contact_;
   std::uint64_t epoch_ = 0;
   std::uint64_t birth_ms_ = 0;
+  std::size_t most_open_ = 0;
   bool online_ = false;
   std::map<Digest, Stream> streams_;  // the journal and the spool
   std::map<Digest, int> effects_;

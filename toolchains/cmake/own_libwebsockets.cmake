@@ -60,6 +60,7 @@ function(holdfast_own_lws name flags)
       -DLWS_WITH_STATIC=ON -DLWS_WITH_SHARED=OFF -DLWS_IPV6=ON
       -DLWS_WITH_HTTP2=OFF -DLWS_WITHOUT_EXTENSIONS=ON -DLWS_WITH_ZLIB=OFF -DLWS_WITHOUT_DAEMONIZE=ON
       -DLWS_UNIX_SOCK=OFF -DLWS_WITH_UNIX_SOCK=OFF -DLWS_CLIENT_HTTP_PROXYING=OFF
+      -DLWS_WITH_HTTP_UNCOMMON_HEADERS=ON  # Server, Retry-After
       -DLWS_WITH_HTTP_BASIC_AUTH=OFF -DLWS_WITH_SYS_SMD=OFF -DLWS_WITH_UDP=OFF -DLWS_WITH_LEJP=OFF
       -DLWS_WITH_LWSAC=OFF -DLWS_WITH_DIR=OFF -DLWS_WITH_EVLIB_PLUGINS=OFF -DLWS_WITH_PLUGINS=OFF
       -DLWS_WITH_NO_LOGS=OFF -DLWS_WITH_SECURE_STREAMS=OFF -DLWS_WITH_NETLINK=OFF
@@ -79,8 +80,10 @@ function(holdfast_own_lws name flags)
   target_link_libraries(holdfast_${name}_lws INTERFACE holdfast_${name}_lws_archive)
 endfunction()
 
-# Small; and C through which nothing throws needs no unwind tables (24 KB).
-holdfast_own_lws(agent "-Os -fno-asynchronous-unwind-tables" -DLWS_WITH_MBEDTLS=ON)
+# Small, and C through which nothing throws, which needs no unwind tables (24 KB). It serves
+# nobody, reads no file, and what it would log (7: errors, warnings, notices) is never shown.
+holdfast_own_lws(agent "-Os -fno-asynchronous-unwind-tables -DLWS_LOGGING_BITFIELD_CLEAR=7"
+  -DLWS_WITH_MBEDTLS=ON -DLWS_WITHOUT_SERVER=ON -DLWS_WITH_FILE_OPS=OFF)
 target_link_libraries(holdfast_agent_lws_archive INTERFACE holdfast_vendor_mbedtls)
 # See common/adapters/lws/lws_quiet.cc and lws_tls_mbedtls.cc.
 target_link_options(holdfast_agent_lws INTERFACE

@@ -72,6 +72,7 @@ void RedisConnection::GuardReader() {
 
 void RedisConnection::Dial(const std::string& url) {
   Drop();
+  silent_since_ = ev_now(loop_);
   constexpr std::string_view kUnix = "unix://";
   constexpr std::string_view kTcp = "redis://";
   if (url.starts_with(kUnix)) {
@@ -111,6 +112,7 @@ void RedisConnection::Dial(const std::string& url) {
 
 void RedisConnection::Drop() {
   up_ = false;
+  unanswered_ = 0;
   if (context_ == nullptr) return;
   redisAsyncContext* const old = std::exchange(context_, nullptr);
   old->data = nullptr;  // what hiredis still calls is for nobody
@@ -120,6 +122,11 @@ void RedisConnection::Drop() {
 void RedisConnection::Lose(std::string why) {
   Drop();
   owner_.OnConnectionLost(std::move(why));
+}
+
+double RedisConnection::silent_s() const {
+  const bool is_awaited = context_ != nullptr && (!up_ || unanswered_ > 0);
+  return is_awaited ? ev_now(loop_) - silent_since_ : 0;
 }
 
 void RedisConnection::Send(int kind, std::size_t tag, const std::vector<std::string_view>& words) {
@@ -137,13 +144,17 @@ void RedisConnection::Send(int kind, std::size_t tag, const std::vector<std::str
       redisAsyncCommandArgv(context_, &RedisConnection::OnHiredisReply, pending.get(),
                             static_cast<int>(words.size()), starts.data(), sizes.data());
   // Taken back in OnHiredisReply, which hiredis calls for each queued command, also on its way down.
-  if (queued == REDIS_OK) static_cast<void>(pending.release());
+  if (queued != REDIS_OK) return;
+  static_cast<void>(pending.release());
+  if (unanswered_++ == 0) silent_since_ = ev_now(loop_);
 }
 
 void RedisConnection::OnHiredisReply(redisAsyncContext* context, void* reply, void* pending) {
   const std::unique_ptr<Pending> mine(static_cast<Pending*>(pending));
   if (context->data == nullptr) return;  // dropped
   RedisConnection& self = *mine->connection;
+  --self.unanswered_;
+  self.silent_since_ = ev_now(self.loop_);
   self.owner_.OnReply(mine->kind, mine->tag, static_cast<const redisReply*>(reply));
 }
 

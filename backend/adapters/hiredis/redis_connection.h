@@ -45,6 +45,8 @@ class RedisConnection {
   void Dial(const std::string& url);
   void Drop();
   bool up() const { return up_; }
+  // Seconds since something was asked (or dialled) without any answer since; 0: nothing is awaited.
+  double silent_s() const;
   // `kind` and `tag` come back with the reply.
   void Send(int kind, std::size_t tag, const std::vector<std::string_view>& words);
 
@@ -63,6 +65,8 @@ class RedisConnection {
   RedisConnectionOwner& owner_;
   redisAsyncContext* context_ = nullptr;
   bool up_ = false;
+  std::size_t unanswered_ = 0;
+  double silent_since_ = 0;  // loop time
 };
 
 }  // namespace holdfast::backend

@@ -14,6 +14,11 @@ constexpr int kMaxBackoffMs = 1000;
 constexpr double kRefusedSeconds = 0.1;
 constexpr int kReadAgainMs = 200;  // after a refused read
 constexpr int kReadBlockMs = 1000;
+// A stopped or hanging Redis, a host that vanished: its sockets stay as they are, and nothing else
+// would tell. Longer than any fork or slow command of a healthy one; short enough that silence of
+// gateways (15 s, docs/protocol.md 5) is never mistaken for theirs.
+constexpr double kReplySeconds = 3;
+constexpr double kLookSeconds = 0.5;
 
 std::string_view Text(const redisReply& reply) {
   return reply.str == nullptr ? std::string_view() : std::string_view(reply.str, reply.len);
@@ -74,10 +79,32 @@ RedisStreams::RedisStreams(struct ev_loop* loop, Options options, StreamTranspor
       },
       0.0, 0.0);
   timer_.data = this;
+  ev_timer_init(
+      &look_,
+      [](struct ev_loop*, ev_timer* timer, int) {
+        static_cast<RedisStreams*>(timer->data)->LookForSilence();
+      },
+      kLookSeconds, kLookSeconds);
+  look_.data = this;
+  looked_at_ = now();
+  ev_timer_start(loop_, &look_);
   Start(0);  // the delegate is told from the loop, never from inside this constructor
 }
 
-RedisStreams::~RedisStreams() { ev_timer_stop(loop_, &timer_); }
+RedisStreams::~RedisStreams() {
+  ev_timer_stop(loop_, &timer_);
+  ev_timer_stop(loop_, &look_);
+}
+
+void RedisStreams::LookForSilence() {
+  // It was us who stood still: what came meanwhile is not read yet.
+  const bool was_away = now() - std::exchange(looked_at_, now()) > 2 * kLookSeconds;
+  if (was_away) return;
+  if (writer_.silent_s() > kReplySeconds ||
+      reader_.silent_s() > kReplySeconds + kReadBlockMs / 1000.0) {
+    OnConnectionLost("no answer for " + std::to_string(static_cast<int>(kReplySeconds)) + " s");
+  }
+}
 
 void RedisStreams::Start(int watcher_wait_ms) {
   ev_timer_stop(loop_, &timer_);

@@ -8,7 +8,8 @@
 // Ordering:  entries in the order of their stream; after OnRestored() the stream is read from its start,
 //            also after it was deleted and made anew with lower ids (a clock that went back).
 // Limits:    kMaxInFlightBytes are handed to hiredis at a time, the rest waits here, kMaxPendingBytes in
-//            all. Redial after 50 ms, doubling to 1 s. Replies: see redis_connection.h.
+//            all. Redial after 50 ms, doubling to 1 s. Replies: see redis_connection.h; when none comes
+//            for kReplySeconds (XREAD: its BLOCK more) Redis is lost, however well its sockets stand.
 // Ownership: borrows loop and delegate until destroyed.
 // Threading: loop thread only. The delegate may call every method from inside its own.
 // Errors:    Add(): see stream_transport.h. When Redis refuses a write (OOM, LOADING, MISCONF, READONLY)
@@ -62,6 +63,7 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   void Dial();
   void DialLater();
   void Start(int watcher_wait_ms);
+  void LookForSilence();
   void Pump();
   void SendAdd(std::string_view stream, std::string_view message);
   void ReadMore();
@@ -73,7 +75,9 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   StreamTransportDelegate& delegate_;
   RedisConnection writer_;
   RedisConnection reader_;
-  ev_timer timer_{};  // redial, or read again after a refusal
+  ev_timer timer_{};      // redial, or read again after a refusal
+  ev_timer look_{};       // for a Redis that does not answer
+  double looked_at_ = 0;  // loop time
   std::deque<Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::size_t in_flight_bytes_ = 0;

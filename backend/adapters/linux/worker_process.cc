@@ -61,7 +61,16 @@ WorkerProcess::~WorkerProcess() {
   ev_timer_stop(loop_, &second_);
 }
 
+void WorkerProcess::StillStarts() {
+  constexpr std::int64_t kSecondUs = 1'000'000;
+  // Later, silence of a second is what the watchdog is for.
+  if (is_ready_ || MonotonicMicroseconds() - said_alive_us_ < kSecondUs) return;
+  said_alive_us_ = MonotonicMicroseconds();
+  static_cast<void>(channel_->Send(WorkerMessageType::kAlive, ""));
+}
+
 void WorkerProcess::SendReady() {
+  is_ready_ = true;
   counters().Set(Counter::kState, 1);
   // A supervisor that does not read is one that is gone; OnWorkerChannelEnd follows.
   static_cast<void>(channel_->Send(WorkerMessageType::kReady, ""));

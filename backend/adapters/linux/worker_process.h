@@ -41,6 +41,12 @@ class WorkerProcess final : private WorkerChannelDelegate {
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
   void SendReady();
+  // Before SendReady(), as often as one likes: what takes long to start is not taken for hanging.
+  void StillStarts();
+  // Errors: as WorkerChannel::Send().
+  Status Send(WorkerMessageType type, std::string_view payload) {
+    return channel_->Send(type, payload);
+  }
   CounterBlock& counters() { return page_.block(); }
 
  private:
@@ -56,6 +62,8 @@ class WorkerProcess final : private WorkerChannelDelegate {
   ev_timer second_{};
   ev_check check_{};
   ev_prepare prepare_{};
+  bool is_ready_ = false;
+  std::int64_t said_alive_us_ = 0;
   std::int64_t turn_started_us_ = 0;
   std::int64_t longest_us_ = 0;
 };

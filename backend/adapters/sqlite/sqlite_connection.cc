@@ -4,13 +4,14 @@
 
 namespace holdfast::backend {
 
-Result<SqliteConnection> SqliteConnection::Open(const std::string& path) {
+Result<SqliteConnection> SqliteConnection::Open(const std::string& path,
+                                                std::function<void()> on_progress) {
   sqlite3* db = nullptr;
   const int code = sqlite3_open_v2(
       path.c_str(), &db,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
       nullptr);
-  SqliteConnection out(db);
+  SqliteConnection out(db, std::move(on_progress));
   if (code != SQLITE_OK) return SqliteError(db, code).In(path);
   // EXCLUSIVE: no shared memory file, and a second control finds the ledger locked. A control that
   // was just killed may leave its lock for a moment.
@@ -25,8 +26,21 @@ Result<SqliteConnection> SqliteConnection::Open(const std::string& path) {
   return out;
 }
 
+SqliteConnection::SqliteConnection(sqlite3* db, std::function<void()> on_progress) : db_(db) {
+  if (!on_progress) return;
+  constexpr int kOperations = 20'000;  // of its virtual machine: some milliseconds of work on rows
+  on_progress_ = std::make_unique<std::function<void()>>(std::move(on_progress));
+  sqlite3_progress_handler(
+      db_, kOperations,
+      [](void* call) {
+        (*static_cast<std::function<void()>*>(call))();
+        return 0;  // go on
+      },
+      on_progress_.get());
+}
+
 SqliteConnection::SqliteConnection(SqliteConnection&& other) noexcept
-    : db_(std::exchange(other.db_, nullptr)) {}
+    : db_(std::exchange(other.db_, nullptr)), on_progress_(std::move(other.on_progress_)) {}
 
 SqliteConnection::~SqliteConnection() { (void)sqlite3_close_v2(db_); }
 

@@ -8,6 +8,8 @@
 // Errors:    as Store says.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,7 +23,7 @@ namespace holdfast::backend {
 
 class SqliteConnection {
  public:
-  static Result<SqliteConnection> Open(const std::string& path);
+  static Result<SqliteConnection> Open(const std::string& path, std::function<void()> on_progress);
   SqliteConnection(SqliteConnection&& other) noexcept;
   SqliteConnection& operator=(SqliteConnection&&) = delete;
   ~SqliteConnection();
@@ -34,11 +36,12 @@ class SqliteConnection {
   void Rollback();
 
  private:
-  explicit SqliteConnection(sqlite3* db) : db_(db) {}
+  SqliteConnection(sqlite3* db, std::function<void()> on_progress);
   Status Exec(const char* sql);
   Status Begin();
 
   sqlite3* db_;
+  std::unique_ptr<std::function<void()>> on_progress_;  // where SQLite finds it
   bool in_turn_ = false;
   std::optional<Error> broken_;  // the first write of this turn that failed
 };

@@ -240,8 +240,10 @@ Status SqliteStore::PutToken(const TokenRow& row) {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path) {
-  HF_ASSIGN_OR_RETURN(SqliteConnection connection, SqliteConnection::Open(path));
+Result<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path,
+                                               std::function<void()> on_progress) {
+  HF_ASSIGN_OR_RETURN(SqliteConnection connection,
+                      SqliteConnection::Open(path, std::move(on_progress)));
   HF_TRY(connection.Migrate(kSchemaSteps));
   auto store = std::make_unique<SqliteStore>(std::move(connection));
   HF_TRY(store->Prepare());

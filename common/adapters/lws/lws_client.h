@@ -92,6 +92,8 @@ class LwsClientConnection {
  public:
   virtual ~LwsClientConnection() = default;
   virtual void WantWrite() = 0;
+  // Bytes that this socket was given and the peer's kernel has not acknowledged.
+  virtual std::size_t Undelivered() const = 0;
   // Stops (or resumes) reading from the socket: the peer then meets a full TCP window.
   virtual void Pause(bool paused) = 0;
   // Sends what NextMessage() still has at most once more, then a WebSocket close with this code.

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "common/adapters/lws/certificate_fault.h"
@@ -19,6 +20,9 @@ namespace holdfast::lws {
 namespace {
 
 constexpr Duration kCloseTimeout = std::chrono::seconds(3);  // a close frame and its answer
+// What the kernel keeps beyond what is on its way before it asks for more: a beat or an answer must not
+// wait behind what a slow path will take seconds for. As on the server's side.
+constexpr int kNotSentBytes = 128 * 1024;
 // A message buffer above this is given back after use: a link is idle most of its life.
 constexpr std::size_t kKeepBufferBytes = std::size_t{8} * 1024;
 constexpr std::uint16_t kTooLargeCode = 1009;  // RFC 6455, 7.4.1
@@ -109,6 +113,12 @@ std::optional<int> LwsConnection::Tunnel(const ServerUrl& url, const LwsClientTa
 
 void LwsConnection::WantWrite() {
   if (state_ == State::kOpen && wsi_ != nullptr) lws_callback_on_writable(wsi_);
+}
+
+std::size_t LwsConnection::Undelivered() const {
+  int bytes = 0;
+  if (wsi_ == nullptr || ioctl(lws_get_socket_fd(wsi_), TIOCOUTQ, &bytes) != 0) return 0;
+  return static_cast<std::size_t>(bytes);
 }
 
 void LwsConnection::Pause(bool paused) {
@@ -254,6 +264,8 @@ void LwsConnection::OnEstablished() {
   // NODELAY is lws's default for every socket.
   setsockopt(lws_get_socket_fd(wsi_), IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout,
              sizeof user_timeout);
+  setsockopt(lws_get_socket_fd(wsi_), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kNotSentBytes,
+             sizeof kNotSentBytes);
   if (has_end_) {  // Close() while dialling, and its kill has not come round yet
     Kill();
     return;

@@ -25,6 +25,7 @@ class LwsConnection final : public LwsClientConnection {
       : options_(options), subprotocol_(std::move(subprotocol)), delegate_(delegate) {}
 
   void WantWrite() override;
+  std::size_t Undelivered() const override;
   void Pause(bool paused) override;
   void Close(std::uint16_t code) override;
   const std::string& peer_address() const override { return peer_address_; }

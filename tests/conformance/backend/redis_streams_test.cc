@@ -122,6 +122,16 @@ TEST(RedisStreamsTest, ReadsAStreamThatWasMadeAnewWithLowerIds) {
   EXPECT_EQ(events.messages[1], "second");
 }
 
+TEST(RedisStreamsTest, KeepsARedisThatIsOnlyIdle) {
+  RealWorld world;
+  RecordingDelegate events;
+  const auto reader = world.Make("own", events);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(5500);
+  while (std::chrono::steady_clock::now() < end) world.Turn();
+  EXPECT_EQ(events.restored, 1);
+  EXPECT_EQ(events.lost, 0);
+}
+
 // A server that answers everything with one text of its own.
 class HostileServer {
  public:

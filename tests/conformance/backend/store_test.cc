@@ -75,6 +75,27 @@ TEST(SqliteStoreTest, SaysWhatIsWrongWithAFileThatIsNoLedger) {
   EXPECT_EQ(opened.error().code, Code::kCorrupt);
 }
 
+// A ledger of a million rows loads for longer than a silent process lives.
+TEST(SqliteStoreTest, TellsThatALongLoadGoesOn) {
+  TempDir dir;
+  int calls = 0;
+  const auto store =
+      backend::OpenSqliteStore(dir.path() + "/ledger.db", [&calls] { ++calls; }).value();
+  backend::CommandRow command;
+  ASSERT_TRUE(store->InsertCommand(command).ok());
+  backend::DeliveryRow row;
+  constexpr int kRows = 5000;
+  for (int i = 0; i < kRows; ++i) {
+    const std::string id = std::to_string(i);
+    row.agent_id = *AgentId::From(std::string(16 - id.size(), '-') + id);
+    ASSERT_TRUE(store->PutDelivery(row).ok());
+  }
+  ASSERT_TRUE(store->Commit().ok());
+  calls = 0;
+  EXPECT_EQ(store->LoadOpenDeliveries().value().size(), std::size_t{kRows});
+  EXPECT_GT(calls, 2);
+}
+
 // A file that may not grow stands for a disk that is full.
 TEST(SqliteStoreTest, WritesNothingHalfOnAFullDiskAndRecoversByItself) {
   TempDir dir;

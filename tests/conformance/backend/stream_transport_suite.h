@@ -195,4 +195,21 @@ TEST_P(StreamTransportSuite, BoundsWhatWaitsForAFrozenRedis) {
   EXPECT_EQ(sender_events_.lost, 0);
 }
 
+// Its sockets stand and take bytes: only the missing answers tell.
+TEST_P(StreamTransportSuite, TakesAFrozenRedisForLostAndComesBackWhenItThaws) {
+  ASSERT_TRUE(sender_->Add(kStream, "before").ok());
+  ASSERT_TRUE(Received(1));
+  world_->SetFrozen(true);
+  ASSERT_TRUE(Until([&] { return events_.lost == 1 && sender_events_.lost == 1; }));
+  EXPECT_FALSE(reader_->connected());
+  EXPECT_EQ(sender_->Add(kStream, "frozen").error().code, Code::kUnavailable);
+  for (int i = 0; i < 200; ++i) world_->Turn();  // and is told once
+  world_->SetFrozen(false);
+  ASSERT_TRUE(Until([&] { return events_.restored == 2 && sender_events_.restored == 2; }));
+  EXPECT_EQ(events_.lost, 1);
+  EXPECT_EQ(sender_events_.lost, 1);
+  ASSERT_TRUE(sender_->Add(kStream, "after").ok());
+  ASSERT_TRUE(Until([&] { return events_.messages.back() == "after"; }));
+}
+
 }  // namespace holdfast::testing

@@ -112,6 +112,173 @@ TEST_F(DialerTest, DoesNotTakeAShortLinkForAStableOne) {
   EXPECT_GT(longest, seconds(20));
 }
 
+TEST_F(DialerTest, RedialsWithinASecondHoweverOftenAWorkingLinkIsCut) {
+  for (const CloseReason reason : {pb::CLOSE_REASON_PEER_GONE, pb::CLOSE_REASON_PEER_SILENT}) {
+    Dialer dialer = Make();
+    dialer.OnBusy(true, now_);
+    for (int i = 0; i < 50; ++i) {
+      ASSERT_LE(WaitForDial(dialer), seconds(1));
+      dialer.OnOpened(now_);
+      dialer.OnWelcomed(seconds(60), seconds(25), now_);
+      now_ += seconds(3);
+      dialer.OnClosed(reason, {}, now_);
+    }
+  }
+}
+
+TEST_F(DialerTest, WaitsLongerWhenAServerIsAwayWithWorkOpenOrBreaksOffForAReason) {
+  const auto longest = [&](bool welcomed, CloseReason reason) {
+    Dialer dialer = Make();
+    dialer.OnBusy(true, now_);
+    Duration most{};
+    for (int i = 0; i < 30; ++i) {
+      most = std::max(most, WaitForDial(dialer));
+      if (welcomed) dialer.OnOpened(now_);
+      if (welcomed) dialer.OnWelcomed(seconds(60), seconds(25), now_);
+      dialer.OnClosed(reason, {}, now_);
+    }
+    return most;
+  };
+  EXPECT_GT(longest(false, pb::CLOSE_REASON_CONNECT_FAILED), seconds(20));
+  EXPECT_GT(longest(false, pb::CLOSE_REASON_PEER_GONE), seconds(20));
+  EXPECT_GT(longest(true, pb::CLOSE_REASON_BAD_FRAME), seconds(20));  // it will be bad again
+}
+
+TEST_F(DialerTest, SpreadsOverHalfAMinuteWhenAServerGoesAwayUnlessWorkIsOpen) {
+  double sum = 0;
+  constexpr int kRuns = 100;
+  for (std::uint32_t seed = 1; seed <= kRuns; ++seed) {
+    for (const bool busy : {false, true}) {
+      Dialer dialer = Make(1, seed * 7919);
+      Up(dialer);
+      dialer.OnBusy(busy, now_);
+      dialer.OnServerClose(pb::CLOSE_REASON_GOING_AWAY, {});
+      dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+      const Duration waited = WaitForDial(dialer);
+      EXPECT_LE(waited, busy ? seconds(1) : seconds(30));
+      if (!busy) sum += static_cast<double>(waited.count());
+    }
+  }
+  EXPECT_NEAR(sum / kRuns / 1000, 15, 3);
+}
+
+TEST_F(DialerTest, KeepsItsDrawWhenTheServerClosesBeforeTheGoawaysWindowIsOver) {
+  for (std::uint32_t seed = 1; seed <= 50; ++seed) {
+    Dialer dialer = Make(1, seed * 7919);
+    Up(dialer);
+    dialer.OnGoaway(seconds(4), now_);
+    dialer.OnServerClose(pb::CLOSE_REASON_GOING_AWAY, {});
+    dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+    EXPECT_LE(WaitForDial(dialer), seconds(4));
+  }
+}
+
+TEST_F(DialerTest, BeatsMoreOftenAfterAPathForgotAQuietLink) {
+  const auto next_beat = [&](Dialer& dialer) {
+    Up(dialer);
+    const Duration wait = *dialer.NextDeadline() - now_;
+    return wait;
+  };
+  Dialer dialer = Make();
+  EXPECT_GE(next_beat(dialer), seconds(60));
+  // A reset for an answer: the NAT had forgotten the flow.
+  now_ = *dialer.NextDeadline();
+  dialer.OnTick(now_);
+  ASSERT_TRUE(dialer.TakeBeat());
+  dialer.OnSpoke(now_);
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_ + milliseconds(30));
+  EXPECT_LE(next_beat(dialer), seconds(50));
+  EXPECT_GE(*dialer.NextDeadline() - now_, seconds(40));
+  // This one stood until the server left: the next tries the long interval again.
+  dialer.OnServerClose(pb::CLOSE_REASON_GOING_AWAY, {});
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+  EXPECT_GE(next_beat(dialer), seconds(60));
+  // A proxy that cuts what was quiet for long; dials that fail in between change nothing.
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_ + seconds(50));
+  now_ += seconds(50);
+  WaitForDial(dialer);
+  dialer.OnClosed(pb::CLOSE_REASON_CONNECT_FAILED, {}, now_);
+  EXPECT_LE(next_beat(dialer), seconds(50));
+  // A server that died: nothing says that quiet was the reason.
+  dialer.OnHeard(now_ + seconds(20));
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_ + seconds(30));
+  EXPECT_GE(next_beat(dialer), seconds(60));
+  // Nor is it while work is open.
+  dialer.OnBusy(true, now_);
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_ + seconds(50));
+  dialer.OnBusy(false, now_);
+  EXPECT_GE(next_beat(dialer), seconds(60));
+}
+
+TEST_F(DialerTest, AsksAtOnceAfterASuspendAndIsBackWithinTenSeconds) {
+  Dialer dialer = Make();
+  Up(dialer);
+  now_ += seconds(5);
+  const TimePoint woke = now_;
+  dialer.OnWake(now_);
+  ASSERT_TRUE(dialer.TakeBeat());
+  dialer.OnSpoke(now_);
+  EXPECT_TRUE(dialer.awaits_answer());
+  now_ = *dialer.NextDeadline();
+  dialer.OnTick(now_);
+  ASSERT_EQ(dialer.TakeHangUp(), pb::CLOSE_REASON_PEER_SILENT);
+  now_ += seconds(3);  // the socket's own close finds nobody
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+  ASSERT_GE(WaitForDial(dialer), seconds(0));
+  EXPECT_LE(now_ - woke, seconds(8));
+}
+
+TEST_F(DialerTest, ASuspendEndsAWaitButNotWhatAServerAskedFor) {
+  Dialer dialer = Make();
+  for (int i = 0; i < 12; ++i) {
+    WaitForDial(dialer);
+    dialer.OnClosed(pb::CLOSE_REASON_CONNECT_FAILED, {}, now_);
+  }
+  dialer.OnWake(now_);
+  EXPECT_LE(WaitForDial(dialer), seconds(1));
+  dialer.OnOpened(now_);
+  dialer.OnServerClose(pb::CLOSE_REASON_TRY_LATER, seconds(120));
+  dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+  dialer.OnWake(now_);
+  EXPECT_GE(WaitForDial(dialer), seconds(120));
+}
+
+TEST_F(DialerTest, IsPatientWithABeatBehindALargeMessage) {
+  Dialer dialer = Make();
+  Up(dialer);
+  dialer.OnDraining(now_);  // nothing is asked
+  now_ = *dialer.NextDeadline();
+  dialer.OnTick(now_);
+  ASSERT_TRUE(dialer.TakeBeat());
+  dialer.OnSpoke(now_);
+  for (int i = 0; i < 5; ++i) {
+    now_ += seconds(9);
+    dialer.OnDraining(now_);
+    dialer.OnTick(now_);
+    EXPECT_FALSE(dialer.TakeHangUp().has_value());
+  }
+  now_ += seconds(10);
+  dialer.OnTick(now_);
+  EXPECT_EQ(dialer.TakeHangUp(), pb::CLOSE_REASON_PEER_SILENT);
+}
+
+TEST_F(DialerTest, TriesTheWholeListBeforeItWaitsForABarredWay) {
+  Dialer dialer = Make(3);
+  WaitForDial(dialer);
+  for (const bool round_is_over : {false, false, true, false, false, true}) {
+    dialer.OnClosed(pb::CLOSE_REASON_UPGRADE_BLOCKED, {}, now_);
+    const Duration waited = WaitForDial(dialer);
+    if (round_is_over) {
+      EXPECT_GE(waited, seconds(30));
+      EXPECT_EQ(server_, 0U);
+    }
+  }
+  Dialer fresh = Make(2);
+  WaitForDial(fresh);
+  fresh.OnClosed(pb::CLOSE_REASON_UPGRADE_BLOCKED, {}, now_);
+  EXPECT_LE(WaitForDial(fresh), seconds(1));
+}
+
 TEST_F(DialerTest, GivesUpOnAServerThatDoesNotGreet) {
   Dialer dialer = Make();
   WaitForDial(dialer);
@@ -138,6 +305,7 @@ TEST_F(DialerTest, BeatsWhenSilentAndHangsUpOnAPeerThatDoesNotAnswer) {
   now_ = *dialer.NextDeadline();
   dialer.OnTick(now_);
   EXPECT_TRUE(dialer.TakeBeat());
+  dialer.OnSpoke(now_);
   EXPECT_FALSE(dialer.TakeHangUp().has_value());
   now_ += seconds(10);
   dialer.OnTick(now_);
@@ -237,6 +405,7 @@ TEST_F(DialerTest, LeavesTwinsAndRefusalsMoreRoomThanFailures) {
            {pb::CLOSE_REASON_CLONE, seconds(30)},
            {pb::CLOSE_REASON_NOT_ENROLLED, seconds(30)},
            {pb::CLOSE_REASON_REVOKED, seconds(30)},
+           {pb::CLOSE_REASON_SERVER_UNTRUSTED, seconds(30)},
            {pb::CLOSE_REASON_UPGRADE_BLOCKED, seconds(30)}}) {
     Dialer dialer = Make();
     Up(dialer);

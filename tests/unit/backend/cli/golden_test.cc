@@ -1,115 +1,9 @@
 // What people and programs see, as plain text in tests/golden/cli: every verb, every format, failures and
 // hostile endpoints.
-#include "tests/support/golden.h"
-
-#include <functional>
-
-#include <gtest/gtest.h>
-
-#include "backend/cli/answers_by_verb.h"
-#include "backend/cli/host_names.h"
-#include "common/adapters/openssl/openssl_crypto.h"
-#include "common/base/delimited.h"
+#include "tests/unit/backend/cli/golden_fixture.h"
 
 namespace holdfast::cli {
 namespace {
-
-namespace pb = ::holdfast::command::v1;
-namespace api = ::holdfast::api::v1;
-using Make = std::unique_ptr<Answers> (*)(const Call&, const Job&);
-
-AgentId Id(char c) { return AgentId::From(std::string(16, c)).value(); }
-
-class GoldenTest : public testing::Test {
- protected:
-  GoldenTest() {
-    job_.digest = Digest::From(std::string(32, '\xd1')).value();
-    job_.targets = {{Id('a'), "web01", true}};
-    job_.not_after = WallTime(1'790'000'000'000);
-  }
-  void Several() {
-    job_.targets.push_back({Id('b'), "w\x1b[2Jeb02", true});
-    job_.several = true;
-  }
-  sdk::TargetEnd End(char agent, pb::Outcome outcome = pb::OUTCOME_DONE,
-                     pb::CommandFailure failure = pb::COMMAND_FAILURE_UNSPECIFIED,
-                     const std::string& message = "") const {
-    sdk::TargetEnd end;
-    end.agent = Id(agent);
-    for (const auto& target : job_.targets) {
-      if (target.id == end.agent) end.hostname = target.hostname;
-    }
-    end.delivery.set_outcome(outcome);
-    end.delivery.set_failure(failure);
-    end.result.emplace();
-    end.result->set_outcome(outcome);
-    end.result->set_failure(failure);
-    end.result->set_message(message);
-    end.output_verified = true;
-    return end;
-  }
-  // Runs the same events in each format and compares all that was printed with one file.
-  void Compare(const std::string& file, Make make, const std::function<void(Answers&)>& events) {
-    job_.hosts = ShownHosts(job_.targets);
-    std::string text;
-    const std::pair<Format, const char*> formats[] = {{Format::kTable, "table"},
-                                                      {Format::kJson, "json"},
-                                                      {Format::kJsonl, "jsonl"},
-                                                      {Format::kCsv, "csv"}};
-    for (const auto& [format, name] : formats) {
-      options_.format = format;
-      testing::internal::CaptureStdout();
-      testing::internal::CaptureStderr();
-      int status = 0;
-      {
-        Console console;
-        const Call call{options_, console, *crypto_, -1};
-        const auto answers = make(call, job_);
-        events(*answers);
-        answers->Close(all_ended_);
-        status = answers->ExitStatus();
-      }
-      const std::string out = testing::internal::GetCapturedStdout();
-      const std::string err = testing::internal::GetCapturedStderr();
-      text += std::string("=== -o ") + name + ": status " + std::to_string(status) + "\n" + out +
-              (err.empty() ? "" : "--- standard error\n" + err);
-    }
-    ExpectGolden(text, "tests/golden/cli/" + file);
-  }
-  static std::string Rows() {
-    pb::RowBatch batch;
-    for (const char* name : {"pid", "name", "pid"}) batch.add_columns()->set_name(name);
-    const auto add = [&](std::int64_t pid, const std::string& name) {
-      auto* row = batch.add_rows();
-      row->add_values()->set_integer(pid);
-      row->add_values()->set_text(name);
-      row->add_values();
-    };
-    add(1, "init");
-    add(-4242, "=HYPERLINK(\"http://evil\")");
-    add(7, "\x1b[31mred\xe2\x80\xae\n\xff");
-    auto* last = batch.add_rows();
-    last->add_values()->set_real(0.5);
-    last->add_values()->set_blob(std::string("\0\xff", 2));
-    last->add_values()->set_text("\xc3\xa4\xe6\xbc\xa2");
-    std::string out;
-    AppendDelimited(out, batch.SerializeAsString());
-    return out;
-  }
-  static std::string Stdio(std::uint32_t fd, const std::string& data) {
-    pb::StdioChunk chunk;
-    chunk.set_fd(fd);
-    chunk.set_data(data);
-    std::string out;
-    AppendDelimited(out, chunk.SerializeAsString());
-    return out;
-  }
-
-  std::unique_ptr<sign::Crypto> crypto_ = NewOpensslCrypto();
-  Options options_;
-  Job job_;
-  bool all_ended_ = true;
-};
 
 TEST_F(GoldenTest, RowsOfOneHost) {
   Compare("rows_one_host.txt", MakeRowAnswers, [&](Answers& answers) {
@@ -259,6 +153,103 @@ TEST_F(GoldenTest, WhatHasNotEndedWhenTheWaitIsOver) {
     ASSERT_TRUE(answers.OnOutput(Id('a'), Rows()).ok());
     ASSERT_TRUE(answers.OnEnd(End('a')).ok());
   });
+}
+
+// --- job --------------------------------------------------------------------------------------------
+
+class JobGoldenTest : public GoldenTest {
+ protected:
+  static constexpr std::uint64_t kAccepted = 1'789'990'000'000;
+
+  JobGoldenTest() {
+    auto& job = *detail_.mutable_summary();
+    job.set_digest(job_.digest.str());
+    job.set_verb("exec");
+    job.set_operator_id("ada");
+    job.set_detail("exec \"date\"");
+    job.set_accepted_ms(kAccepted);
+    job.set_not_after_ms(1'790'000'000'000);
+  }
+  // One target in this state, whose steps so far took one second, then one minute, then one hour.
+  api::Delivery& Add(char agent, const std::string& hostname, api::DeliveryState state) {
+    auto& delivery = *detail_.add_deliveries();
+    delivery.set_agent_id(Id(agent).str());
+    delivery.set_hostname(hostname);
+    delivery.set_state(state);
+    delivery.set_accepted_ms(kAccepted);
+    const bool was_sent = state != api::DELIVERY_STATE_ACCEPTED;
+    if (was_sent) delivery.set_sent_ms(kAccepted + 1'000);
+    if (was_sent) delivery.set_sends(1);
+    const bool has_receipt =
+        was_sent && state != api::DELIVERY_STATE_SENT && state != api::DELIVERY_STATE_UNKNOWN;
+    if (has_receipt) delivery.set_received_ms(kAccepted + 61'000);
+    if (has_receipt && state != api::DELIVERY_STATE_RECEIVED) {
+      delivery.set_started_ms(kAccepted + 3'661'000);
+    }
+    detail_.mutable_summary()->set_targets(static_cast<std::uint32_t>(detail_.deliveries_size()));
+    if (state != api::DELIVERY_STATE_ENDED) delivery.mutable_waiting()->set_online(true);
+    return delivery;
+  }
+  static void TakeOffline(api::Delivery& delivery) {
+    delivery.mutable_waiting()->set_online(false);
+    delivery.mutable_waiting()->set_offline_since_ms(kAccepted + 7'000'000);
+  }
+  void ComparePrinted(const std::string& file) {
+    std::string text;
+    for (const auto& [format, name] :
+         {std::pair(Format::kTable, "table"), std::pair(Format::kJson, "json"),
+          std::pair(Format::kCsv, "csv")}) {
+      options_.format = format;
+      testing::internal::CaptureStdout();
+      {
+        Console console;
+        PrintJob({options_, console, *crypto_, -1}, detail_);
+      }
+      text += std::string("=== -o ") + name + "\n" + testing::internal::GetCapturedStdout();
+    }
+    ExpectGolden(text, "tests/golden/cli/" + file);
+  }
+  api::CommandDetail detail_;
+};
+
+TEST_F(JobGoldenTest, TellsWhyAJobWaitsWhileItsAgentsAreOnline) {
+  Add('a', "next", api::DELIVERY_STATE_ACCEPTED);
+  Add('b', "queued", api::DELIVERY_STATE_ACCEPTED).mutable_waiting()->set_ahead(41);
+  Add('c', "held", api::DELIVERY_STATE_ACCEPTED).mutable_waiting()->set_held(true);
+  Add('d', "sent", api::DELIVERY_STATE_SENT).set_sends(3);
+  Add('e', "received", api::DELIVERY_STATE_RECEIVED);
+  Add('f', "started", api::DELIVERY_STATE_STARTED);
+  Add('g', "unknown", api::DELIVERY_STATE_UNKNOWN);
+  ComparePrinted("job_online.txt");
+}
+
+TEST_F(JobGoldenTest, TellsWhyAJobWaitsWhileItsAgentsAreOffline) {
+  TakeOffline(Add('a', "accepted", api::DELIVERY_STATE_ACCEPTED));
+  TakeOffline(Add('d', "sent", api::DELIVERY_STATE_SENT));
+  TakeOffline(Add('e', "received", api::DELIVERY_STATE_RECEIVED));
+  TakeOffline(Add('f', "started", api::DELIVERY_STATE_STARTED));
+  TakeOffline(Add('g', "unknown", api::DELIVERY_STATE_UNKNOWN));
+  Add('h', "never\x1b[2Jseen", api::DELIVERY_STATE_ACCEPTED).mutable_waiting()->set_online(false);
+  ComparePrinted("job_offline.txt");
+}
+
+TEST_F(JobGoldenTest, TellsEachStepOfWhatHasEnded) {
+  auto& refused = Add('a', "web01", api::DELIVERY_STATE_ENDED);
+  refused.set_ended_ms(kAccepted + 90'061'000);
+  refused.set_outcome(pb::OUTCOME_INTERRUPTED);
+  refused.set_failure(pb::COMMAND_FAILURE_JOURNAL_LOST);
+  refused.set_message("the agent's journal was lost or set back");
+  auto& expired = Add('b', "web02", api::DELIVERY_STATE_ENDED);
+  for (auto clear : {&api::Delivery::clear_sent_ms, &api::Delivery::clear_received_ms,
+                     &api::Delivery::clear_started_ms}) {
+    (expired.*clear)();
+  }
+  expired.clear_sends();
+  expired.set_ended_ms(kAccepted + 10'000'000);
+  expired.set_outcome(pb::OUTCOME_EXPIRED);
+  expired.set_failure(pb::COMMAND_FAILURE_NOT_DELIVERED);
+  detail_.mutable_summary()->set_ended(2);
+  ComparePrinted("job_ended.txt");
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ TEST_F(ReadJobTest, AnEndWithoutItsSignedResultIsShownAsNotVerifiedAndTheVerbEsc
   Options options;
   testing::internal::CaptureStdout();
   Console console;
-  PrintJob({options, console, *crypto_, -1}, *Digest::From(detail_.summary().digest()), detail_);
+  PrintJob({options, console, *crypto_, -1}, detail_);
   const std::string shown = testing::internal::GetCapturedStdout();
   EXPECT_NE(shown.find("not verified here; see: holdfast results"), std::string::npos) << shown;
   EXPECT_NE(shown.find("\\x1b[2Jps"), std::string::npos) << shown;

@@ -112,9 +112,6 @@ TEST(TextTableTest, WidthIsOfCharactersOnTheScreen) {
   EXPECT_EQ(DisplayWidth("\xc3\xa4\xc3\xb6"), 2U);
   EXPECT_EQ(DisplayWidth("\xe6\xbc\xa2\xe5\xad\x97"), 4U) << "East Asian wide";
   EXPECT_EQ(DisplayWidth("e\xcc\x81"), 1U) << "combining accent";
-  EXPECT_EQ(CutToWidth("\xe6\xbc\xa2\xe5\xad\x97", 3), "\xe6\xbc\xa2\xe2\x80\xa6");
-  EXPECT_EQ(CutToWidth("abc", 3), "abc");
-  EXPECT_EQ(CutToWidth("abcd", 3), "ab\xe2\x80\xa6");
 }
 
 std::string Render(std::vector<TextTable::Column> columns, std::size_t width,
@@ -134,23 +131,50 @@ TEST(TextTableTest, ColumnsAreAlignedAndNumbersOnTheRight) {
             "12345  x\n");
 }
 
-TEST(TextTableTest, TheWidestColumnIsCutUntilTheTableFits) {
-  const std::string text = Render({{"pid"}, {"path"}, {"user"}}, 30,
-                                  {{"1", std::string(100, 'p'), "root"}, {"2", "/bin", "daemon"}});
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    EXPECT_LE(DisplayWidth(text.substr(at, end - at)), 30U);
-    at = end + 1;
-  }
-  EXPECT_NE(text.find("daemon"), std::string::npos) << "narrow columns stay whole";
-  EXPECT_NE(text.find("\xe2\x80\xa6"), std::string::npos);
+using Pieces = std::vector<std::string>;
+using Fit = TextTable::Fit;
+
+TEST(TextTableTest, FreeTextIsBrokenAtSpacesAndElsewhereOnlyWhereThereIsNone) {
+  EXPECT_EQ(WrapToWidth("abc", 3), (Pieces{"abc"}));
+  EXPECT_EQ(WrapToWidth("abcd", 3), (Pieces{"abc", "d"}));
+  EXPECT_EQ(WrapToWidth("ab cd ef", 5), (Pieces{"ab cd", "ef"}));
+  EXPECT_EQ(WrapToWidth("a bcdefgh", 4), (Pieces{"a", "bcde", "fgh"}));
+  EXPECT_EQ(WrapToWidth("\xe6\xbc\xa2\xe5\xad\x97", 3), (Pieces{"\xe6\xbc\xa2", "\xe5\xad\x97"}));
+  EXPECT_EQ(WrapToWidth("\xe6\xbc\xa2", 1), (Pieces{"\xe6\xbc\xa2"})) << "too wide for any line";
+  EXPECT_EQ(WrapToWidth("", 3), (Pieces{""}));
 }
 
-TEST(TextTableTest, FreeTextGivesWayBeforeWhatIsLookedFor) {
-  EXPECT_EQ(Render({{"action"}, {"detail", false, true}}, 30,
-                   {{"command.accepted", "exec sh -c something long"}}),
+TEST(TextTableTest, FreeTextGoesOnInFurtherLinesAndNothingIsCut) {
+  EXPECT_EQ(Render({{"action"}, {"detail", false, Fit::kWraps}}, 36,
+                   {{"command.accepted", "exec sh -c something long"}, {"x", "y"}}),
             "action            detail\n"
-            "command.accepted  exec sh -c \xe2\x80\xa6\n");
+            "command.accepted  exec sh -c\n"
+            "                  something long\n"
+            "x                 y\n");
+}
+
+TEST(TextTableTest, TheHighestRankIsLeftOutFirstAndRankZeroNever) {
+  TextTable table(
+      {{"id"}, {"arch", false, Fit::kWhole, 2}, {"os", false, Fit::kWhole, 1}, {"labels"}}, 20);
+  const Pieces row = {"0123456789", "x86_64", "debian", "site=a"};
+  table.Measure(row);
+  table.Freeze();
+  EXPECT_EQ(table.Line(row), "0123456789  site=a\n");
+  EXPECT_EQ(table.Dropped(), (Pieces{"arch", "os"}));
+  TextTable narrow({{"id"}, {"labels"}}, 5);
+  narrow.Measure({"0123456789", "site=a"});
+  narrow.Freeze();
+  EXPECT_EQ(narrow.Line({"0123456789", "site=a"}), "0123456789  site=a\n") << "wider, but whole";
+  EXPECT_TRUE(narrow.Dropped().empty());
+}
+
+TEST(TextTableTest, AQuerysColumnWrapsOnlyWhereItHoldsLongTextWithSpaces) {
+  const std::string hash(64, 'f');
+  const std::string margin(66, ' ');
+  EXPECT_EQ(Render({{"sha256", false, Fit::kByContent}, {"words", false, Fit::kByContent}}, 80,
+                   {{hash, "several words that are too long"}}),
+            "sha256" + margin.substr(6) + "words\n" + hash + "  several words\n" + margin +
+                "that are too\n" + margin + "long\n");
 }
 
 TEST(TextTableTest, InAPipeNothingIsCut) {

@@ -292,6 +292,42 @@ TEST_F(ControlApiTest, EndsAnUnsentCommandWithItsSignedCancel) {
   EXPECT_EQ(detail.summary().ended(), 1U);
 }
 
+TEST_F(ControlApiTest, TellsWhyACommandHasNotEnded) {
+  LogIn();
+  const auto delivery = [&](const std::string& digest) {
+    api::ClientMessage get;
+    get.mutable_get_command()->set_digest_prefix(digest);
+    return Ask(get).command().deliveries(0);
+  };
+  const std::string sent = Submit(Command('1')).submitted().digest();
+  pb::Command cancel = Command('2');
+  cancel.mutable_cancel()->set_digest(sent);
+  const std::string held = Submit(cancel).submitted().digest();
+  EXPECT_EQ(delivery(sent).state(), api::DELIVERY_STATE_SENT);
+  EXPECT_TRUE(delivery(sent).waiting().online());
+  EXPECT_EQ(delivery(sent).waiting().offline_since_ms(), 0U);
+  EXPECT_FALSE(delivery(sent).waiting().held());
+  EXPECT_EQ(delivery(held).state(), api::DELIVERY_STATE_ACCEPTED);
+  EXPECT_TRUE(delivery(held).waiting().held());
+
+  world_.KeepAway(*world_.agents()[0], 3600 * kSecond);
+  world_.Run(kSecond);
+  const std::uint64_t now_ms = world_.now().wall_ms();
+  const std::string queued = Submit(Command('3')).submitted().digest();
+  const api::Waiting waiting = delivery(queued).waiting();
+  EXPECT_FALSE(waiting.online());
+  EXPECT_LE(waiting.offline_since_ms(), now_ms);
+  EXPECT_GE(waiting.offline_since_ms(), now_ms - 1000);
+  EXPECT_EQ(waiting.ahead(), 2U);
+  EXPECT_FALSE(delivery(sent).waiting().online());
+
+  world_.agents()[0]->LoseJournal(now_ms);  // it ends all that was sent
+  world_.KeepAway(*world_.agents()[0], kSecond);
+  world_.Run(30 * kSecond);
+  EXPECT_EQ(delivery(sent).state(), api::DELIVERY_STATE_ENDED);
+  EXPECT_FALSE(delivery(sent).has_waiting());
+}
+
 TEST_F(ControlApiTest, ListsCommandsAndTheAuditOfOne) {
   LogIn();
   ASSERT_TRUE(Submit(Command('1')).has_submitted());

@@ -1,4 +1,6 @@
 // Results over the whole core: what agents may touch, what is acknowledged when, what is checked.
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "common/base/crc32c.h"
@@ -80,6 +82,17 @@ class ControlResultsTest : public ::testing::Test {
       *frame.mutable_up() = record;
       message.mutable_from_agent()->add_frames(frame.SerializeAsString());
     }
+    world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
+  }
+  // The gateway lists its links: this agent's, as it is.
+  void ListLinks() {
+    route::v1::ToControl message;
+    message.set_gateway(world_.gateways()[0]->instance());
+    auto& link = *message.mutable_links()->add_links();
+    link.set_agent_id(agent().id().str());
+    link.set_epoch(agent().epoch());
+    message.mutable_links()->set_last(true);
+    message.mutable_links()->set_event_no(1000);
     world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
   }
   // The acknowledgements that left with this turn.
@@ -259,21 +272,92 @@ TEST_F(ControlResultsTest, KeepsALateResultWithoutChangingTheState) {
   EXPECT_FALSE(Row().result_envelope.empty());
 }
 
+TEST_F(ControlResultsTest, NotesWhatItHasInHandWhileItWorksOnIt) {
+  std::set<std::string> seen;
+  world_.crypto().on_verify = [&] { seen.insert(world_.counters().AtHand()); };
+  Up({Received(), Final(1, GoodResult(0), agent().key())});
+  (void)Turn();
+  EXPECT_EQ(seen, std::set<std::string>{agent().id().str() + digest_.str()});
+  EXPECT_EQ(world_.counters().AtHand(), "");
+}
+
+TEST_F(ControlResultsTest, SetsACommandAsideThatControlsDiedOver) {
+  Up({Received(), Chunk(1, "rows")});
+  (void)Turn();
+  world_.CrashControl();
+  world_.core().OnPoison({digest_, agent().id()});
+  world_.core().OnPoison({Digest(), agent().id()});  // nothing of ours: no matter
+  (void)Turn();
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_FAILED);
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_POISON);
+  EXPECT_TRUE(Row().result_envelope.empty());
+  // What comes again is not looked at, and the agent may forget it.
+  bool looked = false;
+  world_.crypto().on_verify = [&] { looked = true; };
+  Up({Final(2, GoodResult(1), agent().key())});
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_TRUE(acks[0].complete());
+  EXPECT_FALSE(looked);
+}
+
+TEST_F(ControlResultsTest, SetsItAsideAlsoWhenTheFirstCommitFails) {
+  world_.store().FailNextCommits(1);
+  world_.core().OnPoison({digest_, agent().id()});
+  (void)Turn();
+  EXPECT_NE(Row().failure, pb::COMMAND_FAILURE_POISON);
+  (void)Turn();
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_POISON);
+}
+
 TEST_F(ControlResultsTest, SaysAfterARestartAtOnceWhereEachStreamStands) {
   Up({Received(), Chunk(1, "rows")});
   (void)Turn();
   world_.CrashControl();
-  route::v1::ToControl message;
-  message.set_gateway(world_.gateways()[0]->instance());
-  auto& link = *message.mutable_links()->add_links();
-  link.set_agent_id(agent().id().str());
-  link.set_epoch(agent().epoch());
-  message.mutable_links()->set_last(true);
-  message.mutable_links()->set_event_no(1000);
-  world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
+  ListLinks();
   const auto acks = Turn();
   ASSERT_EQ(acks.size(), 1U);
   EXPECT_EQ(acks[0].next_seq(), 2U);
+  EXPECT_TRUE(acks[0].rewind());
+}
+
+TEST_F(ControlResultsTest, SaysAfterRedisWasAwayAtOnceWhereEachStreamStands) {
+  Up({Received(), Chunk(1, "rows")});
+  (void)Turn();
+  ListLinks();
+  EXPECT_TRUE(Turn().empty());  // nothing was lost: nothing is to be said
+  world_.core().OnTransport(false, world_.now());
+  world_.core().OnTransport(true, world_.now());
+  ListLinks();
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 2U);
+  EXPECT_TRUE(acks[0].rewind());
+  ListLinks();
+  EXPECT_TRUE(Turn().empty());
+}
+
+TEST_F(ControlResultsTest, SendsAfterRedisWasAwayWhatHasNoReceipt) {
+  const std::uint32_t sends = Row().sends;
+  ListLinks();
+  (void)Turn();
+  EXPECT_EQ(Row().sends, sends);
+  world_.core().OnTransport(false, world_.now());
+  world_.core().OnTransport(true, world_.now());
+  ListLinks();
+  (void)Turn();
+  EXPECT_EQ(Row().sends, sends + 1);
+}
+
+TEST_F(ControlResultsTest, AsksAfterARestartForAnswersThatTheOneBeforeNeverRead) {
+  ASSERT_GT(Row().sends, 0U);
+  ASSERT_EQ(Row().attempt, 0U);
+  world_.CrashControl();
+  ListLinks();
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].attempt(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 0U);
   EXPECT_TRUE(acks[0].rewind());
 }
 

@@ -36,14 +36,22 @@ class SessionsTest : public ::testing::Test {
     hello_.set_enrol_token(token_);
     sessions_.OnTransport(true, now_);
   }
+  void BecomeAnother() {
+    key_ = fleet_.NewKey();
+    hello_.set_pubkey(key_->public_key().str());
+    hello_.set_agent_id(sign::AgentIdOf(crypto_, key_->public_key()).str());
+  }
   AgentId id() const { return *AgentId::From(hello_.agent_id()); }
-  void Claim(const std::string& gateway = "g0") {
+  route::v1::Claim MakeClaim(const std::string& gateway) {
     route::v1::Claim claim;
     claim.set_link_ref(++ref_);
     claim.set_event_no(++events_[gateway]);
     claim.set_hello_envelope(
         sign::SignEnvelope(crypto_, *key_, sign::kHelloType, hello_.SerializeAsString()).value());
-    sessions_.OnClaim(gateway, claim, now_);
+    return claim;
+  }
+  void Claim(const std::string& gateway = "g0") {
+    sessions_.OnClaim(gateway, MakeClaim(gateway), now_);
   }
   // The answer to the last claim, after the commit.
   route::v1::ClaimAnswer Answer() {
@@ -117,17 +125,60 @@ TEST_F(SessionsTest, RefusesStrangersAndBadTokens) {
 
 TEST_F(SessionsTest, SpendsATokenOnlyAsOftenAsItSays) {
   for (int i = 0; i < 2; ++i) {
-    key_ = fleet_.NewKey();
-    hello_.set_pubkey(key_->public_key().str());
-    hello_.set_agent_id(sign::AgentIdOf(crypto_, key_->public_key()).str());
+    BecomeAnother();
     Claim();
     EXPECT_TRUE(Answer().granted());
   }
-  key_ = fleet_.NewKey();
-  hello_.set_pubkey(key_->public_key().str());
-  hello_.set_agent_id(sign::AgentIdOf(crypto_, key_->public_key()).str());
+  BecomeAnother();
   Claim();
   EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_BAD_TOKEN);
+}
+
+TEST_F(SessionsTest, EnrolsAHundredASecondAndTellsTheOthersWhenToComeAgain) {
+  Tokens::Wanted wanted;
+  wanted.uses = 1000;
+  wanted.ttl_ms = 1000 * 3600;
+  hello_.set_enrol_token(tokens_.Create(wanted, now_).value().token);
+  const auto enrol = [&] {
+    BecomeAnother();
+    Claim();
+    return Answer();
+  };
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(enrol().granted()) << i;
+  std::map<std::uint32_t, int> delays;
+  for (int i = 0; i < 250; ++i) {
+    const auto answer = enrol();
+    ASSERT_EQ(answer.reason(), CloseReason::CLOSE_REASON_TRY_LATER);
+    ++delays[answer.retry_after_s()];
+  }
+  EXPECT_EQ(delays, (std::map<std::uint32_t, int>{{2, 100}, {3, 100}, {4, 50}}));
+  hello_.clear_enrol_token();
+  EXPECT_EQ(enrol().reason(), CloseReason::CLOSE_REASON_NOT_ENROLLED);  // no queue for strangers
+  hello_.set_enrol_token(tokens_.Create(wanted, now_).value().token);
+  Pass(std::chrono::seconds(1));
+  EXPECT_TRUE(enrol().granted());
+  EXPECT_EQ(agents_.rows().size(), 101U);
+}
+
+TEST_F(SessionsTest, LetsAnAgentThatItKnowsInHoweverManyEnrol) {
+  LetIn();
+  Sessions::Options options = Options();
+  options.max_enrolments_per_second = 1;
+  Sessions slow(options, crypto_, agents_, tokens_, audit_);
+  const pb::AgentHello known = hello_;
+  std::unique_ptr<sign::SigningKey> key = std::move(key_);
+  BecomeAnother();
+  hello_.set_enrol_token("guessed");
+  const route::v1::Claim guess = MakeClaim("g0");
+  for (int i = 0; i < 100; ++i) slow.OnClaim("g0", guess, now_);
+  std::vector<Sessions::Answer> answers = slow.TakeAnswers();
+  EXPECT_EQ(answers.back().message.claim_answer().retry_after_s(), 60U);  // and no longer
+  hello_ = known;
+  key_ = std::move(key);
+  slow.OnClaim("g0", MakeClaim("g0"), now_);
+  slow.Keep(now_);
+  answers = slow.TakeAnswers();
+  EXPECT_TRUE(answers.back().message.claim_answer().granted());
 }
 
 TEST_F(SessionsTest, RefusesAHelloThatNamesAnotherAgentOrFleet) {
@@ -191,6 +242,57 @@ TEST_F(SessionsTest, TakesAJournalThatWentBackInTimeForLost) {
   Claim();
   EXPECT_EQ(sessions_.lost_journals(), (std::vector<AgentId>{id()}));
   EXPECT_TRUE(Answer().granted());
+}
+
+TEST_F(SessionsTest, TellsAnAgentThatItsJournalWentBackUntilItHasHeardIt) {
+  LetIn();
+  const std::string old_contact = hello_.contact();
+  for (int welcomes = 0; welcomes < 2; ++welcomes) LetIn();
+  hello_.set_contact(old_contact);
+  Claim();
+  EXPECT_TRUE(Answer().journal_reverted());
+  --ref_;
+  Claim();  // the answer got lost on its way to the gateway: the same again
+  EXPECT_TRUE(Answer().journal_reverted());
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  Claim();  // and then the Welcome
+  auto answer = Answer();
+  EXPECT_TRUE(answer.journal_reverted());
+  // It has begun a new journal, and says so.
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  hello_.set_incarnation(std::string(16, 'j'));
+  hello_.set_contact(answer.contact());
+  Claim();
+  answer = Answer();
+  EXPECT_TRUE(answer.granted());
+  EXPECT_FALSE(answer.journal_reverted());
+}
+
+TEST_F(SessionsTest, NeverSaysOfAnHonestJournalThatItWentBack) {
+  Claim();
+  EXPECT_FALSE(Answer().journal_reverted());  // just enrolled
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  Claim();  // the Welcome was lost: still without a contact
+  auto answer = Answer();
+  EXPECT_FALSE(answer.journal_reverted());
+  for (int i = 0; i < 3; ++i) {
+    hello_.set_contact(answer.contact());
+    for (int lost_welcomes = 0; lost_welcomes < 3; ++lost_welcomes) {
+      hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+      Claim();
+      answer = Answer();
+      EXPECT_TRUE(answer.granted());
+      EXPECT_FALSE(answer.journal_reverted());
+      --ref_;
+      Claim();
+      EXPECT_FALSE(Answer().journal_reverted());
+    }
+  }
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  hello_.set_incarnation(std::string(16, 'j'));  // a journal that is new says so itself
+  hello_.clear_contact();
+  Claim();
+  EXPECT_FALSE(Answer().journal_reverted());
 }
 
 TEST_F(SessionsTest, AcceptsTheContactBeforeWhileTheLastWasNotConfirmed) {

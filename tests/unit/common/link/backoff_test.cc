@@ -66,6 +66,15 @@ TEST(BackoffTest, OnlyAStableLinkForgetsTheFailures) {
   EXPECT_GT(longest_after(milliseconds(59'999)), seconds(50));
 }
 
+TEST(BackoffTest, ForgetsTheFailuresWhenToldTo) {
+  for (std::uint32_t seed = 1; seed < 100; ++seed) {
+    Backoff backoff({}, seed);
+    for (int i = 0; i < 10; ++i) backoff.OnClosed(kStart, {});
+    backoff.Forget();
+    EXPECT_LE(backoff.OnClosed(kStart, {}), seconds(1));
+  }
+}
+
 TEST(BackoffTest, WithinIsWithin) {
   Backoff backoff({}, 1);
   EXPECT_EQ(backoff.Within(Duration::zero()), Duration::zero());

@@ -93,6 +93,62 @@ TEST(LivenessTest, BecomingBusyBringsTheBeatForward) {
   EXPECT_EQ(liveness.NextDeadline(), before);
 }
 
+TEST(LivenessTest, TheAnswerTimeBeginsWhenTheBeatLeaves) {
+  Liveness liveness({}, 1, kStart);
+  const TimePoint due = Next(liveness);
+  EXPECT_TRUE(liveness.TakeBeat());
+  EXPECT_FALSE(liveness.awaits_answer());
+  const TimePoint left = due + seconds(15);  // a large message was still going out
+  liveness.OnTick(left);
+  EXPECT_FALSE(liveness.dead());
+  liveness.OnSpoke(left);
+  EXPECT_TRUE(liveness.awaits_answer());
+  EXPECT_EQ(liveness.NextDeadline(), left + kBeatAnswer);
+  liveness.OnSpoke(left + seconds(5));  // other words do not prolong it
+  liveness.OnTick(left + kBeatAnswer);
+  EXPECT_TRUE(liveness.dead());
+}
+
+TEST(LivenessTest, WaitsForABeatBehindWhatStillDrains) {
+  Liveness liveness({}, 1, kStart);
+  const TimePoint beat = Next(liveness);
+  EXPECT_TRUE(liveness.TakeBeat());
+  liveness.OnSpoke(beat);
+  liveness.OnDraining(beat + seconds(9));
+  liveness.OnTick(beat + seconds(18));
+  EXPECT_FALSE(liveness.dead());
+  liveness.OnTick(beat + seconds(19));
+  EXPECT_TRUE(liveness.dead());
+  Liveness silent({}, 1, kStart);
+  silent.OnDraining(kStart);  // nothing is asked
+  EXPECT_FALSE(silent.awaits_answer());
+}
+
+TEST(LivenessTest, AsksAtOnceAfterAWakeAndWaitsLessForTheAnswer) {
+  Liveness liveness({}, 1, kStart);
+  const TimePoint woke = kStart + seconds(7);
+  liveness.OnWake(woke);
+  EXPECT_TRUE(liveness.TakeBeat());
+  liveness.OnSpoke(woke);
+  EXPECT_EQ(liveness.NextDeadline(), woke + kWakeAnswer);
+  liveness.OnHeard(woke + seconds(1));
+  EXPECT_FALSE(liveness.awaits_answer());
+  const TimePoint beat = Next(liveness);
+  EXPECT_GE(beat, woke + seconds(54));
+  EXPECT_TRUE(liveness.TakeBeat());
+  liveness.OnSpoke(beat);
+  EXPECT_EQ(liveness.NextDeadline(), beat + kBeatAnswer);  // as ever
+}
+
+TEST(LivenessTest, KnowsForHowLongAllWasQuiet) {
+  Liveness liveness({}, 1, kStart);
+  EXPECT_EQ(liveness.quiet(kStart + seconds(3)), seconds(3));
+  liveness.OnHeard(kStart + seconds(4));
+  EXPECT_EQ(liveness.quiet(kStart + seconds(5)), seconds(1));
+  liveness.OnSpoke(kStart + seconds(6));
+  EXPECT_EQ(liveness.quiet(kStart + seconds(6)), seconds(0));
+}
+
 TEST(LivenessTest, BeatsOnceWithinTheBusyIntervalAfterItsLastCommand) {
   Liveness liveness({}, 1, kStart);
   liveness.SetBusy(true, kStart);
