@@ -17,7 +17,7 @@ def cut_redis_clients(lab):
 
 
 @register(id="B-again", fault="all connections to Redis cut, again and again: entries are read twice",
-          figure="0 double, 0 lost", spec=FLEET, n={"commit": 4, "nightly": 60, "release": 300},
+          figure="0 double, 0 lost", spec=FLEET, n={"commit": 2, "nightly": 60, "release": 300},
           must_bite=("cut", "entries read again"))
 def again(lab, n):
     figures = {}

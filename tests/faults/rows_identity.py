@@ -41,7 +41,7 @@ def half_open(lab, n):
 
 @register(id="D7", fault="a copy of an agent's state runs beside it, n times for 12 s",
           figure="seen <= 60 s, 0 double, CPU flat", spec=TWINS,
-          n={"commit": 1, "nightly": 6, "release": 20}, must_bite=("clone seen",))
+          n={"nightly": 6, "release": 20}, must_bite=("clone seen",))
 def clones(lab, n):
     figures = {"seen_s": 0.0, "cpu_percent": 0.0}
     for turn in range(n):

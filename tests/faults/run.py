@@ -30,6 +30,7 @@ def parse():
     parser.add_argument("--minutes", type=int, dest="n", help="--n of the soak")
     parser.add_argument("--repeat", type=int, default=1, help="so often, each with its own seed")
     parser.add_argument("--list", action="store_true", help="what there is")
+    parser.add_argument("--part", default="1/1", help="I/N: the I-th of N parts, for running them at once")
     parser.add_argument("--keep", action="store_true", help="leave the directories")
     parser.add_argument("--only", default="", help="mutants: these, with commas")
     parser.add_argument("--since", default="", help="report: only results of this commit")
@@ -38,7 +39,11 @@ def parse():
 
 def chosen(registry, options):
     if not options.rows:
-        return [row for row in registry.values() if row.n.get(options.tier)]
+        rows_of_tier = [row for row in registry.values() if row.n.get(options.tier)]
+        part, parts = map(int, options.part.split("/"))
+        # By stack: rows that share one stay together.
+        specs = list(dict.fromkeys(row.spec for row in rows_of_tier))
+        return [row for row in rows_of_tier if specs.index(row.spec) % parts == part - 1]
     names = options.rows.split(",")
     unknown = [name for name in names if name not in registry]
     if unknown:

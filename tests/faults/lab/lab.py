@@ -8,7 +8,7 @@ import time
 
 from proxy.tcp_proxy import TcpProxy
 
-from . import checker, disk, faults
+from . import checker, disk, faults, shim, wire
 from .bites import Bites
 from .client import Client
 from .marks import Marks, now_ms
@@ -30,6 +30,7 @@ class Lab:
         self.proxy = TcpProxy(behind, self.stack.agent_port, seed) if spec.proxy else None
         self.agents = []
         self.disks = []
+        self.wire = None
         self.bites = Bites()
         self.kills = []
         self.due = []       # (when, LabAgent): to be started again, as a service manager would
@@ -40,8 +41,13 @@ class Lab:
     def start(self):
         if self.proxy:
             self.proxy.start()
+        if self.spec.prepare == "net":
+            self.wire = wire.Wire()
+            self.stack.server_host, self.stack.prefix = wire.HOST, self.wire.enter
         self.stack.init()
         self.make_disks()
+        if self.spec.prepare == "plan":
+            self.plan = shim.Plan(self.stack)
         self.stack.start()
         self.agents = self.stack.make_agents(self.spec.agents, program=BIN / self.spec.program)
         self.client = Client(self.stack)
@@ -163,6 +169,7 @@ class Lab:
         verdict = checker.check(self.stack, self.marks, fresh)
         self.checked |= fresh
         self.count_bites(verdict)
+        self.last_verdict = verdict
         return verdict
 
     def count_bites(self, verdict):
@@ -185,6 +192,8 @@ class Lab:
         finally:
             if self.proxy:
                 self.proxy.stop()
+            if self.wire:
+                self.wire.end()
             for mounted in self.disks:
                 mounted.unmount()
             if not keep:
