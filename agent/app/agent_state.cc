@@ -22,6 +22,21 @@ constexpr std::size_t kMaxKeyFileBytes = 256;
 constexpr std::size_t kMaxPasswdBytes = std::size_t{1024} * 1024;
 constexpr unsigned kNobody = 65534;
 
+Status WriteKey(const StateDir& dir, const sign::SigningKey& key) {
+  return dir.WriteFile(kKeyFile,
+                       std::string(kKeyPrefix) + ToBase64Url(key.secret_for_storage()) + "\n");
+}
+
+Result<AgentState> Assemble(const sign::Crypto& crypto, ::holdfast::command::v1::Bundle bundle,
+                            std::unique_ptr<sign::SigningKey> key, WallTime now) {
+  HF_ASSIGN_OR_RETURN(auto trust, CheckPolicy(crypto, bundle, now));
+  const AgentId id = sign::AgentIdOf(crypto, key->public_key());
+  const MacKey journal_key = JournalKey(crypto, key->secret_for_storage());
+  return AgentState{std::move(bundle), std::move(trust), std::move(key), id, journal_key};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<sign::SigningKey>> ReadKey(const sign::Crypto& crypto, const StateDir& dir) {
   HF_ASSIGN_OR_RETURN(std::string line, dir.ReadFile(kKeyFile, kMaxKeyFileBytes));
   while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
@@ -30,23 +45,6 @@ Result<std::unique_ptr<sign::SigningKey>> ReadKey(const sign::Crypto& crypto, co
   }
   HF_ASSIGN_OR_RETURN(const std::string secret, FromBase64Url(line.substr(kKeyPrefix.size())));
   return crypto.LoadKey(secret);
-}
-
-Status WriteKey(const StateDir& dir, const sign::SigningKey& key) {
-  return dir.WriteFile(kKeyFile,
-                       std::string(kKeyPrefix) + ToBase64Url(key.secret_for_storage()) + "\n");
-}
-
-Result<AgentState> Assemble(const sign::Crypto& crypto, ::holdfast::command::v1::Bundle bundle,
-                            std::unique_ptr<sign::SigningKey> key, WallTime now) {
-  auto trust = sign::VerifyPolicy(crypto, bundle.policy_envelope(), {}, now);
-  if (!trust.ok()) return std::move(trust).error().In("the fleet's policy");
-  if (trust.value().fleet_id.view() != bundle.fleet_id()) {
-    return Error{Code::kDenied, "the policy is of another fleet than the bundle"};
-  }
-  const AgentId id = sign::AgentIdOf(crypto, key->public_key());
-  const MacKey journal_key = JournalKey(crypto, key->secret_for_storage());
-  return AgentState{std::move(bundle), std::move(trust).value(), std::move(key), id, journal_key};
 }
 
 Result<::holdfast::command::v1::Bundle> ReadBundle(const StateDir& dir) {
@@ -58,7 +56,16 @@ Result<::holdfast::command::v1::Bundle> ReadBundle(const StateDir& dir) {
   return bundle;
 }
 
-}  // namespace
+Result<sign::TrustedPolicy> CheckPolicy(const sign::Crypto& crypto,
+                                        const ::holdfast::command::v1::Bundle& bundle,
+                                        WallTime now) {
+  auto trust = sign::VerifyPolicy(crypto, bundle.policy_envelope(), {}, now);
+  if (!trust.ok()) return std::move(trust).error().In("the fleet's policy");
+  if (trust.value().fleet_id.view() != bundle.fleet_id()) {
+    return Error{Code::kDenied, "the policy is of another fleet than the bundle"};
+  }
+  return trust;
+}
 
 std::string AgentState::LinkConfig() const {
   auto copy = bundle;

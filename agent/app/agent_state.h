@@ -31,6 +31,12 @@ struct AgentState {
   std::string LinkConfig() const;
 };
 
+// The parts, for whoever wants to know which of them is wrong.
+Result<::holdfast::command::v1::Bundle> ReadBundle(const StateDir& dir);
+Result<std::unique_ptr<sign::SigningKey>> ReadKey(const sign::Crypto& crypto, const StateDir& dir);
+Result<sign::TrustedPolicy> CheckPolicy(const sign::Crypto& crypto,
+                                        const ::holdfast::command::v1::Bundle& bundle,
+                                        WallTime now);
 Result<AgentState> LoadAgentState(const sign::Crypto& crypto, const StateDir& dir, WallTime now);
 // A directory that already holds something else is no place for a state: it would be closed to others
 // and a key would lie among what is there. kInvalid.

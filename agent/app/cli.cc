@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string_view>
@@ -16,17 +17,20 @@
 #include "agent/app/agent_state.h"
 #include "agent/app/keeper_main.h"
 #include "agent/app/link_main.h"
+#include "agent/app/link_routes.h"
 #include "agent/app/log.h"
 #include "agent/app/warden_main.h"
+#include "agent/core/limits.h"
 #include "agent/verbs/worker_main.h"
 
 namespace holdfast::agent {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: holdfast-agent enrol --bundle FILE [--state DIR] [--timeout SECONDS]\n"
-    "       holdfast-agent run [--state DIR] [--verbose]\n"
+    "usage: holdfast-agent enrol --bundle FILE [--state DIR] [--timeout SECONDS] [--proxy PROXY]\n"
+    "       holdfast-agent run [--state DIR] [--proxy PROXY] [--spool-max SIZE] [--verbose]\n"
     "       holdfast-agent status [--state DIR] [-o json]\n"
+    "       holdfast-agent doctor [--state DIR] [--timeout SECONDS] [-o json]\n"
     "       holdfast-agent journal dump [--state DIR]\n"
     "       holdfast-agent version | help\n"
     "\n"
@@ -34,9 +38,16 @@ constexpr char kUsage[] =
     "one\n"
     "machine with one DIR each. Default: /var/lib/holdfast-agent as root, otherwise\n"
     "$XDG_STATE_HOME/holdfast-agent or ~/.local/state/holdfast-agent.\n"
+    "SIZE bounds results that the server has not taken yet: 16M to 64G (K, M and G are powers of "
+    "1024).\n"
+    "At it commands wait, and new ones are refused. Default: 1G.\n"
+    "PROXY is http://[USER:PASSWORD@]HOST:PORT, tried where a server cannot be reached directly;\n"
+    "env takes it from $https_proxy; none ends that. It is kept in DIR.\n"
+    "doctor looks for what keeps this agent from its servers, and changes nothing.\n"
     "FILE is what `holdfast enrol token` printed; - reads standard input.\n"
     "\n"
-    "exit status: 0 done; 1 failed; 2 usage, or not enrolled; 3 servers cannot be reached;\n"
+    "exit status: 0 done; 1 failed, or doctor found something; 2 usage, or not enrolled; 3 servers "
+    "cannot be reached;\n"
     "             4 refused by the server\n";
 
 // Where the link process finds its socket to warden.
@@ -50,6 +61,7 @@ int Usage(std::FILE* out, int status) {
 struct Parsed {
   AgentOptions options;
   bool is_good = true;
+  std::string why;  // if it is not, and usage does not say it
 };
 
 // Takes "--name VALUE" and "--name=VALUE"; nullopt if args[i] is not this option.
@@ -61,6 +73,19 @@ std::optional<std::string_view> ValueOf(std::span<char*> args, std::size_t& i,
     return arg.substr(name.size() + 1);
   }
   return std::nullopt;
+}
+
+// "512M": a number of bytes, or of KiB, MiB or GiB; nullopt if it is none or out of bounds.
+std::optional<std::uint64_t> ParseSpoolMax(std::string_view text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  if (parsed.ec != std::errc() || value == 0 || value > kMaxSpoolCap) return std::nullopt;
+  const std::string_view unit(parsed.ptr, static_cast<std::size_t>(end - parsed.ptr));
+  const int shift = unit.empty() ? 0 : unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : -1;
+  if (shift < 0 || value > kMaxSpoolCap >> shift) return std::nullopt;
+  value <<= shift;
+  return value < kMinSpoolCap ? std::nullopt : std::optional(value);
 }
 
 Parsed ParseOptions(std::span<char*> args) {
@@ -76,6 +101,16 @@ Parsed ParseOptions(std::span<char*> args) {
       const auto parsed = std::from_chars(seconds->data(), end, value);
       if (parsed.ec != std::errc() || parsed.ptr != end || value == 0) out.is_good = false;
       out.options.timeout = std::chrono::seconds(value);
+      out.options.step_timeout = out.options.timeout;
+    } else if (const auto size = ValueOf(args, i, "--spool-max")) {
+      const auto bytes = ParseSpoolMax(*size);
+      if (!bytes) out.is_good = false;
+      out.options.spool_max_bytes = bytes.value_or(kMaxSpoolBytes);
+    } else if (const auto proxy = ValueOf(args, i, "--proxy")) {
+      auto setting = ProxySetting(*proxy);
+      if (!setting.ok()) out.why = setting.error().message;
+      out.is_good = out.is_good && setting.ok();
+      if (setting.ok()) out.options.proxy = std::move(setting).value();
     } else if (const auto format = ValueOf(args, i, "-o")) {
       if (*format != "json" && *format != "table") out.is_good = false;
       out.options.is_json = *format == "json";
@@ -139,10 +174,15 @@ int RunCommandLine(std::span<char*> args) {
   const bool is_dump = verb == "journal" && !rest.empty() && std::string_view(rest[0]) == "dump";
   if (is_dump) rest = rest.subspan(1);
   const Parsed parsed = ParseOptions(rest);
+  if (!parsed.why.empty()) {
+    std::fprintf(stderr, "holdfast-agent: %s\n", parsed.why.c_str());
+    return kExitUsage;
+  }
   if (!parsed.is_good) return Usage(stderr, kExitUsage);
   if (verb == "enrol" && !parsed.options.bundle.empty()) return Enrol(parsed.options);
   if (verb == "run") return Run(parsed.options);
   if (verb == "status") return ShowStatus(parsed.options);
+  if (verb == "doctor") return Doctor(parsed.options);
   if (is_dump) return DumpJournal(parsed.options);
   return Usage(stderr, kExitUsage);
 }

@@ -39,7 +39,7 @@ bool Reap(pid_t worker, std::optional<int>& of_worker) {
 
 void KillAllBelow(pid_t worker, std::optional<int>& of_worker, const sigset_t& watched) {
   while (!Reap(worker, of_worker)) {
-    for (const pid_t pid : DescendantsOf(::getpid())) ::kill(pid, SIGKILL);
+    EndTree(::getpid());
     ::sigtimedwait(&watched, nullptr, &kPause);
   }
 }

@@ -42,6 +42,7 @@ Status LinkChild::Start() {
   HF_ASSIGN_OR_RETURN(pid_, self_.Start(plan));
   socket_ = std::move(mine);
   out_.clear();
+  AppendLinkMessage(out_, LinkMessageType::kRoutes, routes_.ForLink());
   sent_ = 0;
   framer_ = LinkFramer();
   why_.clear();
@@ -86,6 +87,10 @@ void LinkChild::OnReadable(Warden& warden, Moment at) {
       return socket_.Reset();
     }
     if (!next.value()) return;
+    if (next.value()->type == LinkMessageType::kReached) {
+      routes_.OnReached(next.value()->payload);
+      continue;
+    }
     warden.OnLinkMessage(next.value()->type, next.value()->payload, at);
   }
 }

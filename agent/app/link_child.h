@@ -3,7 +3,8 @@
 // One message at a time is under way: the next is asked for when the last was written whole, so what
 // waits for a slow server waits in the spool.
 //
-// Ownership: owns the socket; borrows SelfExec.
+// Ordering:  a new process hears kRoutes before all that the warden has for it.
+// Ownership: owns the socket; borrows SelfExec and RouteFile.
 // Threading: loop thread only.
 // Errors:    is_up() turns false when the process or its framing breaks; why() says how.
 #pragma once
@@ -15,6 +16,7 @@
 
 #include "agent/adapters/linux/self_exec.h"
 #include "agent/adapters/linux/unique_fd.h"
+#include "agent/app/link_routes.h"
 #include "agent/core/link_framer.h"
 #include "agent/core/warden.h"
 
@@ -22,7 +24,8 @@ namespace holdfast::agent {
 
 class LinkChild {
  public:
-  LinkChild(const SelfExec& self, std::optional<uid_t> user) : self_(self), user_(user) {}
+  LinkChild(const SelfExec& self, std::optional<uid_t> user, RouteFile& routes)
+      : self_(self), user_(user), routes_(routes) {}
 
   Status Start();
   // Writes what the warden has until the socket is full.
@@ -44,6 +47,7 @@ class LinkChild {
  private:
   const SelfExec& self_;
   const std::optional<uid_t> user_;
+  RouteFile& routes_;
   UniqueFd socket_;
   pid_t pid_ = -1;
   std::string why_;

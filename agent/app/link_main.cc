@@ -5,19 +5,17 @@
 
 #include <grp.h>
 #include <malloc.h>
-#include <nss.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "agent/app/link_config.h"
 #include "agent/app/link_process.h"
 #include "agent/app/log.h"
-#include "holdfast/command/v1/trust.pb.h"
 
 namespace holdfast::agent {
 namespace {
 
-constexpr int kMaxServers = 8;           // trust.proto
 constexpr unsigned kMaxDescriptors = 8;  // one connection, two watches, lws's own
 constexpr uid_t kNobody = 65534;         // no file of any package belongs to it
 
@@ -50,37 +48,23 @@ void LeaveSignalsToWarden() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(signal, SIG_IGN);
 }
 
-Result<::holdfast::command::v1::Bundle> ReadConfig(WardenPipe& pipe) {
-  HF_ASSIGN_OR_RETURN(const LinkMessageView message, pipe.ReadFirst());
-  ::holdfast::command::v1::Bundle bundle;
-  if (message.type != LinkMessageType::kConfig ||
-      !bundle.ParseFromArray(message.payload.data(), static_cast<int>(message.payload.size()))) {
-    return Error{Code::kInvalid, "warden: the first message is not a kConfig"};
-  }
-  if (bundle.servers().empty() || bundle.servers().size() > kMaxServers) {
-    return Error{Code::kInvalid, "the bundle must name 1 to 8 servers"};
-  }
-  return bundle;
-}
-
 Result<int> Run(int warden_fd) {
   TuneMemory();
   LeaveSignalsToWarden();
   HF_TRY(DropPrivileges());
-#if defined(__GLIBC__)
-  // A static program must not load resolver plugins (mdns, sss, ...), which may not fit its libc.
-  __nss_configure_lookup("hosts", "files dns");
-#endif
+  PrepareLookUps();
   WardenPipe pipe(warden_fd);
-  HF_ASSIGN_OR_RETURN(const auto bundle, ReadConfig(pipe));
+  HF_ASSIGN_OR_RETURN(LinkConfig config, ReadLinkConfig(pipe));
   LwsClient::Options options;
-  options.ca_pem = bundle.ca_pem();
+  options.ca_pem = std::move(config.ca_pem);
   options.max_message_bytes = link::kMaxMessageBytes;
   options.tcp_user_timeout = link::kTcpUserTimeout;
   options.max_descriptors = kMaxDescriptors;
   HF_ASSIGN_OR_RETURN(const std::unique_ptr<LwsClient> client, LwsClient::Create(options));
   LinkProcess::Options own;
-  own.servers.assign(bundle.servers().begin(), bundle.servers().end());
+  own.servers = std::move(config.servers);
+  own.last_addresses = std::move(config.last_addresses);
+  own.proxy = std::move(config.proxy);
   if (getrandom(&own.seed, sizeof own.seed, 0) < 0) own.seed = static_cast<unsigned>(getpid());
   LinkProcess process(std::move(own), warden_fd, *client, pipe);
   while (!process.exit_status()) process.OnTurn();

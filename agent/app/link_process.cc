@@ -41,8 +41,8 @@ bool IsOrderly(CloseReason reason) {
   return reason == pb::CLOSE_REASON_GOING_AWAY || reason == pb::CLOSE_REASON_AGENT_STOPPING;
 }
 
-Dialer::Options WithServers(Dialer::Options options, std::size_t servers) {
-  options.servers = servers;
+Dialer::Options WithRoutes(Dialer::Options options, std::size_t routes) {
+  options.servers = routes;
   return options;
 }
 
@@ -50,10 +50,13 @@ Dialer::Options WithServers(Dialer::Options options, std::size_t servers) {
 
 LinkProcess::LinkProcess(Options options, int warden_fd, LwsClient& client, WardenPipe& pipe)
     : servers_(std::move(options.servers)),
+      proxy_(std::move(options.proxy)),
+      last_addresses_(std::move(options.last_addresses)),
       warden_fd_(warden_fd),
       client_(client),
       pipe_(pipe),
-      dialer_(WithServers(options.dialer, servers_.size()), options.seed, Now()) {
+      dialer_(WithRoutes(options.dialer, servers_.size() * (proxy_ ? 2 : 1)), options.seed, Now()) {
+  last_addresses_.resize(servers_.size());
   const auto on_readable = [](void* user) { static_cast<LinkProcess*>(user)->OnWardenReadable(); };
   const Status watched = client_.WatchReadable(warden_fd_, on_readable, this);
   if (!watched.ok()) Exit(1, watched.error());
@@ -72,7 +75,7 @@ void LinkProcess::OnTurn() {
   const TimePoint now = Now();
   NoticeDraining(now);
   dialer_.OnTick(now);
-  if (const auto server = dialer_.TakeDial()) Dial(*server);
+  if (const auto route = dialer_.TakeDial()) Dial(*route);
   if (dialer_.TakeBeat()) {
     beat_due_ = true;
     connection_->WantWrite();
@@ -101,10 +104,17 @@ void LinkProcess::OnClockReadable() {
   dialer_.OnWake(Now());
 }
 
-void LinkProcess::Dial(std::size_t server) {
-  const std::string& url = servers_[server];
-  const auto parsed = ParseServerUrl(url);
-  auto connection = parsed.ok() ? client_.Connect({url, link::kPath, link::kSubprotocol, ""}, *this)
+void LinkProcess::Dial(std::size_t route) {
+  server_ = proxy_ ? route / 2 : route;
+  through_proxy_ = proxy_ && route % 2 == 1;
+  LwsClientTarget target{servers_[server_], link::kPath, link::kSubprotocol, ""};
+  if (through_proxy_) {
+    target.proxy = proxy_;
+  } else {
+    target.last_address = last_addresses_[server_];
+  }
+  const auto parsed = ParseServerUrl(target.url);
+  auto connection = parsed.ok() ? client_.Connect(target, *this)
                                 : Result<LwsClientConnection*>(Error{parsed.error()});
   if (!connection.ok()) {
     ClientEnd end;
@@ -119,18 +129,33 @@ void LinkProcess::Dial(std::size_t server) {
 void LinkProcess::OnOpened() {
   dialer_.OnOpened(Now());
   is_open_ = true;
+  if (!through_proxy_) ReportAddress();
   ToWarden(LinkMessageType::kOpened, host_);
+}
+
+// For the day on which the resolver does not answer.
+void LinkProcess::ReportAddress() {
+  const std::string& address = connection_->peer_address();
+  if (connection_->used_last_address()) {
+    WriteLogLine(
+        LogLine(LogLevel::kWarn, "name_unknown").Text("host", host_).Id("dialled", address));
+  } else if (!address.empty() && address != last_addresses_[server_]) {
+    last_addresses_[server_] = address;
+    ToWarden(LinkMessageType::kReached, servers_[server_] + " " + address);
+  }
 }
 
 void LinkProcess::OnMessage(std::string_view message) {
   if (!dialer_.is_connected()) return;  // we are hanging up
   const TimePoint now = Now();
   dialer_.OnHeard(now);
-  if (!said_hello_ && message.size() > link::kMaxGreetingBytes) {
+  const auto scan = ScanServerMessage(message);
+  // What waited for the agent comes with the Welcome, or before warden has said what it makes of it.
+  if (scan.ok() && scan.value().has_welcome) greeted_ = true;
+  if (!greeted_ && message.size() > link::kMaxGreetingBytes) {
     dialer_.OnHangUp(pb::CLOSE_REASON_FRAME_TOO_LARGE);
     return;
   }
-  const auto scan = ScanServerMessage(message);
   if (!scan.ok()) {
     server_detail_ = scan.error().message;
     dialer_.OnHangUp(pb::CLOSE_REASON_BAD_FRAME);
@@ -154,7 +179,9 @@ void LinkProcess::Report(const ClientEnd& end) {
   const std::string detail = server_detail_.empty() ? end.detail : server_detail_;
   LogLine line(IsOrderly(reason) ? LogLevel::kInfo : LogLevel::kWarn,
                is_open_ ? "link_closed" : "dial_failed");
-  line.Id("reason", link::ToString(reason)).Text("host", host_).Text("detail", Untrusted(detail));
+  line.Id("reason", link::ToString(reason)).Text("host", host_);
+  if (through_proxy_) line.Text("proxy", ShowProxy(*proxy_));
+  line.Text("detail", Untrusted(detail));
   if (const auto next = NextStep(reason); !next.empty()) line.Text("next", std::string(next));
   WriteLogLine(line);
   ToWarden(LinkMessageType::kClosed, ReasonAndDetail(reason, detail));
@@ -162,7 +189,7 @@ void LinkProcess::Report(const ClientEnd& end) {
   to_server_.reset();
   closing_.reset();
   server_detail_.clear();
-  is_open_ = heard_server_ = said_hello_ = beat_due_ = false;
+  is_open_ = heard_server_ = said_hello_ = greeted_ = beat_due_ = false;
   pipe_.Shrink();
   if (stopping_) exit_status_ = 0;
   OnWardenReadable();

@@ -5,8 +5,7 @@
 // Ordering:  kOpened before the first kFromServer of a connection, kClosed after the last. What warden
 //            sent for a connection that is gone is dropped: a connection takes nothing before its Hello.
 // Limits:    one message towards the server is held; warden is read again when the socket took it.
-//            Before our Hello a server's message is at most kMaxGreetingBytes; its answer may bring
-//            commands along with Welcome.
+//            Before Welcome a server's message is at most kMaxGreetingBytes.
 // Ownership: borrows the client and the pipe.
 // Threading: loop thread only.
 // Errors:    OnTurn() and the callbacks record in exit_status() that the process must end.
@@ -28,8 +27,10 @@ namespace holdfast::agent {
 class LinkProcess final : private LwsClientDelegate {
  public:
   struct Options {
-    std::vector<std::string> servers;  // as in the bundle, 1..8
-    Dialer::Options dialer;            // its `servers` is set from the list
+    std::vector<std::string> servers;         // as in the bundle, 1..8
+    std::vector<std::string> last_addresses;  // of each; fewer or empty: none known
+    std::optional<HttpProxy> proxy;           // each server is dialled direct, then through it
+    Dialer::Options dialer;                   // its `servers` is set from the routes
     std::uint32_t seed = 0;
   };
   LinkProcess(Options options, int warden_fd, LwsClient& client, WardenPipe& pipe);
@@ -46,7 +47,9 @@ class LinkProcess final : private LwsClientDelegate {
   void OnClosed(const ClientEnd& end) override;
   std::optional<std::string> NextMessage() override;
 
-  void Dial(std::size_t server);
+  // A route: a server, direct or through the proxy.
+  void Dial(std::size_t route);
+  void ReportAddress();
   void OnWardenReadable();
   void OnClockReadable();
   void NoticeDraining(TimePoint now);
@@ -58,6 +61,10 @@ class LinkProcess final : private LwsClientDelegate {
   void ToWarden(LinkMessageType type, std::string_view payload);
 
   const std::vector<std::string> servers_;
+  const std::optional<HttpProxy> proxy_;
+  std::vector<std::string> last_addresses_;
+  std::size_t server_ = 0;      // of the connection
+  bool through_proxy_ = false;  // the connection
   const int warden_fd_;
   LwsClient& client_;
   WardenPipe& pipe_;
@@ -71,6 +78,7 @@ class LinkProcess final : private LwsClientDelegate {
   bool is_open_ = false;                  // this connection: kOpened was said
   bool heard_server_ = false;             // this connection: warden has had its Challenge
   bool said_hello_ = false;               // this connection: what warden sends is meant for it
+  bool greeted_ = false;                  // this connection: the server has said Welcome
   bool beat_due_ = false;
   std::size_t undelivered_ = 0;  // bytes at the last look, while a beat is not answered
   bool stopping_ = false;        // AGENT_STOPPING: the next end is the last

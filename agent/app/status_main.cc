@@ -14,6 +14,8 @@
 #include "agent/adapters/sqlite/sqlite_journal.h"
 #include "agent/app/agent_state.h"
 #include "agent/app/cli.h"
+#include "agent/app/json_text.h"
+#include "agent/app/link_routes.h"
 #include "agent/app/warden_main.h"
 #include "common/adapters/mbedtls/mbedtls_crypto.h"
 #include "common/base/untrusted.h"
@@ -46,30 +48,17 @@ std::uint64_t SpoolBytes(const StateDir& dir) {
   return bytes;
 }
 
-// Plain text in double quotes: what ForLog() lets through needs no more escaping in JSON but for \x.
-std::string JsonText(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (byte < 0x20 || byte == 0x7F) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(byte));
-      out.append(escaped);
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
-  return out;
+std::string ShownProxy(const StateDir& dir) {
+  const std::string setting = RouteFile(dir, {}).routes().proxy;
+  const auto proxy = setting == kProxyFromEnvironment ? std::nullopt : ProxyOf(setting);
+  return proxy ? ShowProxy(*proxy) : setting;
 }
 
 struct Report {
   AgentState state;
   bool is_running = false;
   std::uint64_t spool_bytes = 0;
+  std::string proxy;  // without its password; "env"; or empty
   Result<std::unique_ptr<SqliteJournal>> journal;
 };
 
@@ -84,8 +73,9 @@ void PrintJson(const Report& report, const SqliteJournal::Counts& counts) {
   for (int i = 0; i < report.state.bundle.servers_size(); ++i) {
     std::printf("%s%s", i > 0 ? "," : "", JsonText(report.state.bundle.servers(i)).c_str());
   }
+  std::printf("],\"proxy\":%s", JsonText(report.proxy).c_str());
   std::printf(
-      "],\"journal\":{\"ok\":%s,\"error\":%s,\"incarnation\":%s,\"birth_ms\":%llu,\"epoch\":%llu,",
+      ",\"journal\":{\"ok\":%s,\"error\":%s,\"incarnation\":%s,\"birth_ms\":%llu,\"epoch\":%llu,",
       ok ? "true" : "false", JsonText(ok ? "" : report.journal.error().message).c_str(),
       JsonText(ok ? report.journal.value()->meta().incarnation.hex() : "").c_str(),
       ok ? static_cast<unsigned long long>(report.journal.value()->meta().birth.get()) : 0,
@@ -107,6 +97,9 @@ void PrintText(const Report& report, const SqliteJournal::Counts& counts) {
   for (const auto& server : report.state.bundle.servers()) {
     std::printf("server     %s\n", ForTerminal(Untrusted(server)).c_str());
   }
+  if (!report.proxy.empty()) {
+    std::printf("proxy      %s\n", ForTerminal(Untrusted(report.proxy)).c_str());
+  }
   std::printf("enrolled   %s\n", report.state.bundle.token().empty() ? "yes" : "not finished");
   std::printf("running    %s\n", report.is_running ? "yes" : "no");
   if (report.journal.ok()) {
@@ -127,7 +120,7 @@ Result<Report> Look(const sign::Crypto& crypto, const std::string& path) {
   HF_ASSIGN_OR_RETURN(const StateDir dir, StateDir::Open(path, StateDir::Mode::kLook));
   HF_ASSIGN_OR_RETURN(AgentState state, LoadAgentState(crypto, dir, ReadClocks().wall));
   const MacKey key = state.journal_key;
-  return Report{std::move(state), IsRunning(dir), SpoolBytes(dir),
+  return Report{std::move(state), IsRunning(dir), SpoolBytes(dir), ShownProxy(dir),
                 SqliteJournal::OpenReadOnly(crypto, dir.PathOf("journal.db"), key)};
 }
 
@@ -183,13 +176,13 @@ int DumpJournal(const AgentOptions& options) {
   for (const JournalCommand& row : rows.value()) {
     std::printf(
         "%s %s attempt %u received_ms %llu started_ms %llu not_after_ms %llu chunks %llu"
-        " result %zu B inline %zu B\n",
+        " result %zu B inline %zu B recoveries %u\n",
         row.digest.hex().c_str(), StateName(row.state), row.attempt,
         static_cast<unsigned long long>(row.received_at.get()),
         static_cast<unsigned long long>(row.started_at.get()),
         static_cast<unsigned long long>(row.not_after.get()),
         static_cast<unsigned long long>(row.chunk_count), row.result_envelope.size(),
-        row.inline_output.size());
+        row.inline_output.size(), row.recoveries);
   }
   return kExitOk;
 }

@@ -26,6 +26,15 @@ constexpr Duration kShutDownPatience = std::chrono::milliseconds(1500);
 // Memory goes back to the system this long after the last command: not between two of a session.
 constexpr Duration kTrimAfter = std::chrono::seconds(3);
 
+// Of the link process. It is not a server that would be overrun: two seconds are enough for a machine that
+// is short of something, and ten say that the start was a good one.
+link::Backoff::Options LinkRestarts() {
+  link::Backoff::Options options;
+  options.cap = std::chrono::seconds(2);
+  options.stable = std::chrono::seconds(10);
+  return options;
+}
+
 // What no redial will mend.
 bool IsFinal(CloseReason reason) {
   switch (reason) {
@@ -43,7 +52,7 @@ bool IsFinal(CloseReason reason) {
 }  // namespace
 
 WardenLoop::WardenLoop(Warden& warden, LinkChild& link, LinuxWorkers& workers, std::uint32_t seed)
-    : warden_(warden), link_(link), workers_(workers), backoff_({}, seed) {}
+    : warden_(warden), link_(link), workers_(workers), backoff_(LinkRestarts(), seed) {}
 
 Status WardenLoop::Prepare() {
   sigset_t watched;

@@ -1,5 +1,6 @@
 #include "agent/app/warden_main.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/adapters/linux/disk_reserve.h"
 #include "agent/adapters/linux/linux_workers.h"
 #include "agent/adapters/linux/machine.h"
 #include "agent/adapters/linux/segment_spool.h"
@@ -19,6 +21,7 @@
 #include "agent/app/agent_state.h"
 #include "agent/app/cli.h"
 #include "agent/app/link_child.h"
+#include "agent/app/link_routes.h"
 #include "agent/app/log.h"
 #include "agent/app/warden_loop.h"
 #include "agent/core/limits.h"
@@ -78,17 +81,34 @@ WallTime WrittenAt(const std::string& path) {
   return WallTime(static_cast<std::uint64_t>(found.st_mtime) * 1000);
 }
 
+// A disk that is full gives up the reserve, so that the agent can at least say so.
+Result<std::unique_ptr<SqliteJournal>> OpenJournal(const sign::Crypto& crypto, const StateDir& dir,
+                                                   const AgentState& state, Reserve& reserve) {
+  const auto open = [&] {
+    return SqliteJournal::Open(crypto, dir.PathOf("journal.db"), state.journal_key,
+                               JournalBirth(ReadClocks().wall, WallTime(HOLDFAST_BUILT_AT * 1000),
+                                            WrittenAt(dir.PathOf("bundle.pb"))));
+  };
+  auto journal = open();
+  const bool is_full = !journal.ok() && journal.error().code == Code::kExhausted;
+  return is_full && reserve.Release() ? open() : std::move(journal);
+}
+
+SegmentSpool::Options SpoolOptions(std::uint64_t max_bytes) {
+  SegmentSpool::Options options;
+  options.max_bytes = max_bytes;
+  // A descriptor for each file: their number does not grow with the cap.
+  options.segment_bytes = std::max(options.segment_bytes, max_bytes / kMaxSpoolFiles);
+  return options;
+}
+
 // Journal, spool, workers, link process and loop around one Warden, until the loop ends.
 Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const AgentState& state,
-                        WardenLoop::Until until, Duration timeout) {
-  HF_ASSIGN_OR_RETURN(
-      auto journal,
-      SqliteJournal::Open(crypto, dir.PathOf("journal.db"), state.journal_key,
-                          JournalBirth(ReadClocks().wall, WallTime(HOLDFAST_BUILT_AT * 1000),
-                                       WrittenAt(dir.PathOf("bundle.pb")))));
+                        WardenLoop::Until until, const AgentOptions& agent_options) {
+  DiskReserve reserve(dir.PathOf("reserve"));
+  HF_ASSIGN_OR_RETURN(auto journal, OpenJournal(crypto, dir, state, reserve));
   SayWhereJournalIsFrom(*journal, until == WardenLoop::Until::kOpen);
-  SegmentSpool::Options spool_options;
-  spool_options.max_bytes = kMaxSpoolBytes;
+  const auto spool_options = SpoolOptions(agent_options.spool_max_bytes);
   HF_ASSIGN_OR_RETURN(auto spool, SegmentSpool::Open(dir.PathOf("spool"), spool_options));
   if (spool->dropped_bytes() > 0) {
     WriteLogLine(LogLine(LogLevel::kWarn, "spool_cut")
@@ -96,16 +116,19 @@ Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const A
   }
   HF_ASSIGN_OR_RETURN(const SelfExec self, SelfExec::Open());
   LinuxWorkers workers(self, dir.path());
-  Warden warden({crypto, *state.key, state.trust, *journal, *spool, workers},
+  Warden warden({crypto, *state.key, state.trust, *journal, *spool, workers, reserve},
                 MakeIdentity(crypto, state), state.LinkConfig());
   HF_TRY(warden.Recover(ReadClocks()));
   const auto link_user = ::geteuid() == 0 ? std::optional<uid_t>(LinkUser()) : std::nullopt;
-  LinkChild link(self, link_user);
+  const auto& servers = state.bundle.servers();
+  RouteFile routes(dir, {servers.begin(), servers.end()});
+  if (agent_options.proxy) HF_TRY(routes.SetProxy(*agent_options.proxy));
+  LinkChild link(self, link_user, routes);
   std::uint32_t seed = 0;
   crypto.Random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});
   WardenLoop loop(warden, link, workers, seed);
   ::malloc_trim(0);
-  const Outcome outcome = loop.Run(until, timeout);
+  const Outcome outcome = loop.Run(until, agent_options.timeout);
   return Ended{outcome, warden.last_close()};
 }
 
@@ -135,8 +158,7 @@ int Enrol(const AgentOptions& options) {
   const auto crypto = NewMbedtlsCrypto();
   auto state = PrepareAgentState(*crypto, dir.value(), text.value(), ReadClocks().wall);
   if (!state.ok()) return Fail(kExitFailed, state.error().message);
-  auto ended =
-      RunWarden(*crypto, dir.value(), state.value(), WardenLoop::Until::kOpen, options.timeout);
+  auto ended = RunWarden(*crypto, dir.value(), state.value(), WardenLoop::Until::kOpen, options);
   if (!ended.ok()) return Fail(kExitFailed, ended.error().message);
   const std::string server =
       state.value().bundle.servers_size() > 0 ? state.value().bundle.servers(0) : "the server";
@@ -181,7 +203,7 @@ int Run(const AgentOptions& options) {
   WriteLogLine(LogLine(LogLevel::kInfo, "agent_started")
                    .Id("agent", state->id.hex())
                    .Id("version", HOLDFAST_VERSION));
-  auto ended = RunWarden(*crypto, dir.value(), *state, WardenLoop::Until::kStopped, Duration(0));
+  auto ended = RunWarden(*crypto, dir.value(), *state, WardenLoop::Until::kStopped, options);
   if (!ended.ok()) return Fail(kExitFailed, ended.error().message);
   if (ended.value().outcome == Outcome::kJournalBroken) {
     return Fail(kExitFailed, "the journal is damaged; the next start begins a new one");

@@ -129,6 +129,13 @@ Status AnswerStream::AddStarted(WallTime at) {
 
 Status AnswerStream::AddChunk(std::string_view data) {
   HF_CHECK(!final_ && !data.empty() && data.size() <= link::kMaxChunkBytes);
+  for (; !data.empty(); data.remove_prefix(std::min(data.size(), pace_.chunk_bytes))) {
+    HF_TRY(AddPiece(data.substr(0, pace_.chunk_bytes)));
+  }
+  return Ok();
+}
+
+Status AnswerStream::AddPiece(std::string_view data) {
   const SpoolChunk chunk{output_bytes_, Crc32c(data)};
   if (!in_spool_ && inline_bytes_ + data.size() > kInlineBytes) HF_TRY(MoveToSpool());
   if (in_spool_) HF_TRY(spool_.Append(key_, chunks_, chunk, data));
@@ -183,8 +190,10 @@ std::string AnswerStream::InlineOutput() const {
 Status AnswerStream::Sync() { return in_spool_ ? spool_.Sync(key_) : Ok(); }
 
 bool AnswerStream::wants_output() const {
-  return sender_.unacked_bytes() < kMaxUnackedBytes &&
-         sender_.recorded() - sender_.acked() < kMaxUnackedRecords;
+  // A message of a worker may become this many pieces.
+  constexpr std::uint64_t kMostPieces = link::kMaxChunkBytes / link::kMinChunkBytes;
+  return sender_.unacked_bytes() < std::min(kMaxUnackedBytes, pace_.read_ahead_bytes) &&
+         sender_.recorded() - sender_.acked() + kMostPieces <= kMaxUnackedRecords;
 }
 
 void AnswerStream::OnLinkUp(TimePoint now) {

@@ -10,7 +10,7 @@
 // Ordering:  Final is last. What a record holds never changes.
 // Limits:    kInlineBytes of output in memory; kMaxUnackedRecords; wants_output() says when to
 // stop. Ownership: owns its index; borrows the spool. Threading: thread-compatible; loop thread
-// only. Errors:    AddChunk(): the spool's; nothing added. Fill(): the spool's: the output is lost.
+// only. Errors:    AddChunk(): the spool's. Fill(): the spool's: the output is lost.
 // Design:    docs/protocol.md, "Streams"; docs/decisions/0015-the-spool-is-segment-files.md
 #pragma once
 
@@ -24,6 +24,7 @@
 #include <utility>
 
 #include "agent/core/journal.h"
+#include "agent/core/limits.h"
 #include "agent/core/spool.h"
 #include "common/link/codec.h"
 #include "common/link/stream_sender.h"
@@ -41,6 +42,7 @@ class AnswerStream {
 
   Status AddReceived(WallTime at);
   Status AddStarted(WallTime at);
+  // In pieces as the pace has it. If the spool refuses one, those before it are in: output_bytes() says.
   Status AddChunk(std::string_view data);
   Status AddFinal(std::string envelope);
 
@@ -49,8 +51,14 @@ class AnswerStream {
   std::string InlineOutput() const;
   // Makes chunks that are in the spool and not acknowledged survive the machine.
   Status Sync();
-  // Room for one more full chunk, by this stream's own bounds.
+  // Room for one more full message of a worker, by this stream's own bounds.
   bool wants_output() const;
+  struct Pace {
+    std::size_t chunk_bytes = link::kUnmeasuredChunkBytes;
+    std::uint64_t read_ahead_bytes = kMaxUnackedBytes;
+  };
+  // For output that comes from now on; what is numbered stays as it is.
+  void set_pace(const Pace& pace) { pace_ = pace; }
 
   void OnLinkUp(TimePoint now);
   void OnLinkDown();
@@ -77,6 +85,7 @@ class AnswerStream {
   };
   AnswerStream(StreamKey key, Spool& spool, std::uint64_t next_seq);
   std::uint64_t base() const { return (received_at_ ? 1U : 0U) + (started_at_ ? 1U : 0U); }
+  Status AddPiece(std::string_view data);
   Status MoveToSpool();
   Status RestoreInline(std::string_view bytes);
   void ForgetAcked();
@@ -94,6 +103,7 @@ class AnswerStream {
   std::deque<InlineChunk> inline_;  // chunks first_inline_ .. chunks_-1 while not in_spool_
   std::uint64_t first_inline_ = 0;
   std::size_t inline_bytes_ = 0;
+  Pace pace_;
 };
 
 }  // namespace holdfast::agent

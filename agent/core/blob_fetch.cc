@@ -1,6 +1,7 @@
 #include "agent/core/blob_fetch.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace holdfast::agent {
 
@@ -15,19 +16,20 @@ BlobFetch::BlobFetch(const sign::Crypto& crypto, Spool& spool, const Digest& com
 }
 
 bool BlobFetch::has_request() const {
-  const std::size_t ahead = is_short_of_room_ ? 1 : kMaxBlobRequests;
-  return state_ == State::kFetching && asked_ < size_ && asked_ < have_ + ahead * kBlobRangeBytes;
+  const std::size_t most = is_short_of_room_ ? 1 : kMaxBlobRequests;
+  return state_ == State::kFetching && asked_ < size_ && open_.size() < most;
 }
 
 std::optional<::holdfast::link::v1::BlobRequest> BlobFetch::NextRequest(TimePoint now) {
   if (!has_request()) return std::nullopt;
-  const std::uint64_t length = std::min<std::uint64_t>(kBlobRangeBytes, size_ - asked_);
+  const std::uint64_t length = std::min(range_bytes_, size_ - asked_);
   ::holdfast::link::v1::BlobRequest request;
   request.set_digest(command_.str());
   request.set_sha256(sha256_.str());
   request.set_offset(asked_);
   request.set_length(static_cast<std::uint32_t>(length));
   asked_ += length;
+  open_.push_back({asked_, now, have_});
   if (!deadline_) deadline_ = now + kBlobTimeout;
   return request;
 }
@@ -52,6 +54,19 @@ void BlobFetch::OnData(const ::holdfast::link::v1::BlobData& data, TimePoint now
   hash_->Update(bytes);
   have_ += bytes.size();
   asked_ = std::max(asked_, have_);
+  std::optional<Open> answered;
+  while (!open_.empty() && open_.front().end <= have_) {
+    answered = open_.front();
+    open_.pop_front();
+  }
+  if (answered) {
+    const auto took = std::max<std::int64_t>((now - answered->at).count(), 1);
+    const std::uint64_t half_second =
+        (have_ - answered->had) * 500 / static_cast<std::uint64_t>(took);
+    range_bytes_ =
+        std::clamp<std::uint64_t>(std::bit_floor(half_second), kMinBlobRangeBytes,
+                                  std::min<std::uint64_t>(2 * range_bytes_, kBlobRangeBytes));
+  }
   deadline_ = now + kBlobTimeout;
   if (have_ < size_) return;
   deadline_.reset();
@@ -61,7 +76,17 @@ void BlobFetch::OnData(const ::holdfast::link::v1::BlobData& data, TimePoint now
 void BlobFetch::OnTick(TimePoint now) {
   if (!deadline_ || now < *deadline_) return;
   deadline_.reset();
+  AskAgain();
+}
+
+void BlobFetch::OnLinkUp() {
+  range_bytes_ = kFirstBlobRangeBytes;  // perhaps another path
+  AskAgain();
+}
+
+void BlobFetch::AskAgain() {
   asked_ = have_;
+  open_.clear();
 }
 
 }  // namespace holdfast::agent

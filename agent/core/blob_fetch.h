@@ -1,11 +1,14 @@
 // BlobFetch: pulls one blob that a command names, range by range, and checks its SHA-256.
 //
 // Asks for ranges in order, a few ahead; takes answers in order only (a later one is dropped and
-// comes again when the gap has timed out), so the hash runs along and the file only grows.
+// comes again when the gap has timed out), so the hash runs along and the file only grows. Ranges are as
+// large as the path brings in half a second: on a slow one larger ranges would time out and come twice, and
+// what else comes down would wait behind them.
 //
 //   OnLinkUp OnLinkDown OnData OnTick --> [BlobFetch] --> NextRequest state NextDeadline
 //
-// Limits:    kMaxBlobRequests open, kBlobRangeBytes each, repeated after kBlobTimeout.
+// Limits:    kMaxBlobRequests open, kMinBlobRangeBytes to kBlobRangeBytes each, repeated after
+//            kBlobTimeout.
 // Ownership: borrows the spool; owns the hash.
 // Threading: thread-compatible; loop thread only.
 // A full disk is waited for: the range is asked for again.
@@ -13,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -31,7 +35,7 @@ class BlobFetch {
   BlobFetch(const sign::Crypto& crypto, Spool& spool, const Digest& command, const Digest& sha256,
             std::uint64_t size);
 
-  void OnLinkUp() { asked_ = have_; }
+  void OnLinkUp();
   void OnLinkDown() { deadline_.reset(); }
   void OnData(const ::holdfast::link::v1::BlobData& data, TimePoint now);
   void OnTick(TimePoint now);
@@ -42,6 +46,13 @@ class BlobFetch {
   std::optional<TimePoint> NextDeadline() const { return deadline_; }
 
  private:
+  struct Open {  // a request without its answer
+    std::uint64_t end;
+    TimePoint at;
+    std::uint64_t had;  // have_ then
+  };
+  void AskAgain();
+
   Spool& spool_;
   const Digest command_;
   const Digest sha256_;
@@ -51,6 +62,8 @@ class BlobFetch {
   std::uint64_t have_ = 0;         // bytes in the spool
   std::uint64_t asked_ = 0;        // first byte not yet asked for on this link
   bool is_short_of_room_ = false;  // the disk did not take the last range: one at a time
+  std::deque<Open> open_;
+  std::uint64_t range_bytes_ = kFirstBlobRangeBytes;
   std::optional<TimePoint> deadline_;
 };
 

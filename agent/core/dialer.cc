@@ -154,8 +154,10 @@ Duration Dialer::AtLeast(CloseReason reason, Duration retry_after) const {
     case pb::CLOSE_REASON_BAD_TOKEN:
     case pb::CLOSE_REASON_SERVER_UNTRUSTED:
     case pb::CLOSE_REASON_REVOKED:
-    case pb::CLOSE_REASON_VERSION:
-    case pb::CLOSE_REASON_UPGRADE_BLOCKED: return std::max(asked, options_.after_refusal);
+    case pb::CLOSE_REASON_VERSION: return std::max(asked, options_.after_refusal);
+    // About the way, not about us: what is next in the list may be a way that works.
+    case pb::CLOSE_REASON_UPGRADE_BLOCKED:
+      return server_ == 0 ? std::max(asked, options_.after_refusal) : asked;
     default: return asked;
   }
 }

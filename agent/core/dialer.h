@@ -38,7 +38,7 @@ using CloseReason = ::holdfast::link::v1::CloseReason;
 class Dialer {
  public:
   struct Options {
-    std::size_t servers = 1;  // length of the list, at least 1
+    std::size_t servers = 1;  // length of the list (or of ways to them), at least 1
     link::Backoff::Options backoff;
     // Challenge and Welcome must both be here by then: first message 10 s and control's answer 10 s.
     Duration greeting = link::kFirstMessageTimeout + link::kClaimTimeout;
@@ -50,7 +50,7 @@ class Dialer {
     // Two installs of one identity would take the link from each other for ever: leave room.
     Duration after_superseded = std::chrono::seconds(10);
     // Nothing changes within seconds when identity, token or certificate are refused, or when
-    // something on the way does not let WebSocket through.
+    // something on the way does not let WebSocket through (then once the whole list was tried).
     Duration after_refusal = std::chrono::seconds(30);
     // A random moment within: a server that stops tells all of its agents at once.
     Duration after_going_away = std::chrono::seconds(30);

@@ -43,6 +43,7 @@ std::variant<link::Frame, HangUp> Greeting::OnChallenge(
                   "the server names itself differently"};
   }
   auto epoch = parts_.journal.NextEpoch();
+  if (!epoch.ok() && MakesRoom(epoch.error())) epoch = parts_.journal.NextEpoch();
   if (!epoch.ok()) {
     return HangUp{CloseReason::CLOSE_REASON_TRY_LATER, "journal: " + epoch.error().message};
   }
@@ -72,14 +73,30 @@ std::variant<link::Frame, HangUp> Greeting::OnChallenge(
   return frame;
 }
 
-std::optional<HangUp> Greeting::OnWelcome(const ::holdfast::link::v1::Welcome& welcome) {
+bool Greeting::MakesRoom(const Error& refused) {
+  return refused.code == Code::kExhausted && parts_.reserve.Release();
+}
+
+std::optional<HangUp> Greeting::OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at) {
   if (phase_ != Phase::kWaitWelcome || welcome.epoch() != epoch_) {
     return HangUp{CloseReason::CLOSE_REASON_UNEXPECTED_FRAME, "a welcome nobody asked for"};
   }
   const auto contact = Nonce16::From(welcome.contact());
   if (!contact) return HangUp{CloseReason::CLOSE_REASON_BAD_FRAME, "contact is not 16 bytes"};
-  if (auto stored = parts_.journal.SetContact(*contact); !stored.ok()) {
+  const bool is_reverted = welcome.journal_reverted();
+  const auto store = [&] {
+    if (!is_reverted) return parts_.journal.SetContact(*contact);
+    // Never before what is known of the time: a reverted machine's clock may have been as well.
+    const JournalMeta& meta = parts_.journal.meta();
+    return parts_.journal.BeginAnew(JournalBirth(at.wall, meta.time_floor, meta.birth));
+  };
+  Status stored = store();
+  if (!stored.ok() && MakesRoom(stored.error())) stored = store();
+  if (!stored.ok()) {
     return HangUp{CloseReason::CLOSE_REASON_TRY_LATER, "journal: " + stored.error().message};
+  }
+  if (is_reverted) {
+    return HangUp{CloseReason::CLOSE_REASON_GOING_AWAY, "the journal went back in time"};
   }
   phase_ = Phase::kOpen;
   return std::nullopt;

@@ -4,11 +4,13 @@
 //     any --OnClosed--> kDown
 //
 // Ordering:  the epoch is raised on disk before the Hello that carries it exists; the contact is on
-//            disk before the link counts as open.
+//            disk before the link counts as open. A full disk gives up its reserve for both.
 // Limits:    kGreetingTimeout from OnOpened to OnWelcome.
 // Ownership: borrows Parts and Identity.
 // Threading: thread-compatible; loop thread only.
-// Errors:    a refusal is the reason to hang up with; the phase is then as before.
+// Errors:    a refusal is the reason to hang up with; the phase is then as before. A server that knows
+//            more than this journal (Welcome.journal_reverted) ends the incarnation: GOING_AWAY, and
+//            the next Hello names the new one.
 // Design:    docs/protocol.md, "The link: from dial to open"
 #pragma once
 
@@ -42,7 +44,7 @@ class Greeting {
   void OnClosed();
   // The Hello frame to send.
   std::variant<link::Frame, HangUp> OnChallenge(const ::holdfast::link::v1::Challenge& challenge);
-  std::optional<HangUp> OnWelcome(const ::holdfast::link::v1::Welcome& welcome);
+  std::optional<HangUp> OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at);
 
   Phase phase() const { return phase_; }
   bool is_open() const { return phase_ == Phase::kOpen; }
@@ -52,6 +54,7 @@ class Greeting {
  private:
   const Parts& parts_;
   const Identity& identity_;
+  bool MakesRoom(const Error& refused);
   Phase phase_ = Phase::kDown;
   std::string host_;
   std::uint64_t epoch_ = 0;

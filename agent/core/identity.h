@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/core/journal.h"
+#include "agent/core/reserve.h"
 #include "agent/core/spool.h"
 #include "agent/core/workers.h"
 #include "common/base/ids.h"
@@ -28,6 +29,7 @@ struct Parts {
   Journal& journal;
   Spool& spool;
   Workers& workers;
+  Reserve& reserve;
 };
 
 }  // namespace holdfast::agent

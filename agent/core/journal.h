@@ -9,15 +9,16 @@
 // Ordering:  changes become durable in the order of the calls.
 // Limits:    kMaxJournalRows; above it Insert() is refused.
 // Threading: loop thread only.
-// Errors:    kExists: the command id is there (Insert). kNotFound: no such row. kExhausted: full.
-//            kUnavailable: nothing was written (disk full, I/O error); the journal has reopened and
-//            checked itself, or will at the next call. kCorrupt: see is_trustworthy().
+// Errors:    kExists: the command id is there (Insert). kNotFound: no such row. kExhausted: too many rows,
+//            or the disk is full; kUnavailable: it refuses otherwise. Nothing was written; the journal has
+//            reopened and checked itself, or will at the next call. kCorrupt: see is_trustworthy().
 // Design:    docs/decisions/0014-the-journal-seals-its-rows.md
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,7 @@ struct JournalMeta {
   std::uint64_t epoch = 0;         // of the last Hello
   std::optional<Nonce16> contact;  // from the last Welcome
   WallTime time_floor{0};  // it is later than this: signed times that this clock had reached
+  bool is_clean = false;   // the last thing written was that the agent ends in an orderly way
 };
 
 enum class CommandState : std::uint8_t { kReceived = 1, kStarted = 2, kDone = 3, kForgotten = 4 };
@@ -51,6 +53,7 @@ struct JournalCommand {
   std::string cert_envelope;      // as delivered; empty in a tombstone
   std::string result_envelope;    // Done: the signed result; empty in a tombstone
   std::string inline_output;      // Done: a small output's unacknowledged chunks (AnswerStream)
+  std::uint32_t recoveries = 0;   // starts after an unclean end that found it open
 };
 
 // When a journal that must be made anew begins: by the clock, but never before the program was built or
@@ -70,11 +73,17 @@ class Journal {
   // epoch + 1, durable before it is returned.
   virtual Result<std::uint64_t> NextEpoch() = 0;
   virtual Status SetContact(const Nonce16& contact) = 0;
+  // A new incarnation without any command, born at `birth`; the epoch goes on.
+  virtual Status BeginAnew(WallTime birth) = 0;
+  // The agent is about to end; any other write takes it back.
+  virtual Status StopCleanly() = 0;
 
   // kInternal: the row may be on the disk or not, and the next call that works takes it out. Until then
   // nothing may be said of the command: a restart may find it and run it.
   // A new row in state Received; raises the time floor to `floor` in the same write.
   virtual Status Insert(const JournalCommand& command, WallTime floor) = 0;
+  // One more recovery of each, in one write.
+  virtual Status CountRecovery(std::span<const Digest> commands) = 0;
   virtual Status SetStarted(const Digest& digest, std::uint32_t attempt, WallTime started_at) = 0;
   struct Done {
     std::uint32_t attempt = 1;  // a new one begins unstarted

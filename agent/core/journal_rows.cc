@@ -52,6 +52,8 @@ std::string SealedBytes(const JournalCommand& row) {
   Put(out, row.cert_envelope);
   Put(out, row.result_envelope);
   Put(out, row.inline_output);
+  // Only if set: so a row of a journal from before there was this column keeps its seal.
+  if (row.recoveries > 0) Put(out, std::uint64_t{row.recoveries});
   return out;
 }
 
@@ -65,6 +67,7 @@ std::string SealedBytes(const JournalMeta& meta, const RowSum& rows) {
   Put(out, rows.count());
   Put(out, rows.low());
   Put(out, rows.high());
+  if (meta.is_clean) Put(out, std::uint64_t{1});  // as above
   return out;
 }
 

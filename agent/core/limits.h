@@ -49,8 +49,14 @@ inline constexpr std::size_t kMaxFactsPathBytes = 4096;
 
 // --- spool ---
 
-// All unacknowledged output. At it workers wait and new commands get SPOOL_FULL.
+// All unacknowledged output, unless --spool-max says otherwise. At it workers wait and new commands get
+// SPOOL_FULL.
 inline constexpr std::uint64_t kMaxSpoolBytes = std::uint64_t{1} << 30;
+// What --spool-max takes: room for the chunks that eight workers have under way, several times; and no more
+// than what an index of 256 files of 256 MiB holds.
+inline constexpr std::uint64_t kMinSpoolCap = std::uint64_t{16} << 20;
+inline constexpr std::uint64_t kMaxSpoolCap = std::uint64_t{64} << 30;
+inline constexpr std::uint64_t kMaxSpoolFiles = 256;
 // Unacknowledged output of one command: sixteen windows of the link; then its worker waits.
 inline constexpr std::uint64_t kMaxUnackedBytes = std::uint64_t{64} << 20;
 // Unacknowledged records of one command: bounds the index when a worker writes tiny pieces.
@@ -60,6 +66,8 @@ inline constexpr std::size_t kMaxUnackedRecords = 4096;
 
 inline constexpr std::size_t kMaxBlobRequests = 4;          // open per command (link.proto)
 inline constexpr std::size_t kBlobRangeBytes = 256 * 1024;  // one BlobData
+inline constexpr std::size_t kMinBlobRangeBytes = 4 * 1024;
+inline constexpr std::size_t kFirstBlobRangeBytes = 16 * 1024;  // four of them: 8 s at 64 kbit/s
 inline constexpr Duration kBlobTimeout = std::chrono::seconds(10);
 inline constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 30;  // api.proto: BlobBegin
 
@@ -69,6 +77,15 @@ inline constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 30;  // api.
 inline constexpr Duration kTombstoneKeep = std::chrono::hours(24);
 // Rows, tombstones included (~250 B each). Above: NO_JOURNAL until some have aged out.
 inline constexpr std::uint64_t kMaxJournalRows = 200'000;
+
+// What the journal needs to raise the epoch and to keep a contact on a disk that others have filled:
+// a new WAL and its index (40 KiB), and room for a few more pages.
+inline constexpr std::size_t kReserveBytes = std::size_t{256} * 1024;
+// Between two looks for room to keep it again.
+inline constexpr Duration kReserveRetry = std::chrono::seconds(10);
+// Unclean ends of the agent that found a command open: at this one it is set aside (POISON), for it may be
+// what ends the agent. The first may be chance, the second a coincidence.
+inline constexpr std::uint32_t kMaxRecoveries = 3;
 
 // --- log ---
 

@@ -19,10 +19,12 @@ enum class LinkMessageType : std::uint8_t {
   kToServer = 2,  // a serialized LinkMessage to send
   kBusy = 3,      // 1 byte: 1 = commands are open (beat every 25 s), 0 = idle (60 s)
   kHangUp = 4,    // u16le CloseReason | detail: send Close, close, redial as the reason says
+  kRoutes = 6,    // before kConfig, or not at all: text of agent/app/link_routes.h
   kWelcomed = 5,  // u32le idle beat s | u32le busy beat s: warden accepted Welcome; beats may start
   // link -> warden
   kOpened = 16,      // the WebSocket is up; payload: host that was dialled (server name)
   kFromServer = 17,  // a serialized LinkMessage (never one that held only a Beat)
+  kReached = 19,     // "SERVER ADDRESS": where the server was found; warden keeps it
   kClosed = 18,      // u16le CloseReason | detail: the connection is gone; link will dial again
 };
 

@@ -48,6 +48,8 @@ struct OpenCommand {
   bool is_refusal = false;   // never ran and never will: counts against kMaxOpenRefusals
   bool is_journaled = true;  // false: a refusal that lives in memory only
   bool is_idempotent = false;
+  bool awaits_welcome =
+      false;  // kQueued, from the journal: may run once the server has said no more of it
   bool has_children = false;  // exec: starts other programs
   std::string payload;        // serialized Command as signed; empty once the worker has it
   RunLimits limits;

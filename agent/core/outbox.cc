@@ -1,9 +1,12 @@
 #include "agent/core/outbox.h"
 
+#include <algorithm>
+
 namespace holdfast::agent {
 
 void Outbox::OnLinkUp(TimePoint now) {
   is_up_ = true;
+  path_.OnLinkUp();
   for (const auto& command : table_) {
     command->stream->OnLinkUp(now);
     if (command->blob) command->blob->OnLinkUp();
@@ -12,6 +15,7 @@ void Outbox::OnLinkUp(TimePoint now) {
 
 void Outbox::OnLinkDown() {
   is_up_ = false;
+  path_.OnLinkDown();
   for (const auto& command : table_) {
     command->stream->OnLinkDown();
     if (command->blob) command->blob->OnLinkDown();
@@ -20,30 +24,40 @@ void Outbox::OnLinkDown() {
 
 void Outbox::OnTick(TimePoint now) {
   for (const auto& command : table_) {
-    command->stream->sender().OnTick(now);
+    if (command->stream->sender().OnTick(now)) path_.OnTimeout();
     if (command->blob) command->blob->OnTick(now);
   }
 }
 
-bool Outbox::has_frames() const {
-  if (!is_up_) return false;
+// What the path can take, to all who number and wait.
+void Outbox::Pace() {
+  in_flight_ = 0;
+  for (const auto& command : table_) in_flight_ += command->stream->sender().in_flight_cost();
+  const AnswerStream::Pace pace{path_.chunk_bytes(), path_.read_ahead_bytes()};
+  const Duration patience = path_.patience(in_flight_);
   for (const auto& command : table_) {
-    const link::StreamSender& sender = command->stream->sender();
-    if (sender.wants_sync() || sender.has_record()) return true;
-    if (command->blob && command->blob->has_request()) return true;
+    command->stream->set_pace(pace);
+    command->stream->sender().set_ack_timeout(patience);
   }
-  return false;
 }
 
 bool Outbox::Fill(TimePoint now, std::optional<Lost>& lost) {
   lost.reset();
   message_.Clear();  // keeps the chunk's buffer
   message_bytes_ = 0;
+  Pace();
   if (!is_up_) return false;
   AddSyncs(now);
   AddBlobRequests(now);
+  const std::uint64_t before = in_flight_;
   AddRecords(now, true, lost);
   if (!lost) AddRecords(now, false, lost);
+  if (in_flight_ > before) {
+    const bool has_more = std::any_of(table_.begin(), table_.end(), [](const auto& command) {
+      return command->stream->sender().has_unsent();
+    });
+    path_.OnSent({in_flight_ - before, in_flight_, has_more}, now);
+  }
   return message_.frames_size() > 0;
 }
 
@@ -71,18 +85,27 @@ void Outbox::AddBlobRequests(TimePoint now) {
   }
 }
 
+bool Outbox::HasRoom(const link::StreamSender& sender, bool interactive) const {
+  const std::uint64_t cost = sender.next_cost();
+  return in_flight_ == 0 || in_flight_ + cost <= path_.window_bytes() ||
+         (interactive && sender.in_flight_cost() + cost <= kSmallBytes);
+}
+
 void Outbox::AddRecords(TimePoint now, bool interactive, std::optional<Lost>& lost) {
+  const std::size_t join_bytes = std::min(kJoinBytes, path_.chunk_bytes());
   std::size_t idle = 0;  // commands in a row that had nothing
   while (idle < table_.size() && message_.frames_size() < link::kMaxFramesPerMessage &&
-         message_bytes_ < kJoinBytes) {
+         message_bytes_ < join_bytes) {
     next_ = next_ + 1 < table_.size() ? next_ + 1 : 0;
     OpenCommand& command = *table_[next_];
     ++idle;
     // Behind what was lost there is nothing that control could use; its end comes as a new attempt.
     if (command.output_lost && !command.stream->has_final()) continue;
     if (command.stream->is_interactive() != interactive) continue;
-    const auto seq = command.stream->sender().NextRecord(now);
-    if (!seq) continue;
+    link::StreamSender& sender = command.stream->sender();
+    if (!sender.has_record() || !HasRoom(sender, interactive)) continue;
+    in_flight_ += sender.next_cost();
+    const auto seq = sender.NextRecord(now);
     idle = 0;
     auto& up = *message_.add_frames()->mutable_up();
     if (auto filled = command.stream->Fill(*seq, up); !filled.ok()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "agent/core/limits.h"
 #include "common/sign/envelope.h"
@@ -68,6 +69,14 @@ RunLimits LimitsOf(const Command& command) {
   if (signed_limits.out_bytes() > 0) out.out_bytes = signed_limits.out_bytes();
   if (signed_limits.mem_bytes() > 0) out.mem_bytes = signed_limits.mem_bytes();
   return out;
+}
+
+void TakeFacts(OpenCommand& command, const Command& parsed, std::string payload) {
+  command.is_idempotent = parsed.idempotent();
+  command.has_children = parsed.has_exec();
+  command.limits = LimitsOf(parsed);
+  command.not_after = WallTime(parsed.not_after_ms());
+  command.payload = std::move(payload);
 }
 
 std::optional<Result> LastWordFrom(std::string_view bytes) {

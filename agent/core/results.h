@@ -29,4 +29,8 @@ std::string ResultText(std::string_view text, std::size_t max_bytes);
 // What the signed limits come to, defaults filled in by verb.
 RunLimits LimitsOf(const ::holdfast::command::v1::Command& command);
 
+// What a command says of itself, into the table; `payload`: as signed, for its worker.
+void TakeFacts(OpenCommand& command, const ::holdfast::command::v1::Command& parsed,
+               std::string payload);
+
 }  // namespace holdfast::agent

@@ -110,7 +110,7 @@ bool Running::EndIfExpired(OpenCommand& command, Moment at) {
 void Running::StartQueued(Moment at) {
   for (const auto& command : table_) {
     if (CountRunning() >= kMaxRunningWorkers) return;
-    if (command->phase != Phase::kQueued || command->cancels) continue;
+    if (command->phase != Phase::kQueued || command->cancels || command->awaits_welcome) continue;
     if (command->retry_at && at.now < *command->retry_at) continue;
     if (!Start(*command, at)) return;
   }
@@ -321,8 +321,11 @@ void Running::RecordEnd(OpenCommand& command, Moment at) {
   }
   if (auto written = WriteEnd(command); !written.ok()) {
     log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(written.error()));
-    command.retry_at = at.now + kRetry;
-    return;
+    // A refusal is said at once all the same: its row alone keeps it from ever running.
+    if (!command.is_refusal) {
+      command.retry_at = at.now + kRetry;
+      return;
+    }
   }
   command.retry_at.reset();
   HF_CHECK(command.stream->AddFinal(std::exchange(command.result_envelope, {})).ok());

@@ -11,6 +11,7 @@ namespace {
 // Field numbers of link.proto.
 constexpr std::uint32_t kFramesField = 2;
 constexpr std::uint32_t kHelloField = 2;
+constexpr std::uint32_t kWelcomeField = 3;
 constexpr std::uint32_t kCloseField = 4;
 constexpr std::uint32_t kGoawayField = 5;
 constexpr std::uint32_t kBeatField = 6;
@@ -110,6 +111,7 @@ Result<ServerFrames> ScanServerMessage(std::string_view bytes) {
     const std::optional<std::uint32_t> kind = KindOf(field->bytes);
     if (!kind) return Error{Code::kInvalid, "frame: not protobuf"};
     if (*kind == kBeatField) ++beats;
+    if (*kind == kWelcomeField) out.has_welcome = true;
     if (*kind == kCloseField || *kind == kGoawayField) HF_TRY(ReadControl(field->bytes, out));
   }
   out.is_only_beats = frames > 0 && beats == frames;

@@ -32,6 +32,7 @@ struct ServerFrames {
     Duration window;
   };
   bool is_only_beats = false;  // nothing in it for warden
+  bool has_welcome = false;    // from here on its messages may be large, whatever warden will say
   std::optional<Close> close;
   std::optional<Goaway> goaway;
 };

@@ -7,13 +7,11 @@
 #include "agent/core/link_framer.h"
 #include "agent/core/results.h"
 #include "common/sign/envelope.h"
-#include "common/sign/strict.h"
 
 namespace holdfast::agent {
 namespace {
 
 using link::CloseReason;
-using Phase = OpenCommand::Phase;
 namespace v1 = ::holdfast::command::v1;
 
 // Tombstones are looked through for old ones once per this many that were made.
@@ -54,14 +52,6 @@ WallTime FloorOf(const v1::Command& command, Moment at) {
   return WallTime(std::min(command.issued_at_ms(), at.wall.get()));
 }
 
-void TakeFacts(OpenCommand& command, const v1::Command& parsed, std::string payload) {
-  command.is_idempotent = parsed.idempotent();
-  command.has_children = parsed.has_exec();
-  command.limits = LimitsOf(parsed);
-  command.not_after = WallTime(parsed.not_after_ms());
-  command.payload = std::move(payload);
-}
-
 }  // namespace
 
 Warden::Warden(const Parts& parts, Identity identity, std::string link_config)
@@ -72,62 +62,6 @@ Warden::Warden(const Parts& parts, Identity identity, std::string link_config)
       admission_(parts_, identity_, table_),
       running_(parts_, identity_, table_, log_),
       outbox_(table_) {}
-
-// --- start ---------------------------------------------------------------------------------------
-
-Status Warden::Recover(Moment at) {
-  HF_TRY(parts_.journal.Purge(parts_.journal.meta().time_floor));
-  HF_ASSIGN_OR_RETURN(const std::vector<JournalCommand> rows, parts_.journal.Open());
-  for (const JournalCommand& row : rows) {
-    if (row.state == CommandState::kDone) RecoverEnded(row, at);
-  }
-  for (const JournalCommand& row : rows) {
-    if (row.state != CommandState::kDone) RecoverWaiting(row, at);
-  }
-  for (const SpooledStream& stream : parts_.spool.Streams()) {
-    const OpenCommand* command = FindCommand(table_, stream.key.digest);
-    if (command == nullptr || command->stream->key() != stream.key) parts_.spool.Remove(stream.key);
-  }
-  return Ok();
-}
-
-void Warden::RecoverEnded(const JournalCommand& row, Moment at) {
-  OpenCommand& command = AddToTable(row.digest, row.attempt, at);
-  command.started_at = row.started_at;
-  command.not_after = row.not_after;
-  command.is_refusal = row.received_at.get() == 0;
-  auto stream = AnswerStream::Restore(row, parts_.spool);
-  if (!stream.ok()) return running_.LoseOutput(command, stream.error(), at);
-  command.stream = std::move(stream).value();
-  command.phase = Phase::kAnswered;
-}
-
-void Warden::RecoverWaiting(const JournalCommand& row, Moment at) {
-  OpenCommand& command = AddToTable(row.digest, row.attempt, at);
-  command.started_at = row.started_at;
-  command.not_after = row.not_after;
-  const Ending interrupted{v1::OUTCOME_INTERRUPTED, v1::COMMAND_FAILURE_INTERRUPTED,
-                           "the agent ended while the command ran"};
-  auto envelope = sign::ParseEnvelope(row.envelope, sign::kCommandType);
-  if (!envelope.ok()) return running_.EndAnew(command, interrupted, at);
-  auto parsed = sign::ParseCommand(envelope.value().payload());
-  if (!parsed.ok()) return running_.EndAnew(command, interrupted, at);
-  TakeFacts(command, parsed.value(), envelope.value().payload());
-  if (row.state == CommandState::kStarted) {
-    if (!command.is_idempotent) return running_.EndAnew(command, interrupted, at);
-    command.stream =
-        std::make_unique<AnswerStream>(StreamKey{row.digest, row.attempt + 1}, parts_.spool);
-    return running_.Accept(command, parsed.value(), at);
-  }
-  if (row.received_at.get() == 0) {  // a refusal whose result was not yet written
-    command.is_refusal = true;
-    return running_.End(
-        command,
-        {v1::OUTCOME_REFUSED, v1::COMMAND_FAILURE_TOO_MANY_OPEN, "there was no room for it"}, at);
-  }
-  HF_CHECK(command.stream->AddReceived(row.received_at).ok());
-  running_.Accept(command, parsed.value(), at);
-}
 
 // --- link process --------------------------------------------------------------------------------
 
@@ -185,6 +119,7 @@ bool Warden::OnFrame(const link::Frame& frame, Moment at) {
   switch (frame.body_case()) {
     case link::Frame::kChallenge: {
       auto answer = greeting_.OnChallenge(frame.challenge());
+      LookAfterReserve(at.now);
       if (auto* hang_up = std::get_if<HangUp>(&answer)) {
         CloseLink(*hang_up);
         return false;
@@ -194,20 +129,7 @@ bool Warden::OnFrame(const link::Frame& frame, Moment at) {
       Queue(LinkMessageType::kToServer, link::EncodeMessage(hello));
       return true;
     }
-    case link::Frame::kWelcome: {
-      if (const auto hang_up = greeting_.OnWelcome(frame.welcome())) {
-        CloseLink(*hang_up);
-        return false;
-      }
-      std::string beats;
-      PutLe(beats, frame.welcome().beat_idle_s(), 4);
-      PutLe(beats, frame.welcome().beat_busy_s(), 4);
-      Queue(LinkMessageType::kWelcomed, beats);
-      outbox_.OnLinkUp(at.now);
-      log_.Add(LogLine(LogLevel::kInfo, "link_open")
-                   .Num("epoch", static_cast<std::int64_t>(greeting_.epoch())));
-      return true;
-    }
+    case link::Frame::kWelcome: OnWelcome(frame.welcome(), at); return greeting_.is_open();
     case link::Frame::kClose:
       last_close_ = HangUp{frame.close().reason(), frame.close().detail()};
       close_said_ = true;
@@ -230,6 +152,42 @@ bool Warden::OnFrame(const link::Frame& frame, Moment at) {
   }
 }
 
+void Warden::OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at) {
+  const Nonce16 incarnation = parts_.journal.meta().incarnation;
+  const auto hang_up = greeting_.OnWelcome(welcome, at);
+  if (parts_.journal.meta().incarnation != incarnation) DropEverything();
+  if (hang_up) return CloseLink(*hang_up);
+  std::string beats;
+  PutLe(beats, welcome.beat_idle_s(), 4);
+  PutLe(beats, welcome.beat_busy_s(), 4);
+  Queue(LinkMessageType::kWelcomed, beats);
+  outbox_.OnLinkUp(at.now);
+  log_.Add(LogLine(LogLevel::kInfo, "link_open")
+               .Num("epoch", static_cast<std::int64_t>(greeting_.epoch())));
+  LookAfterReserve(at.now);
+  for (const auto& command : table_) command->awaits_welcome = false;
+  running_.OnTick(at);
+}
+
+// The incarnation they belong to has ended, and control has ended them with it.
+void Warden::DropEverything() {
+  log_.Add(LogLine(LogLevel::kError, "journal_reverted")
+               .Num("dropped", static_cast<std::int64_t>(table_.size()))
+               .Id("incarnation", parts_.journal.meta().incarnation.hex()));
+  for (const auto& command : table_) {
+    if (command->worker) parts_.workers.Kill(*command->worker);
+    parts_.spool.BlobRemove(command->digest);
+    parts_.spool.Remove(command->stream->key());
+  }
+  table_.clear();
+}
+
+void Warden::LookAfterReserve(TimePoint now) {
+  if (parts_.spool.room() == Spool::Room::kEnough) parts_.reserve.Keep();
+  reserve_look_at_.reset();
+  if (!parts_.reserve.is_kept()) reserve_look_at_ = now + kReserveRetry;
+}
+
 void Warden::CloseLink(const HangUp& why) {
   std::string payload;
   PutLe(payload, static_cast<std::uint32_t>(why.reason), 2);
@@ -247,6 +205,9 @@ void Warden::CloseLink(const HangUp& why) {
 
 void Warden::Stop() {
   if (has_link_) CloseLink({CloseReason::CLOSE_REASON_AGENT_STOPPING, ""});
+  if (auto stored = parts_.journal.StopCleanly(); !stored.ok()) {
+    log_.Add(LogLine(LogLevel::kWarn, "journal_refuses").Err(stored.error()));
+  }
 }
 
 // --- commands ------------------------------------------------------------------------------------
@@ -328,11 +289,13 @@ void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
   const auto digest = Digest::From(ack.digest());
   OpenCommand* command = digest ? FindCommand(table_, *digest) : nullptr;
   if (command == nullptr) return;
+  const std::uint64_t before = command->stream->sender().delivered_cost();
   if (auto taken = command->stream->OnAck(ack, at.now); !taken.ok()) {
     log_.Add(
         LogLine(LogLevel::kWarn, "ack_refused").Id("digest", digest->hex()).Err(taken.error()));
     return;
   }
+  outbox_.OnAcked(command->stream->sender().delivered_cost() - before, at.now);
   if (command->stream->sender().complete()) Forget(*digest, at);
 }
 
@@ -395,6 +358,7 @@ void Warden::OnTick(Moment at) {
   });
   outbox_.OnTick(at.now);
   running_.OnTick(at);
+  if (reserve_look_at_ && at.now >= *reserve_look_at_) LookAfterReserve(at.now);
 }
 
 void Warden::Queue(LinkMessageType type, std::string_view payload) {
@@ -436,7 +400,7 @@ bool Warden::NextLinkBytes(std::string& out, Moment at) {
 
 std::optional<TimePoint> Warden::NextDeadline() const {
   std::optional<TimePoint> soonest = greeting_.NextDeadline();
-  for (const auto& other : {outbox_.NextDeadline(), running_.NextDeadline()}) {
+  for (const auto& other : {outbox_.NextDeadline(), running_.NextDeadline(), reserve_look_at_}) {
     if (other && (!soonest || *other < *soonest)) soonest = other;
   }
   return soonest;

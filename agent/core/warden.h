@@ -26,6 +26,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/core/admission.h"
 #include "agent/core/hello.h"
@@ -66,7 +67,7 @@ class Warden {
   // Why the last connection ended or was not made; nullopt before the first.
   const std::optional<HangUp>& last_close() const { return last_close_; }
   bool is_fatal() const { return !parts_.journal.is_trustworthy(); }
-  // Tells the server that this process ends; nothing more is sent after it.
+  // Tells the server and the journal that this process ends; nothing more is sent after it.
   void Stop();
   void Shrink() { outbox_.Shrink(); }
 
@@ -83,6 +84,10 @@ class Warden {
   void OnBlobData(const ::holdfast::link::v1::BlobData& data, Moment at);
   void RecoverEnded(const JournalCommand& row, Moment at);
   void RecoverWaiting(const JournalCommand& row, Moment at);
+  void CountRecoveries(std::vector<JournalCommand>& rows);
+  void OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at);
+  void DropEverything();
+  void LookAfterReserve(TimePoint now);
   void Forget(const Digest& digest, Moment at);
   void CloseLink(const HangUp& why);
   void Queue(LinkMessageType type, std::string_view payload);
@@ -104,6 +109,7 @@ class Warden {
   std::optional<HangUp> last_close_;
   bool close_said_ = false;  // the server's Close said why; the socket's end adds nothing
   std::uint32_t forgotten_ = 0;
+  std::optional<TimePoint> reserve_look_at_;  // while it is not kept
 };
 
 }  // namespace holdfast::agent

@@ -1,5 +1,6 @@
 // Parts of the distribution's archives that the agent has no use for, replaced by nothing (--wrap in
-// agent/CMakeLists.txt): full-text search and R-trees of SQLite, the test certificates of mbedTLS. Less
+// agent/CMakeLists.txt): full-text search and R-trees of SQLite, the test certificates of mbedTLS, the
+// change of user of libwebsockets (ours is done by then), which brings the whole of getpwnam. Less
 // to carry and less to attack. Where an archive is built as one object these have no effect.
 #include <cstddef>
 
@@ -14,6 +15,14 @@ int __wrap_sqlite3RtreeInit(sqlite3* db);
 int __wrap_sqlite3Fts3Init(sqlite3* /*db*/) { return 0; }  // SQLITE_OK
 int __wrap_sqlite3Fts5Init(sqlite3* /*db*/) { return 0; }
 int __wrap_sqlite3RtreeInit(sqlite3* /*db*/) { return 0; }
+
+int __wrap_lws_plat_drop_app_privileges(void* context, int actually_drop);
+int __wrap_lws_plat_user_colon_group_to_ids(const char* names, unsigned* user, unsigned* group);
+int __wrap_lws_plat_drop_app_privileges(void* /*context*/, int /*actually_drop*/) { return 0; }
+int __wrap_lws_plat_user_colon_group_to_ids(const char* /*names*/, unsigned* /*user*/,
+                                            unsigned* /*group*/) {
+  return 1;  // no such user
+}
 
 // Named by mbedtls_x509_self_test, which nobody runs.
 extern const unsigned char __wrap_mbedtls_test_ca_crt[];

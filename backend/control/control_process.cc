@@ -6,6 +6,7 @@
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/files.h"
 #include "backend/adapters/sqlite/sqlite_store.h"
+#include "backend/core/live_settings.h"
 #include "common/sign/chain.h"
 #include "common/sign/envelope.h"
 
@@ -156,10 +157,23 @@ void ControlProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
     if (!agent || !digest || !core_) return;
     core_->OnPoison({*digest, *agent});
     touched_ = true;
+  } else if (type == WorkerMessageType::kReload) {
+    OnReload(payload);
   } else if (type == WorkerMessageType::kDrain) {
     // What is not committed was never promised: there is nothing to wait for.
     log_.Write(LogLine(LogLevel::kInfo, "control_drains"));
     ev_break(loop_, EVBREAK_ALL);
+  }
+}
+
+void ControlProcess::OnReload(std::string_view payload) {
+  const auto settings = DecodeLiveSettings(payload);
+  if (!settings) return;
+  log_.SetLevel(settings->log_level);
+  if (settings->cert_file.empty()) return;
+  const Status taken = server_->SetCertificate(settings->cert_file, settings->key_file);
+  if (!taken.ok()) {
+    log_.Write(LogLine(LogLevel::kError, "certificate_refused").Err(taken.error()));
   }
 }
 

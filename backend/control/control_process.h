@@ -65,6 +65,7 @@ class ControlProcess final : private WorkerProcessDelegate,
   Status OpenStore();
   Status OpenServer();
   void StartWatchers();
+  void OnReload(std::string_view payload);
   void OnFilesDone();
   void SendOutputs();
   void ServeApi();
@@ -74,7 +75,7 @@ class ControlProcess final : private WorkerProcessDelegate,
   const Config& config_;
   const WorkerIdentity& identity_;
   const sign::Crypto& crypto_;
-  const LogWriter log_;
+  LogWriter log_;
   Moment now_{};
   bool touched_ = false;  // something came in since the last turn
   bool reading_ = true;

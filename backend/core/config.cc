@@ -91,59 +91,73 @@ Status SetRedisUrl(std::string& out, const ConfigValue& value) {
   return Ok();
 }
 
+template <auto Member>
+bool Same(const Config& a, const Config& b) {
+  return a.*Member == b.*Member;
+}
+
+constexpr auto kLive = ConfigKey::Change::kLive;
+constexpr auto kAtStart = ConfigKey::Change::kAtStart;
+
 // Every key. `set` gets a value of whatever type the file had.
 constexpr std::array kKeys{
-    ConfigKey{"fleet.policy", "\"policy.env\"",
+    ConfigKey{"fleet.policy", "\"policy.env\"", kAtStart, &Same<&Config::policy_file>,
               [](Config& c, const ConfigValue& v) { return SetText(c.policy_file, v); }},
-    ConfigKey{"fleet.name", "\"\"",
+    ConfigKey{"fleet.name", "\"\"", kAtStart, &Same<&Config::fleet_name>,
               [](Config& c, const ConfigValue& v) { return SetText(c.fleet_name, v); }},
-    ConfigKey{"fleet.servers", "",
+    ConfigKey{"fleet.servers", "", kAtStart, &Same<&Config::servers>,
               [](Config& c, const ConfigValue& v) { return SetServers(c.servers, v); }},
-    ConfigKey{"state.dir", "\"state\"",
+    ConfigKey{"state.dir", "\"state\"", kAtStart, &Same<&Config::state_dir>,
               [](Config& c, const ConfigValue& v) { return SetText(c.state_dir, v); }},
-    ConfigKey{"agents.listen", "\"0.0.0.0:8443\"",
+    ConfigKey{"agents.listen", "\"0.0.0.0:8443\"", kAtStart, &Same<&Config::agents_listen>,
               [](Config& c, const ConfigValue& v) { return SetListen(c.agents_listen, v); }},
-    ConfigKey{"api.listen", "\"127.0.0.1:8444\"",
+    ConfigKey{"api.listen", "\"127.0.0.1:8444\"", kAtStart, &Same<&Config::api_listen>,
               [](Config& c, const ConfigValue& v) { return SetListen(c.api_listen, v); }},
-    ConfigKey{"admin.listen", "\"127.0.0.1:8445\"",
+    ConfigKey{"admin.listen", "\"127.0.0.1:8445\"", kAtStart, &Same<&Config::admin_listen>,
               [](Config& c, const ConfigValue& v) { return SetListen(c.admin_listen, v); }},
-    ConfigKey{"tls.cert", "\"tls/server.crt\"",
+    ConfigKey{"tls.cert", "\"tls/server.crt\"", kLive, &Same<&Config::tls_cert_file>,
               [](Config& c, const ConfigValue& v) { return SetText(c.tls_cert_file, v); }},
-    ConfigKey{"tls.key", "\"tls/server.key\"",
+    ConfigKey{"tls.key", "\"tls/server.key\"", kLive, &Same<&Config::tls_key_file>,
               [](Config& c, const ConfigValue& v) { return SetText(c.tls_key_file, v); }},
-    ConfigKey{"tls.ca", "\"tls/ca.crt\"",
+    ConfigKey{"tls.ca", "\"tls/ca.crt\"", kAtStart, &Same<&Config::tls_ca_file>,
               [](Config& c, const ConfigValue& v) { return SetText(c.tls_ca_file, v); }},
-    ConfigKey{"tls.plain", "false",
+    ConfigKey{"tls.plain", "false", kAtStart, &Same<&Config::tls_plain>,
               [](Config& c, const ConfigValue& v) { return SetBool(c.tls_plain, v); }},
-    ConfigKey{"gateways.count", "0",
+    ConfigKey{"gateways.count", "0", kLive, &Same<&Config::gateway_count>,
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.gateway_count, v, {0, 256});
               }},
-    ConfigKey{"gateways.max_links", "0",
+    ConfigKey{"gateways.max_links", "0", kLive, &Same<&Config::gateway_max_links>,
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.gateway_max_links, v, {0, 1'000'000});
               }},
-    ConfigKey{"gateways.rx_buffer_bytes", "512",
+    ConfigKey{"gateways.rx_buffer_bytes", "512", kAtStart, &Same<&Config::gateway_rx_buffer_bytes>,
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.gateway_rx_buffer_bytes, v, {64, 65536});
               }},
-    ConfigKey{"admission.links_per_second", "2000",
+    ConfigKey{"admission.links_per_second", "2000", kLive,
+              &Same<&Config::admission_links_per_second>,
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.admission_links_per_second, v, {1, 1'000'000});
               }},
-    ConfigKey{"admission.handshakes", "1000",
+    ConfigKey{"admission.handshakes", "1000", kLive, &Same<&Config::admission_handshakes>,
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.admission_handshakes, v, {1, 1'000'000});
               }},
-    ConfigKey{"redis.url", "\"\"",
+    ConfigKey{"admission.source_percent", "25", kLive, &Same<&Config::admission_source_percent>,
+              [](Config& c, const ConfigValue& v) {
+                return SetNumber(c.admission_source_percent, v, {0, 100});
+              }},
+    ConfigKey{"redis.url", "\"\"", kAtStart, &Same<&Config::redis_url>,
               [](Config& c, const ConfigValue& v) { return SetRedisUrl(c.redis_url, v); }},
-    ConfigKey{"redis.server_program", "\"redis-server\"",
+    ConfigKey{"redis.server_program", "\"redis-server\"", kAtStart,
+              &Same<&Config::redis_server_program>,
               [](Config& c, const ConfigValue& v) { return SetText(c.redis_server_program, v); }},
-    ConfigKey{"redis.max_memory_mib", "512",
+    ConfigKey{"redis.max_memory_mib", "512", kAtStart, &Same<&Config::redis_max_memory_mib>,
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.redis_max_memory_mib, v, {64, 1024 * 1024});
               }},
-    ConfigKey{"log.level", "\"info\"",
+    ConfigKey{"log.level", "\"info\"", kLive, &Same<&Config::log_level>,
               [](Config& c, const ConfigValue& v) { return SetLevel(c.log_level, v); }},
 };
 
@@ -158,6 +172,7 @@ Config Defaults() {
   config.gateway_rx_buffer_bytes = 512;
   config.admission_links_per_second = 2000;
   config.admission_handshakes = 1000;
+  config.admission_source_percent = 25;
   config.redis_server_program = "redis-server";
   config.redis_max_memory_mib = 512;
   return config;
@@ -199,8 +214,8 @@ Status CheckWhole(const Config& config) {
   }
   // sockaddr_un has 108 bytes, one of them the closing zero (unix(7)).
   constexpr std::size_t kMaxSocketPathBytes = 107;
-  const std::size_t socket_path_bytes = (config.run_dir() + "/redis.sock").size();
-  if (config.redis_url.empty() && socket_path_bytes > kMaxSocketPathBytes) {
+  const std::size_t socket_path_bytes = config.orders_socket().size();
+  if (socket_path_bytes > kMaxSocketPathBytes) {
     return Invalid("state.dir: its path is " +
                    std::to_string(socket_path_bytes - kMaxSocketPathBytes) +
                    " bytes too long for a Unix socket in it; choose a shorter one");
@@ -268,6 +283,14 @@ std::vector<std::string> Config::server_names() const {
 }
 
 std::span<const ConfigKey> ConfigKeys() { return kKeys; }
+
+std::vector<const ConfigKey*> ChangedKeys(const Config& a, const Config& b) {
+  std::vector<const ConfigKey*> changed;
+  for (const ConfigKey& key : kKeys) {
+    if (!key.same(a, b)) changed.push_back(&key);
+  }
+  return changed;
+}
 
 Result<Config> MakeConfig(std::span<const ConfigEntry> entries, std::string_view file) {
   Config config = Defaults();

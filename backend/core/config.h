@@ -28,6 +28,7 @@ struct ListenAddress {
   std::string host;          // a numeric address: "0.0.0.0", "127.0.0.1", "::"
   std::uint16_t port = 0;    // 0: any free port; the ready file says which
   std::string text() const;  // as it is written: "127.0.0.1:8444", "[::]:8443"
+  bool operator==(const ListenAddress&) const = default;
 };
 
 // wss://HOST:PORT or ws://HOST:PORT, nothing behind it.
@@ -36,12 +37,14 @@ struct ServerUrl {
   std::string host;
   std::uint16_t port = 0;
   std::string text;  // as written
+  bool operator==(const ServerUrl&) const = default;
 };
 Result<ServerUrl> ParseServerUrl(std::string_view text);
 Result<ListenAddress> ParseListenAddress(std::string_view text);
 
 struct Config {
   std::string file;  // absolute path of the file this came from
+  std::string text;  // what was in it
 
   // [fleet]
   std::string policy_file;         // absolute
@@ -68,6 +71,7 @@ struct Config {
   // [admission]
   std::uint32_t admission_links_per_second;
   std::uint32_t admission_handshakes;
+  std::uint32_t admission_source_percent;  // of admission_handshakes, for one address; 0: no bound
 
   // [redis]
   std::string redis_url;             // empty: an embedded, private redis-server
@@ -80,6 +84,8 @@ struct Config {
   // state/run: sockets, pid, ready file. state/redis: the embedded server's directory.
   std::string run_dir() const { return state_dir + "/run"; }
   std::string redis_dir() const { return state_dir + "/redis"; }
+  // As long as the embedded Redis's, so that one check of the path's length holds for both.
+  std::string orders_socket() const { return run_dir() + "/order.sock"; }
   // Where Redis is, also when it is the embedded one.
   std::string redis_address() const {
     return redis_url.empty() ? "unix://" + run_dir() + "/redis.sock" : redis_url;
@@ -97,11 +103,17 @@ struct ConfigEntry {
 
 // One row for each key that exists; the documentation is tested against it.
 struct ConfigKey {
+  // kLive: `holdfastd reload` applies it. kAtStart: only a restart of holdfastd does.
+  enum class Change : std::uint8_t { kLive, kAtStart };
   std::string_view name;
   std::string_view default_text;  // as TOML, for people
+  Change change;
+  bool (*same)(const Config& a, const Config& b);
   Status (*set)(Config& config, const ConfigValue& value);
 };
 std::span<const ConfigKey> ConfigKeys();
+// The keys whose values differ, in the order of the table.
+std::vector<const ConfigKey*> ChangedKeys(const Config& a, const Config& b);
 
 // `file`: absolute path; relative paths in the entries are taken from its directory.
 Result<Config> MakeConfig(std::span<const ConfigEntry> entries, std::string_view file);

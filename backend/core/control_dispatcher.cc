@@ -17,6 +17,15 @@ void Dispatcher::OnAlive(const DeliveryKey& key) {
   if (link != nullptr) sendings_[key].epoch = link->epoch;
 }
 
+void Dispatcher::OnResumed(const AgentId& agent) {
+  due_.insert(agent);
+  for (const Digest& digest : ledger_.OpenOf(agent)) {
+    const auto found = sendings_.find({digest, agent});
+    if (found == sendings_.end() || HasReceipt(ledger_.Find({digest, agent})->state)) continue;
+    found->second.epoch = 0;  // as if it had been sent in another session
+  }
+}
+
 void Dispatcher::OnSweep() {
   for (const AgentId& agent : ledger_.AgentsWithWork()) {
     if (sessions_.online(agent)) due_.insert(agent);

@@ -52,6 +52,8 @@ class Dispatcher {
   void OnDue(const AgentId& agent) { due_.insert(agent); }
   // Its agent shows by a record or a Sync that it has this delivery.
   void OnAlive(const DeliveryKey& key);
+  // What was on its way to this agent may be lost: all that has no receipt is sent again now.
+  void OnResumed(const AgentId& agent);
   void OnEnded(const DeliveryKey& key) { sendings_.erase(key); }
   // A cancel whose target the agent is not known to have, and may still get.
   bool IsHeld(const Digest& digest, const AgentId& agent) const;

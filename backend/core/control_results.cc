@@ -124,8 +124,10 @@ void Results::OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment no
 void Results::OnResumed(const AgentId& agent) {
   for (const Digest& digest : ports_.ledger.OpenOf(agent)) {
     const DeliveryKey key{digest, agent};
-    const std::uint32_t attempt = ports_.ledger.Find(key)->attempt;
-    if (attempt == 0) continue;  // nothing came yet: the dispatcher sends it again
+    const DeliveryRow& row = *ports_.ledger.Find(key);
+    if (row.sends == 0) continue;
+    // Nothing came yet: the dispatcher sends it again, but the agent may have answered to one before us.
+    const std::uint32_t attempt = std::max<std::uint32_t>(row.attempt, 1);
     Stream* stream = Open(key, attempt, 0);
     if (stream == nullptr || stream->job) continue;
     stream->receiver.OnSync(attempt);

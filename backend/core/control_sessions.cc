@@ -76,6 +76,7 @@ void Sessions::OnLinks(const std::string& name, const route::v1::Links& links, M
 
 void Sessions::FinishList(const std::string& name, Gateway& gateway, Moment now) {
   const std::map<AgentId, std::uint64_t> list = std::exchange(gateway.list, {});
+  const bool lost = std::exchange(gateway.lost, false);
   std::vector<AgentId> gone;
   for (const auto& [agent, link] : links_) {
     if (link.gateway != name || now.at - link.since < options_.fresh_grant) continue;
@@ -96,6 +97,8 @@ void Sessions::FinishList(const std::string& name, Gateway& gateway, Moment now)
       CloseLink(name, agent, epoch, CloseReason::CLOSE_REASON_TRY_LATER);
     } else if (!online(agent)) {
       SetLink(agent, {name, epoch, 0, now.at});
+    } else if (lost) {
+      news_.push_back({agent, true, false, true, true});
     }
   }
 }
@@ -107,6 +110,7 @@ void Sessions::OnTransport(bool connected, Moment now) {
     if (!connected) continue;
     // Events of the meantime may be lost, and the next one that would show the gap be far away.
     gateway.listed = false;
+    gateway.lost = true;
     gateway.announced = TimePoint{};
     Announce(name, gateway, now);
   }
@@ -134,12 +138,12 @@ void Sessions::OnTick(Moment now) {
 
 void Sessions::SetLink(const AgentId& agent, LinkAt link) {
   links_[agent] = std::move(link);
-  news_.push_back({agent, true, false, true});
+  news_.push_back({agent, true, false, true, false});
 }
 
 void Sessions::DropLink(const AgentId& agent, Moment now) {
   if (links_.erase(agent) == 0) return;
-  news_.push_back({agent, false, false, false});
+  news_.push_back({agent, false, false, false, false});
   if (agents_.Find(agent) != nullptr) agents_.Change(agent).last_seen_ms = now.wall_ms();
 }
 
@@ -211,7 +215,7 @@ void Sessions::Keep(Moment now) {
     granted.set_journal_reverted(grant.journal_reverted);
     answers_.push_back(std::move(answer));
     links_[grant.agent] = {grant.gateway, grant.epoch, grant.link_ref, now.at};
-    news_.push_back({grant.agent, true, grant.journal_lost, false});
+    news_.push_back({grant.agent, true, grant.journal_lost, false, false});
   }
 }
 

@@ -86,6 +86,7 @@ class Sessions {
     bool online = false;
     bool journal_lost = false;  // came back with another incarnation
     bool resumed = false;       // the link stood before we knew of it: the agent will not ask anew
+    bool again = false;         // it was online all the time, but what was on its way is lost
   };
   std::vector<News> TakeNews();
   struct Housekeeping {
@@ -107,6 +108,7 @@ class Sessions {
     std::uint64_t event_no = 0;
     bool listed = false;  // its links are known
     TimePoint announced{};
+    bool lost = false;                      // Redis was away since its links were listed
     std::map<AgentId, std::uint64_t> list;  // parts of Links that have come so far
   };
   struct Grant {

@@ -86,7 +86,11 @@ void ControlCore::HearNews(Moment now) {
   for (const Sessions::News& news : sessions_.TakeNews()) {
     if (news.online) {
       dispatcher_.OnDue(news.agent);
-      if (news.resumed) results_.OnResumed(news.agent);
+      if (news.resumed) {
+        dispatcher_.OnResumed(news.agent);
+        results_.OnResumed(news.agent);
+      }
+      if (news.again) continue;
       Log(LogLine(LogLevel::kInfo, "agent_online").Id("agent", news.agent.hex()));
     } else {
       results_.OnOffline(news.agent);

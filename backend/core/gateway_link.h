@@ -5,7 +5,7 @@
 //
 //   kGreeting (Challenge sent) -> kClaiming (Hello verified) -> kOpen (Welcome) -> kClosing
 //
-// Limits:    outbox: link::kMaxLinkQueueBytes; at it frames are dropped, and whoever sent them repeats.
+// Limits:    see GatewayOutbox.
 // Ownership: owned by GatewayRouter. `transport` is whatever the driver wants to be called back with.
 #pragma once
 
@@ -13,8 +13,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "backend/core/blob_meter.h"
+#include "backend/core/gateway_outbox.h"
 #include "common/base/ids.h"
 #include "holdfast/link/v1/close_reason.pb.h"
 
@@ -23,18 +24,12 @@ namespace holdfast::backend {
 struct GatewayLink {
   enum class State : std::uint8_t { kGreeting, kClaiming, kOpen, kClosing };
 
-  // Frames of a group are one string, shared by all links that it goes to.
-  using SharedFrame = std::shared_ptr<const std::string>;
-  struct Outbox {
-    std::vector<SharedFrame> frames;  // [next..) waits
-    std::size_t next = 0;
-    std::size_t bytes = 0;
-  };
   struct Greeting {
     Nonce32 challenge;
     std::string server_name;
     std::string peer_address;
     std::string hello_envelope;  // from kClaiming on
+    bool claimed = false;        // Redis took the Claim, or the last one at least
   };
 
   void* transport = nullptr;
@@ -42,12 +37,15 @@ struct GatewayLink {
   std::uint64_t epoch = 0;  // from kClaiming on
   AgentId agent_id;         // from kClaiming on
   std::unique_ptr<Greeting> greeting;
-  std::unique_ptr<Outbox> outbox;
-  std::uint32_t heard_s = 0;  // tick of the last message
-  std::uint32_t slot = 0;     // place in the router's table
+  std::unique_ptr<GatewayOutbox> outbox;
+  std::unique_ptr<BlobMeter> blobs;  // while it pulls any
+  std::uint32_t heard_s = 0;         // tick of the last message
+  std::uint32_t slot = 0;            // place in the router's table
   State state = State::kGreeting;
   ::holdfast::link::v1::CloseReason reason = ::holdfast::link::v1::CLOSE_REASON_UNSPECIFIED;
   bool welcomed = false;  // was open once: counts as a link, its messages carry the epoch
+  bool busy = false;      // something is open at the agent: silence means more
+  bool pinged = false;    // since it was heard last
 };
 
 // Sockets as the router uses them; `transport` is GatewayLink::transport.
@@ -56,9 +54,13 @@ class LinkPort {
   virtual ~LinkPort() = default;
   // Asks for NextMessage() when the socket has room.
   virtual void WantWrite(void* transport) = 0;
+  // Asks the peer's WebSocket, not its program, for a sign of life: OnPong() if it gives one.
+  virtual void Ping(void* transport) = 0;
   // What NextMessage() still has, then a WebSocket close.
   virtual void Close(void* transport, std::uint16_t code, std::string_view text) = 0;
   virtual void SetMaxMessageBytes(void* transport, std::size_t bytes) = 0;
+  // The socket from this address is a link now, or gone before it was one.
+  virtual void OnHandshakeDone(std::string_view peer_address) = 0;
 };
 
 }  // namespace holdfast::backend

@@ -14,7 +14,7 @@ namespace pb = ::holdfast::link::v1;
 constexpr std::uint16_t kNormalClosure = 1000;
 
 // The whole table is looked at once in this many seconds: a silent link goes that much later at most.
-constexpr std::size_t kSweepSeconds = 4;
+constexpr std::size_t kSweepSeconds = 2;
 
 // One Claim in a redial storm must not meet the next: spread over this many seconds.
 constexpr std::uint32_t kRetryLeastSeconds = 2;
@@ -48,12 +48,17 @@ void GatewayRouter::OnTurnEnd() { FlushBatch(); }
 void GatewayRouter::OnSecond() {
   CheckGreetings();
   CheckSilence();
+  CheckDrain();
   if (now_ >= up_at_) SendUp();
 }
 
-void GatewayRouter::OnAccepted() { counters_.Add(Counter::kHandshakes); }
+void GatewayRouter::OnAccepted() {
+  ++sockets_;
+  counters_.Add(Counter::kHandshakes);
+}
 
 void GatewayRouter::OnSocketClosed(link::CloseReason reason) {
+  --sockets_;
   counters_.Sub(Counter::kHandshakes);
   CountClosed(reason);
 }
@@ -83,7 +88,7 @@ GatewayLink& GatewayRouter::OnOpened(void* transport, std::string peer_address,
   link.greeting->server_name = dialled == names.end() ? names.front() : *dialled;
   link.greeting->peer_address = std::move(peer_address);
   port_.SetMaxMessageBytes(transport, link::kMaxGreetingBytes);
-  if (draining_) {
+  if (drain_by_ && now_ >= *drain_by_) {
     Close(link, pb::CLOSE_REASON_GOING_AWAY);
     return link;
   }
@@ -100,7 +105,7 @@ GatewayLink& GatewayRouter::OnOpened(void* transport, std::string peer_address,
 void GatewayRouter::OnMessage(GatewayLink& link, std::string_view message) {
   counters_.Add(Counter::kMessagesUp);
   counters_.Add(Counter::kBytesUp, message.size());
-  link.heard_s = now_s_;
+  OnPong(link);
   if (link.state == GatewayLink::State::kClosing) return;
   const auto decoded = link::DecodeMessage(message, link::Direction::kUp);
   if (!decoded.ok()) return Close(link, link::CloseReasonFor(decoded.error()));
@@ -109,6 +114,11 @@ void GatewayRouter::OnMessage(GatewayLink& link, std::string_view message) {
   } else {
     OnHello(link, decoded.value());
   }
+}
+
+void GatewayRouter::OnPong(GatewayLink& link) {
+  link.heard_s = now_s_;
+  link.pinged = false;
 }
 
 void GatewayRouter::OnHello(GatewayLink& link, const link::LinkMessage& message) {
@@ -131,7 +141,7 @@ void GatewayRouter::OnHello(GatewayLink& link, const link::LinkMessage& message)
   link.epoch = proved.value().epoch;
   link.state = GatewayLink::State::kClaiming;
   greeting.hello_envelope = envelope;
-  if (!SendClaim(link)) Close(link, pb::CLOSE_REASON_TRY_LATER, RetryAfterSeconds());
+  SendClaim(link);
 }
 
 void GatewayRouter::OnOpenMessage(GatewayLink& link, const link::LinkMessage& message,
@@ -145,15 +155,16 @@ void GatewayRouter::OnOpenMessage(GatewayLink& link, const link::LinkMessage& me
     const link::Frame& frame = message.frames(i);
     switch (frame.body_case()) {
       case link::Frame::kBeat: {
+        if (frame.beat().idle()) link.busy = false;
         link::Frame answer;
         answer.mutable_beat()->set_server_time_ms(wall_.get());
         QueueFrame(link, answer);
         break;
       }
       case link::Frame::kUp:
-      case link::Frame::kSync:
+      case link::Frame::kSync: Forward(link, slices.value()[static_cast<std::size_t>(i)]); break;
       case link::Frame::kBlobRequest:
-        Forward(link, slices.value()[static_cast<std::size_t>(i)]);
+        MeterRequest(link, frame, slices.value()[static_cast<std::size_t>(i)]);
         break;
       case link::Frame::kClose: return Close(link, pb::CLOSE_REASON_AGENT_STOPPING);
       default: return Close(link, pb::CLOSE_REASON_UNEXPECTED_FRAME);
@@ -162,29 +173,36 @@ void GatewayRouter::OnOpenMessage(GatewayLink& link, const link::LinkMessage& me
 }
 
 void GatewayRouter::Forward(GatewayLink& link, std::string_view frame) {
+  link.busy = true;  // also what a Deliver made busy while an idle Beat was on its way
   if (batch_link_ != &link || !batch_.Fits(frame.size())) FlushBatch();
   batch_link_ = &link;
   batch_.Append(frame);
 }
 
+void GatewayRouter::MeterRequest(GatewayLink& link, const link::Frame& frame,
+                                 std::string_view bytes) {
+  const auto command = Digest::From(frame.blob_request().digest());
+  if (!command) return;  // the codec has seen to it
+  if (link.blobs == nullptr) link.blobs = std::make_unique<BlobMeter>();
+  link.blobs->OnRequest({*command, frame.blob_request().offset(), frame.blob_request().length()},
+                        bytes);
+  PumpRequests(link);
+}
+
+void GatewayRouter::PumpRequests(GatewayLink& link) {
+  if (link.blobs == nullptr) return;
+  const std::size_t queued = link.outbox == nullptr ? 0 : link.outbox->blob_bytes();
+  while (const auto frame = link.blobs->NextRequest(queued, now_s_)) Forward(link, *frame);
+  if (link.blobs->empty()) link.blobs.reset();
+}
+
 std::optional<std::string> GatewayRouter::NextMessage(GatewayLink& link) {
   if (link.outbox == nullptr) return std::nullopt;
-  GatewayLink::Outbox& outbox = *link.outbox;
   std::string message;
   StartLinkMessage(message, link.welcomed ? link.epoch : 0);  // 0 before Welcome
-  int count = 0;
-  while (outbox.next < outbox.frames.size() && count < link::kMaxFramesPerMessage) {
-    const std::string& frame = *outbox.frames[outbox.next];
-    if (count > 0 && message.size() + frame.size() + kFrameOverheadBytes > link::kMaxMessageBytes) {
-      break;
-    }
-    AppendLinkFrame(message, frame);
-    outbox.bytes -= frame.size();
-    outbox.frames[outbox.next].reset();
-    ++outbox.next;
-    ++count;
-  }
-  if (outbox.next == outbox.frames.size()) link.outbox.reset();
+  link.outbox->AppendTo(message);
+  if (link.outbox->empty()) link.outbox.reset();
+  PumpRequests(link);
   counters_.Add(Counter::kMessagesDown);
   counters_.Add(Counter::kBytesDown, message.size());
   return message;
@@ -194,6 +212,7 @@ void GatewayRouter::Close(GatewayLink& link, link::CloseReason reason,
                           std::uint32_t retry_after_s) {
   if (link.state == GatewayLink::State::kClosing) return;
   if (batch_link_ == &link) FlushBatch();  // with the epoch and id that it still has
+  link.blobs.reset();
   link.outbox.reset();  // what waits is repeated by its sender; the reason must not wait behind it
   link::Frame frame;
   frame.mutable_close()->set_reason(reason);
@@ -212,9 +231,11 @@ void GatewayRouter::Close(GatewayLink& link, link::CloseReason reason,
 void GatewayRouter::OnClosed(GatewayLink& link, link::CloseReason reason) {
   if (batch_link_ == &link) FlushBatch();
   if (link.reason == pb::CLOSE_REASON_UNSPECIFIED) link.reason = reason;
+  --sockets_;
   CountClosed(link.reason);
   counters_.Sub(link.welcomed ? Counter::kLinks : Counter::kHandshakes);
   if (link.welcomed) SendClosed(link);
+  if (link.greeting != nullptr) port_.OnHandshakeDone(link.greeting->peer_address);
   greetings_.erase(link.ref);
   if (const auto found = open_.find(link.agent_id);
       found != open_.end() && found->second == &link) {
@@ -232,7 +253,9 @@ void GatewayRouter::CheckGreetings() {
     const std::uint32_t waited = now_s_ - link->heard_s;  // since the upgrade, or since Hello
     if (link->state == GatewayLink::State::kGreeting && waited >= seconds(options_.first_message)) {
       late.emplace_back(link, pb::CLOSE_REASON_HANDSHAKE_TIMEOUT);
-    } else if (link->state == GatewayLink::State::kClaiming && waited >= seconds(options_.claim)) {
+    } else if (link->state == GatewayLink::State::kClaiming &&
+               waited >= seconds(link->greeting->claimed ? options_.claim
+                                                         : options_.claim_without_redis)) {
       late.emplace_back(link, pb::CLOSE_REASON_TRY_LATER);
     }
   }
@@ -246,10 +269,18 @@ void GatewayRouter::CheckSilence() {
   for (std::size_t i = 0; i < slice && !table_.empty(); ++i) {
     if (sweep_at_ >= table_.size()) sweep_at_ = 0;
     GatewayLink& link = *table_[sweep_at_++];
-    if (link.state == GatewayLink::State::kOpen &&
-        now_s_ - link.heard_s >= seconds(options_.silence)) {
-      Close(link, pb::CLOSE_REASON_PEER_SILENT);
-    }
+    if (link.state == GatewayLink::State::kOpen) CheckSilence(link);
+  }
+}
+
+void GatewayRouter::CheckSilence(GatewayLink& link) {
+  PumpRequests(link);  // in case answers got lost
+  const std::uint32_t silent_s = now_s_ - link.heard_s;
+  if (silent_s >= seconds(link.busy ? options_.silence_busy : options_.silence_idle)) {
+    Close(link, pb::CLOSE_REASON_PEER_SILENT);
+  } else if (link.busy && !link.pinged && silent_s >= seconds(options_.ping_busy)) {
+    link.pinged = true;
+    port_.Ping(link.transport);
   }
 }
 
@@ -258,9 +289,33 @@ std::uint32_t GatewayRouter::RetryAfterSeconds() const {
   return kRetryLeastSeconds + draw.data()[0] % kRetrySpreadSeconds;
 }
 
-void GatewayRouter::OnDrain() {
-  draining_ = true;
+std::optional<std::uint32_t> GatewayRouter::RefuseUpgrade() const {
+  const bool full = greetings_.size() >= options_.max_greetings;
+  if (!full && !(drain_by_ && now_ >= *drain_by_)) return std::nullopt;
+  return RetryAfterSeconds();
+}
+
+void GatewayRouter::OnDrain(Duration window) {
+  drain_by_ = now_ + window;
   counters_.Set(Counter::kState, 2);
+  if (window <= Duration::zero()) return CloseAll();
+  SendUp();
+  for (const auto& [id, link] : open_) SayGoaway(*link);
+}
+
+void GatewayRouter::SayGoaway(GatewayLink& link) {
+  link::Frame frame;
+  frame.mutable_goaway()->set_reason(pb::CLOSE_REASON_GOING_AWAY);
+  frame.mutable_goaway()->set_window_s(seconds(std::max(*drain_by_ - now_, Duration::zero())));
+  QueueFrame(link, frame);
+}
+
+void GatewayRouter::CheckDrain() {
+  if (drain_by_ && now_ >= *drain_by_ + options_.drain_slack) CloseAll();
+}
+
+void GatewayRouter::CloseAll() {
+  if (!closed_at_) closed_at_ = now_;
   std::vector<GatewayLink*> all;
   all.reserve(table_.size());
   for (const auto& link : table_) all.push_back(link.get());

@@ -48,9 +48,20 @@ class GatewayRouter final : public StreamTransportDelegate {
     std::vector<std::string> server_names;  // names we serve under; the first by default
     Duration first_message = link::kFirstMessageTimeout;
     Duration claim = link::kClaimTimeout;
-    // Idle agents beat every 66 s at the latest and are given 10 s for an answer.
-    Duration silence = std::chrono::seconds(90);
+    // While Redis is away a Claim waits for it: a restart takes less, and a redial more.
+    Duration claim_without_redis = std::chrono::seconds(2);
+    // Idle agents beat after 73 s of silence at the latest, busy ones after 30 s. Both limits leave room for
+    // the sweep below 90 s and 45 s, which is when a dead peer must be known (delivery.md section 9, C2).
+    Duration silence_idle = std::chrono::seconds(84);
+    Duration silence_busy = std::chrono::seconds(40);
+    // An agent that does not say when it is idle beats as it likes: it is asked before it is given up.
+    Duration ping_busy = std::chrono::seconds(31);
     Duration up_interval = std::chrono::seconds(5);  // GatewayUp; control gives up after 15 s
+    // Behind a drain's window, for agents that were about to go, or did not hear of it.
+    Duration drain_slack = std::chrono::seconds(5);
+    // Claims that control has not answered yet. At it an upgrade is refused: the agent is told to come later
+    // before it has signed anything, and its place is free for one that is served.
+    std::size_t max_greetings = 1000;
   };
   struct Ports {
     const sign::Crypto& crypto;
@@ -72,14 +83,18 @@ class GatewayRouter final : public StreamTransportDelegate {
   void OnSocketClosed(link::CloseReason reason);  // one that never became a link
   GatewayLink& OnOpened(void* transport, std::string peer_address, std::string_view host);
   void OnMessage(GatewayLink& link, std::string_view message);
+  void OnPong(GatewayLink& link);
   std::optional<std::string> NextMessage(GatewayLink& link);
   // `reason` is the transport's view; one that was given before wins. The link is gone afterwards.
   void OnClosed(GatewayLink& link, link::CloseReason reason);
 
   // The supervisor says which control instance is current.
   void OnControl(std::string_view instance);
-  // Says goodbye to all links and takes no new ones.
-  void OnDrain();
+  // Asks all links to go within the window, each at a moment of its own, and closes who is left when it and
+  // the slack are over. Zero: closes all at once. Sockets that were given to us before still become links.
+  void OnDrain(Duration window);
+  // What a client that wants to upgrade is told to wait instead, in seconds; nullopt: it may.
+  std::optional<std::uint32_t> RefuseUpgrade() const;
 
   void OnEntry(std::string_view id, std::string_view message) override;
   void OnBatchEnd() override {}
@@ -87,7 +102,11 @@ class GatewayRouter final : public StreamTransportDelegate {
   void OnRestored() override;
 
   std::size_t links() const { return table_.size(); }
-  bool draining() const { return draining_; }
+  // Every socket that was accepted is gone.
+  bool empty() const { return sockets_ == 0; }
+  bool draining() const { return drain_by_.has_value(); }
+  // Since a drain closed what was left; zero before.
+  Duration closed_all_for() const { return closed_at_ ? now_ - *closed_at_ : Duration::zero(); }
 
  private:
   using ToControl = ::holdfast::route::v1::ToControl;
@@ -97,8 +116,14 @@ class GatewayRouter final : public StreamTransportDelegate {
   void OnHello(GatewayLink& link, const link::LinkMessage& message);
   void OnOpenMessage(GatewayLink& link, const link::LinkMessage& message, std::string_view bytes);
   void Forward(GatewayLink& link, std::string_view frame);
+  void MeterRequest(GatewayLink& link, const link::Frame& frame, std::string_view bytes);
+  void PumpRequests(GatewayLink& link);
   void CheckGreetings();
+  void CheckDrain();
+  void CloseAll();
+  void SayGoaway(GatewayLink& link);
   void CheckSilence();
+  void CheckSilence(GatewayLink& link);
   void Close(GatewayLink& link, link::CloseReason reason, std::uint32_t retry_after_s = 0);
   void CountClosed(link::CloseReason reason);
   std::uint32_t RetryAfterSeconds() const;
@@ -109,9 +134,10 @@ class GatewayRouter final : public StreamTransportDelegate {
   void OnCloseLink(const ::holdfast::route::v1::CloseLink& close);
   void OnAnnounce();
   void Admit(GatewayLink& link, const ::holdfast::route::v1::ClaimAnswer& answer);
-  void Queue(GatewayLink& link, const GatewayLink::SharedFrame& frame);
+  void Queue(GatewayLink& link, const GatewayOutbox::SharedFrame& frame, GatewayOutbox::Lane lane);
   void QueueFrame(GatewayLink& link, const link::Frame& frame);
-  bool SendClaim(GatewayLink& link);
+  void SendClaim(GatewayLink& link);
+  void SendClaims();
   void SendClosed(const GatewayLink& link);
   void SendUp();
   bool SendToControl(ToControl& message);
@@ -143,7 +169,9 @@ class GatewayRouter final : public StreamTransportDelegate {
   std::string cursor_;
   std::uint64_t event_no_ = 0;
   TimePoint up_at_{};
-  bool draining_ = false;
+  std::size_t sockets_ = 0;
+  std::optional<TimePoint> drain_by_;   // the end of the window
+  std::optional<TimePoint> closed_at_;  // everything that was left then
 };
 
 }  // namespace holdfast::backend

@@ -23,14 +23,18 @@ void GatewayRouter::OnLost(const Error& /*why*/) {
 void GatewayRouter::OnRestored() {
   cursor_.clear();  // the stream is read again from its start
   SendUp();
+  SendClaims();  // those that Redis had may be forgotten
 }
 
 void GatewayRouter::OnControl(std::string_view instance) {
   control_stream_ = ControlStream(instance);
   SendUp();
-  // The one before may have died with these claims unanswered.
+  SendClaims();  // the one before may have died with these unanswered
+}
+
+void GatewayRouter::SendClaims() {
   for (const auto& [ref, link] : greetings_) {
-    if (link->state == GatewayLink::State::kClaiming) static_cast<void>(SendClaim(*link));
+    if (link->state == GatewayLink::State::kClaiming) SendClaim(*link);
   }
 }
 
@@ -52,18 +56,37 @@ void GatewayRouter::OnEntry(std::string_view id, std::string_view message) {
 
 void GatewayRouter::OnSend(const route::Send& send) {
   if (send.agent_ids_size() > kMaxSendAgents || send.frames_size() > kMaxSendFrames) return;
-  std::vector<GatewayLink::SharedFrame> frames;
+  struct Down {
+    GatewayOutbox::SharedFrame frame;
+    std::optional<Digest> blob_of;  // the command whose blob this is part of
+    std::uint64_t blob_offset = 0;
+  };
+  std::vector<Down> frames;
   frames.reserve(static_cast<std::size_t>(send.frames_size()));
+  bool delivers = false;
   for (const std::string& frame : send.frames()) {
     // An agent would close its link over a frame that may not come down: better not to send it.
-    if (!link::DecodeFrame(frame, link::Direction::kDown).ok()) continue;
-    frames.push_back(std::make_shared<const std::string>(frame));
+    const auto decoded = link::DecodeFrame(frame, link::Direction::kDown);
+    if (!decoded.ok()) continue;
+    delivers = delivers || decoded.value().has_deliver();
+    Down& down = frames.emplace_back();
+    down.frame = std::make_shared<const std::string>(frame);
+    if (!decoded.value().has_blob_data()) continue;
+    down.blob_of = Digest::From(decoded.value().blob_data().digest());
+    down.blob_offset = decoded.value().blob_data().offset();
   }
   for (const std::string& id : send.agent_ids()) {
     const auto agent_id = AgentId::From(id);
     const auto found = agent_id ? open_.find(*agent_id) : open_.end();
     if (found == open_.end()) continue;
-    for (const GatewayLink::SharedFrame& frame : frames) Queue(*found->second, frame);
+    found->second->busy = found->second->busy || delivers;
+    GatewayLink& link = *found->second;
+    for (const Down& down : frames) {
+      Queue(link, down.frame,
+            down.blob_of ? GatewayOutbox::Lane::kBlobs : GatewayOutbox::Lane::kFirst);
+      if (down.blob_of && link.blobs) link.blobs->OnAnswer(*down.blob_of, down.blob_offset, now_s_);
+    }
+    PumpRequests(link);
   }
 }
 
@@ -93,6 +116,7 @@ void GatewayRouter::Admit(GatewayLink& link, const route::ClaimAnswer& answer) {
     Close(*found->second, pb::CLOSE_REASON_SUPERSEDED);
   }
   greetings_.erase(link.ref);
+  port_.OnHandshakeDone(link.greeting->peer_address);
   link.greeting.reset();
   link.state = GatewayLink::State::kOpen;
   link.welcomed = true;
@@ -112,6 +136,7 @@ void GatewayRouter::Admit(GatewayLink& link, const route::ClaimAnswer& answer) {
   welcome.set_beat_idle_s(seconds(link::kBeatIdle));
   welcome.set_beat_busy_s(seconds(link::kBeatBusy));
   QueueFrame(link, frame);
+  if (drain_by_) SayGoaway(link);
 }
 
 void GatewayRouter::OnCloseLink(const route::CloseLink& close) {
@@ -140,27 +165,26 @@ void GatewayRouter::OnAnnounce() {
 }
 
 void GatewayRouter::QueueFrame(GatewayLink& link, const link::Frame& frame) {
-  Queue(link, std::make_shared<const std::string>(frame.SerializeAsString()));
+  Queue(link, std::make_shared<const std::string>(frame.SerializeAsString()),
+        GatewayOutbox::Lane::kFirst);
 }
 
-void GatewayRouter::Queue(GatewayLink& link, const GatewayLink::SharedFrame& frame) {
-  if (link.outbox == nullptr) link.outbox = std::make_unique<GatewayLink::Outbox>();
-  GatewayLink::Outbox& outbox = *link.outbox;
+void GatewayRouter::Queue(GatewayLink& link, const GatewayOutbox::SharedFrame& frame,
+                          GatewayOutbox::Lane lane) {
+  if (link.outbox == nullptr) link.outbox = std::make_unique<GatewayOutbox>();
+  const bool was_empty = link.outbox->empty();
   // A full queue belongs to a reader that is stalled: it is repeated to, or closed after 15 s.
-  if (outbox.bytes + frame->size() > link::kMaxLinkQueueBytes) return;
-  outbox.bytes += frame->size();
-  outbox.frames.push_back(frame);
-  if (outbox.frames.size() - outbox.next == 1) port_.WantWrite(link.transport);
+  if (link.outbox->Add(frame, lane) && was_empty) port_.WantWrite(link.transport);
 }
 
-bool GatewayRouter::SendClaim(GatewayLink& link) {
+void GatewayRouter::SendClaim(GatewayLink& link) {
   ToControl message;
   route::Claim& claim = *message.mutable_claim();
   claim.set_link_ref(link.ref);
   claim.set_hello_envelope(link.greeting->hello_envelope);
   claim.set_peer_address(link.greeting->peer_address);
   claim.set_event_no(++event_no_);
-  return SendToControl(message);
+  link.greeting->claimed = SendToControl(message);
 }
 
 void GatewayRouter::SendClosed(const GatewayLink& link) {
@@ -180,7 +204,7 @@ void GatewayRouter::SendUp() {
   up.set_cursor(cursor_);
   up.set_event_no(event_no_);
   up.set_links(open_.size());
-  up.set_draining(draining_);
+  up.set_draining(draining());
   static_cast<void>(SendToControl(message));  // the next one is due in 5 s
 }
 

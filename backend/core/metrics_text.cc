@@ -49,7 +49,7 @@ std::string MetricsText::Text() const {
   }
   std::string_view before;
   for (const One& one : ones_) {
-    if (one.name != before) Header(out, one.name, one.help, true);
+    if (one.name != before) Header(out, one.name, one.help, !one.name.ends_with("_total"));
     before = one.name;
     Sample(out, one.name, one.labels, one.value);
   }

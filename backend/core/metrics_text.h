@@ -18,7 +18,7 @@ class MetricsText {
  public:
   // `proc`: "g0", "c0"; our own words, so they need no escaping.
   void Add(std::string proc, const CounterBlock& block);
-  // A value of the supervisor's own.
+  // A value of the supervisor's own. Names that end in _total are counters, all others gauges.
   void AddOne(std::string name, std::string help, std::string labels, std::uint64_t value);
   std::string Text() const;
 

@@ -25,7 +25,12 @@ std::optional<std::size_t> Placement::Pick(std::span<const GatewayLoad> gateways
   return best;
 }
 
-bool TokenBucket::Take(TimePoint now) {
+void TokenBucket::SetRate(std::uint32_t rate, std::uint32_t burst) {
+  rate_ = rate;
+  burst_ = burst;
+}
+
+bool TokenBucket::Has(TimePoint now) {
   const std::uint64_t full = std::uint64_t{burst_} * 1000;
   if (!filled_at_) {
     milli_tokens_ = full;
@@ -38,7 +43,11 @@ bool TokenBucket::Take(TimePoint now) {
     milli_tokens_ = std::min(full, milli_tokens_ + std::min(elapsed_ms, fill_ms) * rate_);
   }
   filled_at_ = now;
-  if (milli_tokens_ < 1000) return false;
+  return milli_tokens_ >= 1000;
+}
+
+bool TokenBucket::Take(TimePoint now) {
+  if (!Has(now)) return false;
   milli_tokens_ -= 1000;
   return true;
 }

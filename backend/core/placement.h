@@ -32,6 +32,7 @@ std::uint64_t MaxSockets(std::uint64_t configured, std::uint64_t descriptors);
 class Placement {
  public:
   explicit Placement(std::uint64_t max_sockets) : max_sockets_(max_sockets) {}
+  void SetMaxSockets(std::uint64_t max_sockets) { max_sockets_ = max_sockets; }
   // The index of the least loaded gateway; ties go round robin. nullopt: none can take a socket.
   std::optional<std::size_t> Pick(std::span<const GatewayLoad> gateways);
 
@@ -40,15 +41,21 @@ class Placement {
   std::size_t last_ = 0;
 };
 
+// A tenth of a second's worth of links may come at once.
+constexpr std::uint32_t BurstOf(std::uint32_t rate) { return rate < 10 ? 1 : rate / 10; }
+
 class TokenBucket {
  public:
   TokenBucket(std::uint32_t rate, std::uint32_t burst) : rate_(rate), burst_(burst) {}
+  void SetRate(std::uint32_t rate, std::uint32_t burst);
+  // Is there one?
+  bool Has(TimePoint now);
   // Takes one token if there is one.
   bool Take(TimePoint now);
 
  private:
-  const std::uint32_t rate_;
-  const std::uint32_t burst_;
+  std::uint32_t rate_;
+  std::uint32_t burst_;
   std::uint64_t milli_tokens_ = 0;
   std::optional<TimePoint> filled_at_;
 };

@@ -1,7 +1,8 @@
 // What the supervisor and its children (gateways, controls) say over their SOCK_SEQPACKET pair.
 //
 // One datagram = one message: u8 type | payload; a socket travels beside kAgentSocket and kApiSocket
-// as SCM_RIGHTS. The child finds the pair at fd 3, the counters page (counters.h) at fd 4.
+// as SCM_RIGHTS. The child finds the pair at fd 3, the counters page (counters.h) at fd 4, and at fd 5 the
+// text of the configuration that its supervisor runs on: the file may say something else by now.
 //
 // Limits:    4 KiB a datagram. A child that does not send kAlive for 15 s is killed and replaced.
 #pragma once
@@ -15,16 +16,23 @@ enum class WorkerMessageType : std::uint8_t {
   kAgentSocket = 1,  // to a gateway, with one fd; payload: peer address as text
   kApiSocket = 2,    // to control, with one fd; payload: peer address as text
   kControl = 3,      // to a gateway: payload: instance name of the current control
-  kDrain = 4,        // finish: take no new links, say goodbye, exit 0 when empty
+  // Finish, exit 0 when empty. payload: whole seconds within which a gateway's agents leave, each at a moment
+  // of its own; empty: at once.
+  kDrain = 4,
+  kReload = 5,  // payload: LiveSettings; also once after kReady
   // Set this command aside at this agent: a process died over it three times. payload: what
   // CounterBlock::at_hand held, agent id (16 B) and digest (32 B).
   kPoison = 6,
   // child -> supervisor
   kReady = 16,  // the child can take sockets
   kAlive = 17,  // every second
+  // From a gateway: these sockets are links now, or gone. payload: peer addresses as given with
+  // kAgentSocket, one a line.
+  kHandshakesDone = 18,
 };
 
 inline constexpr int kSupervisorFd = 3;
 inline constexpr int kCountersFd = 4;
+inline constexpr int kConfigFd = 5;
 
 }  // namespace holdfast::backend

@@ -1,10 +1,12 @@
 #include "backend/gateway/gateway_process.h"
 
+#include <charconv>
 #include <utility>
 
 #include <ev.h>
 
 #include "backend/adapters/linux/clocks.h"
+#include "backend/core/live_settings.h"
 #include "backend/gateway/fleet_identity.h"
 #include "common/link/limits.h"
 
@@ -13,8 +15,8 @@ namespace {
 
 namespace pb = ::holdfast::link::v1;
 
-// A drain is over when all links are closed, or after this many seconds: those left do not read.
-constexpr int kDrainSeconds = 3;
+// A drain is over when all links are closed, or this long after all were told: those left do not read.
+constexpr Duration kLastWords = std::chrono::seconds(3);
 
 link::CloseReason ReasonFor(ServerClose why) {
   switch (why) {
@@ -26,6 +28,7 @@ link::CloseReason ReasonFor(ServerClose why) {
     case ServerClose::kTooLarge: return pb::CLOSE_REASON_FRAME_TOO_LARGE;
     case ServerClose::kProtocol: return pb::CLOSE_REASON_BAD_FRAME;
     case ServerClose::kStalled: return pb::CLOSE_REASON_SLOW_CONSUMER;
+    case ServerClose::kRefused: return pb::CLOSE_REASON_TRY_LATER;
   }
   return pb::CLOSE_REASON_PEER_GONE;
 }
@@ -80,13 +83,30 @@ void GatewayProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
   switch (type) {
     case WorkerMessageType::kAgentSocket: return OnAgentSocket(payload, std::move(fd));
     case WorkerMessageType::kControl: return router_->OnControl(payload);
-    case WorkerMessageType::kDrain:
-      log_.Write(LogLine(LogLevel::kInfo, "gateway_drains")
-                     .Num("links", static_cast<std::int64_t>(router_->links())));
-      router_->OnDrain();
-      if (router_->links() == 0) ev_break(loop_, EVBREAK_ALL);
-      return;
+    case WorkerMessageType::kDrain: return OnDrain(payload);
+    case WorkerMessageType::kReload: return OnReload(payload);
     default: return;  // not for a gateway
+  }
+}
+
+void GatewayProcess::OnDrain(std::string_view payload) {
+  std::uint32_t window_s = 0;  // also for what is no number: at once
+  std::from_chars(payload.data(), payload.data() + payload.size(), window_s);
+  log_.Write(LogLine(LogLevel::kInfo, "gateway_drains")
+                 .Num("links", static_cast<std::int64_t>(router_->links()))
+                 .Num("window_s", window_s));
+  router_->OnDrain(std::chrono::seconds(window_s));
+  if (router_->empty()) ev_break(loop_, EVBREAK_ALL);
+}
+
+void GatewayProcess::OnReload(std::string_view payload) {
+  const auto settings = DecodeLiveSettings(payload);
+  if (!settings) return;
+  log_.SetLevel(settings->log_level);
+  if (settings->cert_file.empty()) return;
+  const Status taken = server_->SetCertificate(settings->cert_file, settings->key_file);
+  if (!taken.ok()) {
+    log_.Write(LogLine(LogLevel::kError, "certificate_refused").Err(taken.error()));
   }
 }
 
@@ -96,6 +116,7 @@ void GatewayProcess::OnAgentSocket(std::string_view peer_address, UniqueFd fd) {
   // supervisor has counted it as ours, so it must be counted as closed.
   if (!fd.valid()) {
     ++lost_sockets_;
+    OnHandshakeDone(peer_address);
     return router_->OnSocketClosed(pb::CLOSE_REASON_TRY_LATER);
   }
   // A refusal has said OnClosed(nullptr) already, which counts it.
@@ -104,7 +125,25 @@ void GatewayProcess::OnAgentSocket(std::string_view peer_address, UniqueFd fd) {
 
 void GatewayProcess::OnTurnStart() { router_->OnTime(MonotonicNow(), WallNow()); }
 
-void GatewayProcess::OnTurnEnd() { router_->OnTurnEnd(); }
+void GatewayProcess::OnTurnEnd() {
+  router_->OnTurnEnd();
+  ReportHandshakes();
+}
+
+void GatewayProcess::OnHandshakeDone(std::string_view peer_address) {
+  done_.append(peer_address).append("\n");
+}
+
+void GatewayProcess::ReportHandshakes() {
+  // As many whole lines as one message holds. One that the supervisor has no room for waits here: it
+  // holds a place in admission for that address.
+  while (!done_.empty()) {
+    const std::size_t end = done_.rfind('\n', kMaxWorkerMessageBytes - 2) + 1;
+    const std::string_view lines = std::string_view(done_).substr(0, end);
+    if (!worker_->Send(WorkerMessageType::kHandshakesDone, lines).ok()) return;
+    done_.erase(0, end);
+  }
+}
 
 void GatewayProcess::OnSecond() {
   router_->OnSecond();
@@ -114,8 +153,10 @@ void GatewayProcess::OnSecond() {
                    .Text("why", "this process has no descriptor left"));
   }
   if (!router_->draining()) return;
-  if (router_->links() == 0 || ++drain_seconds_ > kDrainSeconds) ev_break(loop_, EVBREAK_ALL);
+  if (router_->empty() || router_->closed_all_for() > kLastWords) ev_break(loop_, EVBREAK_ALL);
 }
+
+std::optional<std::uint32_t> GatewayProcess::RefuseUpgrade() { return router_->RefuseUpgrade(); }
 
 void GatewayProcess::OnOpened(LwsLink& link) {
   link.user = &router_->OnOpened(&link, std::string(link.peer_address()), link.host());
@@ -124,6 +165,8 @@ void GatewayProcess::OnOpened(LwsLink& link) {
 void GatewayProcess::OnMessage(LwsLink& link, std::string_view message) {
   router_->OnMessage(RouterLink(link), message);
 }
+
+void GatewayProcess::OnPong(LwsLink& link) { router_->OnPong(RouterLink(link)); }
 
 void GatewayProcess::OnClosed(LwsLink* link, ServerClose why) {
   if (link == nullptr) return router_->OnSocketClosed(ReasonFor(why));
@@ -145,6 +188,8 @@ std::optional<std::string> GatewayProcess::NextMessage(LwsLink& link) {
 }
 
 void GatewayProcess::WantWrite(void* transport) { Transport(transport).WantWrite(); }
+
+void GatewayProcess::Ping(void* transport) { Transport(transport).Ping(); }
 
 void GatewayProcess::Close(void* transport, std::uint16_t code, std::string_view text) {
   Transport(transport).Close(code, text);

@@ -35,14 +35,19 @@ class GatewayProcess final : private WorkerProcessDelegate,
   void OnTurnEnd() override;
   void OnSecond() override;
 
+  std::optional<std::uint32_t> RefuseUpgrade() override;
   void OnOpened(LwsLink& link) override;
   void OnMessage(LwsLink& link, std::string_view message) override;
+  void OnPong(LwsLink& link) override;
+  void OnNotOpened(std::string_view peer_address) override { OnHandshakeDone(peer_address); }
   void OnClosed(LwsLink* link, ServerClose why) override;
   std::optional<std::string> NextMessage(LwsLink& link) override;
 
   void WantWrite(void* transport) override;
+  void Ping(void* transport) override;
   void Close(void* transport, std::uint16_t code, std::string_view text) override;
   void SetMaxMessageBytes(void* transport, std::size_t bytes) override;
+  void OnHandshakeDone(std::string_view peer_address) override;
 
   void OnEntry(std::string_view id, std::string_view message) override;
   void OnBatchEnd() override;
@@ -50,18 +55,21 @@ class GatewayProcess final : private WorkerProcessDelegate,
   void OnRestored() override;
 
   void OnAgentSocket(std::string_view peer_address, UniqueFd fd);
+  void OnDrain(std::string_view payload);
+  void ReportHandshakes();
+  void OnReload(std::string_view payload);
 
   struct ev_loop* const loop_;
   const Config& config_;
   const WorkerIdentity& identity_;
   const sign::Crypto& crypto_;
-  const LogWriter log_;
+  LogWriter log_;
   std::unique_ptr<WorkerProcess> worker_;
   std::optional<GatewayRouter> router_;
   std::optional<RedisStreams> streams_;
   std::unique_ptr<LwsServer> server_;
-  int drain_seconds_ = 0;
   std::int64_t lost_sockets_ = 0;  // since the last second
+  std::string done_;               // addresses to be reported, one a line
 };
 
 }  // namespace holdfast::backend

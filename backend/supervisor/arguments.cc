@@ -9,8 +9,12 @@ constexpr char kAbout[] =
     "holdfastd: the backend of Holdfast.\n\n"
     "  holdfastd --dir D                  run the fleet that `holdfast init --dir D` made\n"
     "  holdfastd --config F               the same, by its configuration file\n"
-    "  holdfastd check-config --config F  say what is wrong with F, and end\n\n"
-    "SIGTERM or SIGINT ends it in order. Every key of F: docs/operations/configuration.md";
+    "  holdfastd check-config --config F  say what is wrong with F, and end\n"
+    "  holdfastd --dir D reload           let the one that runs read its configuration again\n"
+    "  holdfastd --dir D roll             let it restart its processes one by one, serving all the "
+    "while\n\n"
+    "SIGTERM or SIGINT ends it in order; SIGHUP is reload, SIGUSR2 roll. Every key of F: "
+    "docs/operations/configuration.md";
 
 }  // namespace
 
@@ -29,6 +33,14 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv) {
   CLI::App* const check = app.add_subcommand("check-config", "check a configuration file");
   check->add_option("--config", out.config_file, "configuration file");
   check->add_option("--dir", dir, "fleet directory");
+  CLI::App* const reload = app.add_subcommand(
+      "reload", "the holdfastd that runs reads its configuration again, and keeps its links");
+  CLI::App* const roll = app.add_subcommand(
+      "roll", "the holdfastd that runs restarts its processes one by one, serving all the while");
+  for (CLI::App* const order : {reload, roll}) {
+    order->add_option("--config", out.config_file, "configuration file");
+    order->add_option("--dir", dir, "fleet directory");
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {  // --help, --version
@@ -43,6 +55,11 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv) {
   }
   if (out.config_file.empty()) out.config_file = dir + "/server/holdfastd.toml";
   if (check->parsed()) out.command = Arguments::Command::kCheckConfig;
+  for (const CLI::App* const order : {reload, roll}) {
+    if (!order->parsed()) continue;
+    out.command = Arguments::Command::kOrder;
+    out.text = order->get_name();
+  }
   if (role.empty()) return out;
   out.command = Arguments::Command::kWorker;
   if (role == "gateway") {

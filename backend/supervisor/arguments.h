@@ -13,11 +13,11 @@
 namespace holdfast::backend {
 
 struct Arguments {
-  enum class Command : std::uint8_t { kSupervise, kCheckConfig, kWorker, kPrint };
+  enum class Command : std::uint8_t { kSupervise, kCheckConfig, kWorker, kPrint, kOrder };
   Command command = Command::kSupervise;
   std::string config_file;
   WorkerIdentity identity;  // kWorker
-  std::string text;         // kPrint
+  std::string text;         // kPrint: what; kOrder: "roll" or "reload"
 };
 Result<Arguments> ParseArguments(int argc, const char* const* argv);
 

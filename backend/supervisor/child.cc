@@ -26,7 +26,7 @@ std::string NewNonce() {
 }  // namespace
 
 Child::Child(struct ev_loop* loop, Spec spec, const LogWriter& log, ChildDelegate& delegate)
-    : loop_(loop), spec_(std::move(spec)), log_(log), delegate_(delegate) {
+    : loop_(loop), spec_(std::move(spec)), log_(log), delegate_(delegate), starts_(spec_.starts) {
   ev_timer_init(
       &restart_,
       [](struct ev_loop*, ev_timer* timer, int) { static_cast<Child*>(timer->data)->Start(); }, 0.0,
@@ -74,7 +74,7 @@ Status Child::StartProcess() {
     WorkerChannelDelegate& here = *this;
     channel_.emplace(loop_, std::move(pair.first), here);
     theirs = std::move(pair.second);
-    options.inherited_fds = {theirs.get(), page_->fd()};
+    options.inherited_fds = {theirs.get(), page_->fd(), spec_.config_fd};
   }
   HF_ASSIGN_OR_RETURN(const pid_t pid, Spawn(options));
   ev_child_set(&watcher_, pid, 0);
@@ -94,14 +94,17 @@ Status Child::StartProcess() {
 
 void Child::OnExit(int status) {
   channel_.reset();
-  const bool expected = !wanted_;
+  const bool restarts = std::exchange(restarts_, false);
+  const bool expected = !wanted_ || restarts;
   log_.Write(LogLine(expected ? LogLevel::kInfo : LogLevel::kWarn, "child_ended")
                  .Id("role", spec_.role)
                  .Id("slot", spec_.slot)
                  .Num("exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1)
                  .Num("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
   SetState(wanted_ ? State::kWaiting : State::kEnded);
-  if (wanted_) {
+  if (restarts && wanted_) {
+    Start();
+  } else if (wanted_) {
     const Duration wait = backoff_.OnEnded(MonotonicNow());
     ev_timer_stop(loop_, &restart_);
     ev_timer_set(&restart_, static_cast<double>(wait.count()) / 1000.0, 0.0);
@@ -110,18 +113,32 @@ void Child::OnExit(int status) {
   delegate_.OnChildEnded(*this);
 }
 
-void Child::Drain() {
+void Child::Drain(std::string_view payload, Duration patience) {
   wanted_ = false;
   ev_timer_stop(loop_, &restart_);
   if (!ev_is_active(&watcher_)) {
     SetState(State::kEnded);
     return;
   }
+  AskToEnd(payload, patience);
+}
+
+void Child::Restart() {
+  if (!ev_is_active(&watcher_)) {  // it waits for its back-off: not any longer
+    ev_timer_stop(loop_, &restart_);
+    return Start();
+  }
+  restarts_ = true;
+  AskToEnd({}, kStopPatience);
+}
+
+void Child::AskToEnd(std::string_view payload, Duration patience) {
   SetState(State::kStopping);
+  kill_at_ = MonotonicNow() + patience;
   if (spec_.kind == Kind::kForeign) {
     ::kill(watcher_.pid, SIGTERM);
   } else {
-    Send(WorkerMessageType::kDrain, "");
+    Send(WorkerMessageType::kDrain, payload);
   }
 }
 
@@ -130,8 +147,12 @@ void Child::Kill() {
 }
 
 void Child::OnSecond() {
-  if (spec_.kind == Kind::kForeign || !ev_is_active(&watcher_)) return;
-  if (MonotonicNow() - heard_at_ < kSilence) return;
+  if (!ev_is_active(&watcher_)) return;
+  if (state_ == State::kStopping && MonotonicNow() >= kill_at_) {
+    log_.Write(LogLine(LogLevel::kWarn, "child_does_not_end").Id("slot", spec_.slot));
+    return Kill();
+  }
+  if (spec_.kind == Kind::kForeign || MonotonicNow() - heard_at_ < kSilence) return;
   log_.Write(LogLine(LogLevel::kError, "child_silent").Id("slot", spec_.slot));
   heard_at_ = MonotonicNow();
   Kill();
@@ -158,16 +179,17 @@ std::uint64_t Child::sockets() const {
   return sent_sockets_ > closed ? sent_sockets_ - closed : 0;
 }
 
-void Child::OnWorkerMessage(WorkerMessageType type, std::string_view /*payload*/, UniqueFd /*fd*/) {
+void Child::OnWorkerMessage(WorkerMessageType type, std::string_view payload, UniqueFd /*fd*/) {
   heard_at_ = MonotonicNow();
+  if (type == WorkerMessageType::kHandshakesDone) return delegate_.OnHandshakesDone(*this, payload);
   if (type != WorkerMessageType::kReady || state_ != State::kStarting) return;
   SetState(State::kReady);
   delegate_.OnChildReady(*this);
 }
 
 void Child::OnWorkerChannelEnd() {
-  // Its exit status follows by itself; a child that only closed its end is of no use either.
-  Kill();
+  // Its exit status follows by itself. One that was not asked to end, and closed its end, is of no use.
+  if (state_ != State::kStopping) Kill();
 }
 
 }  // namespace holdfast::backend

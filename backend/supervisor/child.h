@@ -4,8 +4,10 @@
 // silent. Every start is a new instance with a new name.
 //
 //   kWaiting (back-off) -> kStarting -> kReady -> kWaiting ...     Drain(): -> kStopping -> kEnded
+//                                                                  Restart(): -> kStopping -> kStarting
 //
-// Limits:    RestartBackoff between starts; silent for kSilence: killed.
+// Limits:    RestartBackoff between starts; silent for kSilence: killed; not gone in time after Drain() or
+//            Restart(): killed.
 // Ownership: owns the process, its channel and counters.
 // Threading: loop thread only (the default loop: libev watches children there).
 #pragma once
@@ -33,10 +35,14 @@ class ChildDelegate {
   virtual ~ChildDelegate() = default;
   virtual void OnChildReady(Child& child) = 0;
   virtual void OnChildEnded(Child& child) = 0;
+  // WorkerMessageType::kHandshakesDone.
+  virtual void OnHandshakesDone(Child& child, std::string_view addresses) = 0;
 };
 
 class Child final : private WorkerChannelDelegate {
  public:
+  // From being asked to end to being killed.
+  static constexpr Duration kStopPatience = std::chrono::seconds(10);
   enum class State : std::uint8_t { kWaiting, kStarting, kReady, kStopping, kEnded };
   enum class Kind : std::uint8_t { kWorker, kForeign };  // kForeign: no channel; ready when started
 
@@ -47,8 +53,10 @@ class Child final : private WorkerChannelDelegate {
     std::string program;
     // The command line of an instance of this name, from argv[0] on.
     std::function<std::vector<std::string>(const std::string& instance)> argv;
-    std::string output_file;  // empty: our stderr
-    std::string host;         // first part of the instance's name
+    std::string output_file;   // empty: our stderr
+    std::string host;          // first part of the instance's name
+    int config_fd = -1;        // kWorker: becomes kConfigFd
+    std::uint64_t starts = 0;  // of those who filled this slot before
   };
   Child(struct ev_loop* loop, Spec spec, const LogWriter& log, ChildDelegate& delegate);
   ~Child() override;
@@ -56,8 +64,10 @@ class Child final : private WorkerChannelDelegate {
   Child& operator=(const Child&) = delete;
 
   void Start();
-  // Asks it to end, and not to be started again.
-  void Drain();
+  // Asks it to end, and not to be started again. `payload` as with WorkerMessageType::kDrain.
+  void Drain(std::string_view payload = {}, Duration patience = kStopPatience);
+  // Asks it to end, and starts it again at once.
+  void Restart();
   void Kill();  // now
   void OnSecond();
   // False if it could not be handed over.
@@ -69,7 +79,7 @@ class Child final : private WorkerChannelDelegate {
   bool ready() const { return state_ == State::kReady; }
   bool ended() const { return state_ == State::kEnded; }
   const std::string& instance() const { return instance_; }
-  std::uint64_t restarts() const { return starts_ == 0 ? 0 : starts_ - 1; }
+  std::uint64_t starts() const { return starts_; }
   // Of the running one; of the last one while none runs; null before the first.
   const CounterBlock* counters() const { return page_ ? &page_->block() : nullptr; }
   // Sockets given to the running instance and not yet closed by it.
@@ -79,6 +89,7 @@ class Child final : private WorkerChannelDelegate {
   void OnWorkerMessage(WorkerMessageType type, std::string_view payload, UniqueFd fd) override;
   void OnWorkerChannelEnd() override;
   Status StartProcess();
+  void AskToEnd(std::string_view payload, Duration patience);
   void OnExit(int status);
   void SetState(State state) { state_ = state; }
 
@@ -94,9 +105,11 @@ class Child final : private WorkerChannelDelegate {
   ev_child watcher_{};
   ev_timer restart_{};
   TimePoint heard_at_{};
-  std::uint64_t starts_ = 0;
+  TimePoint kill_at_{};  // kStopping
+  std::uint64_t starts_;
   std::uint64_t sent_sockets_ = 0;
-  bool wanted_ = true;  // start again when it ends
+  bool wanted_ = true;     // start again when it ends
+  bool restarts_ = false;  // and at once, because we asked it to end
 };
 
 }  // namespace holdfast::backend

@@ -7,11 +7,14 @@
 #include <malloc.h>
 #include <sys/prctl.h>
 
+#include "backend/adapters/linux/files.h"
 #include "backend/adapters/toml/toml_config.h"
 #include "backend/control/control_main.h"
+#include "backend/core/worker_messages.h"
 #include "backend/gateway/gateway_main.h"
 #include "backend/supervisor/arguments.h"
 #include "backend/supervisor/check_config.h"
+#include "backend/supervisor/give_order.h"
 #include "backend/supervisor/supervisor.h"
 
 namespace holdfast::backend {
@@ -33,6 +36,15 @@ void KeepMemory() {
   ::mallopt(M_TRIM_THRESHOLD, kThresholdBytes);
 }
 
+// What its supervisor runs on. The file may be another one by now, or broken.
+Result<Config> WorkerConfig(const std::string& file) {
+  constexpr std::size_t kMaxBytes = std::size_t{1024} * 1024;  // as LoadConfig()
+  const UniqueFd given(kConfigFd);
+  HF_ASSIGN_OR_RETURN(const std::string text,
+                      ReadWholeFile("/proc/self/fd/" + std::to_string(given.get()), kMaxBytes));
+  return ParseConfig(text, file);
+}
+
 int Supervise(const Config& config) {
   Supervisor supervisor(ev_default_loop(EVFLAG_AUTO), config);
   const Status started = supervisor.Start();
@@ -47,14 +59,20 @@ int Main(int argc, const char* const* argv) {
     std::printf("%s\n", arguments.value().text.c_str());
     return 0;
   }
-  const auto config = LoadConfig(arguments.value().config_file);
+  const bool is_worker = arguments.value().command == Arguments::Command::kWorker;
+  const auto config = is_worker ? WorkerConfig(arguments.value().config_file)
+                                : LoadConfig(arguments.value().config_file);
   if (!config.ok()) return Complain(config.error(), kUsage);
-  if (arguments.value().command == Arguments::Command::kWorker) {
+  if (is_worker) {
     const WorkerIdentity& identity = arguments.value().identity;
     KeepMemory();
     ::prctl(PR_SET_NAME, "holdfastd");  // else "exe", as we were started by /proc/self/exe
     return identity.role == WorkerRole::kGateway ? RunGateway(config.value(), identity)
                                                  : RunControl(config.value(), identity);
+  }
+  if (arguments.value().command == Arguments::Command::kOrder) {
+    const auto status = GiveOrder(config.value(), arguments.value().text);
+    return status.ok() ? status.value() : Complain(status.error(), kFailed);
   }
   const Status checked = CheckConfig(config.value());
   if (!checked.ok()) return Complain(checked.error(), kUsage);

@@ -19,8 +19,8 @@ constexpr double kTickSeconds = 0.05;
 constexpr int kTicksPerSecond = 20;
 // Children that have not drained by then are killed; Redis is stopped after them.
 constexpr int kDrainTicks = 10 * kTicksPerSecond;
-// A tenth of a second's worth of links may come at once.
-constexpr std::uint32_t kBurstDivisor = 10;
+// Sockets that wait for their address's share; as many as the kernel's backlog holds. They cost a descriptor.
+constexpr std::uint64_t kMaxWaiting = 4096;
 
 // Raised to what the system allows; gateways inherit it, and need a descriptor per link. What it is then.
 std::uint64_t RaiseDescriptorLimit() {
@@ -46,15 +46,15 @@ std::string HostWord() {
 
 }  // namespace
 
-Supervisor::Supervisor(struct ev_loop* loop, const Config& config)
+Supervisor::Supervisor(struct ev_loop* loop, Config config)
     : loop_(loop),
-      config_(config),
-      log_("supervisor", config.log_level),
+      config_(std::move(config)),
+      log_("supervisor", config_.log_level),
       host_(HostWord()),
       descriptors_(RaiseDescriptorLimit()),
-      placement_(MaxSockets(config.gateway_max_links, descriptors_)),
-      bucket_(config.admission_links_per_second,
-              std::max(config.admission_links_per_second / kBurstDivisor, 1U)) {}
+      placement_(MaxSockets(config_.gateway_max_links, descriptors_)),
+      bucket_(config_.admission_links_per_second, BurstOf(config_.admission_links_per_second)),
+      sources_(SourceLimit(), std::min(kMaxWaiting, descriptors_ / 2)) {}
 
 Supervisor::~Supervisor() {
   ev_timer_stop(loop_, &tick_);
@@ -68,16 +68,10 @@ Status Supervisor::Start() {
     log_.Write(LogLine(LogLevel::kWarn, "tls_off")
                    .Text("warning", "links and API are not encrypted: tls.plain = true"));
   }
-  for (std::size_t i = 0; i < signals_.size(); ++i) {
-    ev_signal_init(
-        &signals_[i],
-        [](struct ev_loop*, ev_signal* watcher, int) {
-          static_cast<Supervisor*>(watcher->data)->Stop();
-        },
-        i == 0 ? SIGTERM : SIGINT);
-    signals_[i].data = this;
-    ev_signal_start(loop_, &signals_[i]);
-  }
+  WatchSignal(0, SIGTERM);
+  WatchSignal(1, SIGINT);
+  WatchSignal(2, SIGHUP);
+  WatchSignal(3, SIGUSR2);
   ev_timer_init(
       &tick_,
       [](struct ev_loop*, ev_timer* timer, int) {
@@ -91,6 +85,25 @@ Status Supervisor::Start() {
   return Ok();
 }
 
+void Supervisor::WatchSignal(std::size_t at, int signal) {
+  ev_signal_init(
+      &signals_[at],
+      [](struct ev_loop*, ev_signal* watcher, int) {
+        static_cast<Supervisor*>(watcher->data)->OnSignal(watcher->signum);
+      },
+      signal);
+  signals_[at].data = this;
+  ev_signal_start(loop_, &signals_[at]);
+}
+
+void Supervisor::OnSignal(int signal) {
+  switch (signal) {
+    case SIGHUP: return static_cast<void>(Reload());  // it has logged how it went
+    case SIGUSR2: return static_cast<void>(StartRoll());
+    default: return Stop();
+  }
+}
+
 Status Supervisor::PrepareState() {
   HF_TRY(MakeDirectories(config_.run_dir()));
   HF_TRY(MakeDirectories(config_.redis_dir()));
@@ -101,6 +114,8 @@ Status Supervisor::PrepareState() {
   }
   lock_ = std::move(lock).value();
   ::unlink((config_.run_dir() + "/ready").c_str());
+  HF_ASSIGN_OR_RETURN(config_text_, MemoryFile(config_.text));
+  HF_ASSIGN_OR_RETURN(certificate_, ReadCertificate(config_));
   return Ok();
 }
 
@@ -125,6 +140,7 @@ Status Supervisor::OpenListeners() {
   auto admin = AdminServer::Open(loop_, config_.admin_listen, *this);
   if (!admin.ok()) return std::move(admin).error().In("admin.listen");
   admin_ = std::move(admin).value();
+  HF_ASSIGN_OR_RETURN(orders_, OrderSocket::Open(loop_, config_.orders_socket(), *this));
   return Ok();
 }
 
@@ -174,6 +190,7 @@ Child::Spec Supervisor::WorkerSpec(std::string role, std::string slot) const {
   spec.role = role;
   spec.slot = slot;
   spec.host = host_;
+  spec.config_fd = config_text_.get();
   spec.program = "/proc/self/exe";  // this very program, also if its file was replaced meanwhile
   spec.argv = [this, role = std::move(role),
                slot = std::move(slot)](const std::string& instance) -> std::vector<std::string> {
@@ -189,13 +206,20 @@ void Supervisor::AddChildren() {
     redis_ = std::make_unique<Child>(loop_, RedisSpec(), log_, here);
   }
   control_ = std::make_unique<Child>(loop_, WorkerSpec("control", "c0"), log_, here);
-  std::uint32_t count = config_.gateway_count;
-  if (count == 0) count = static_cast<std::uint32_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
-  for (std::uint32_t i = 0; i < count; ++i) {
-    gateways_.push_back(
-        std::make_unique<Child>(loop_, WorkerSpec("gateway", "g" + std::to_string(i)), log_, here));
-  }
+  for (std::size_t i = 0; i < WantedGateways(); ++i) gateways_.push_back(NewGateway(i, 0));
   for (Child* const child : children()) child->Start();
+}
+
+std::size_t Supervisor::WantedGateways() const {
+  if (config_.gateway_count != 0) return config_.gateway_count;
+  return static_cast<std::size_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
+}
+
+std::unique_ptr<Child> Supervisor::NewGateway(std::size_t number, std::uint64_t starts) {
+  Child::Spec spec = WorkerSpec("gateway", "g" + std::to_string(number));
+  spec.starts = starts;
+  ChildDelegate& here = *this;
+  return std::make_unique<Child>(loop_, std::move(spec), log_, here);
 }
 
 std::vector<Child*> Supervisor::children() const {
@@ -203,6 +227,8 @@ std::vector<Child*> Supervisor::children() const {
   if (redis_) all.push_back(redis_.get());
   if (control_) all.push_back(control_.get());
   for (const auto& gateway : gateways_) all.push_back(gateway.get());
+  for (const auto& gateway : leaving_) all.push_back(gateway.get());
+  if (next_) all.push_back(next_.get());
   return all;
 }
 
@@ -214,9 +240,12 @@ int Supervisor::Run() {
 }
 
 void Supervisor::OnChildReady(Child& child) {
+  SendLive(child, certificate_changed_);
   if (control_ && &child == control_.get()) {
-    for (const auto& gateway : gateways_) {
-      gateway->Send(WorkerMessageType::kControl, child.instance());
+    for (Child* const other : children()) {
+      if (other->spec().role == "gateway") {
+        other->Send(WorkerMessageType::kControl, child.instance());
+      }
     }
   } else if (child.spec().role == "gateway" && control_->ready()) {
     child.Send(WorkerMessageType::kControl, control_->instance());
@@ -224,7 +253,8 @@ void Supervisor::OnChildReady(Child& child) {
   UpdateAccepting();
 }
 
-void Supervisor::OnChildEnded(Child& /*child*/) {
+void Supervisor::OnChildEnded(Child& child) {
+  sources_.OwnerGone(&child);
   UpdateAccepting();
   if (stopping_) ContinueStop();
 }
@@ -236,12 +266,17 @@ void Supervisor::OnTick() {
     ContinueStop();
   }
   if (++ticks_ % kTicksPerSecond == 0) OnSecond();
+  if (roll_) ContinueRoll();
+  ServeWaiting();
+  // Not where they end: that is inside their own call.
+  std::erase_if(leaving_, [](const auto& gateway) { return gateway->ended(); });
   if (!was_ready_ && !stopping_) CheckReady();
 }
 
 void Supervisor::OnSecond() {
   for (Child* const child : children()) child->OnSecond();
   probe_->OnSecond();
+  while (const auto late = sources_.NextExpired(MonotonicNow())) waiting_.erase(*late);
 }
 
 void Supervisor::CheckReady() {
@@ -279,15 +314,20 @@ void Supervisor::Stop() {
   }
   stopping_ = true;
   log_.Write(LogLine(LogLevel::kInfo, "stopping"));
+  if (roll_) EndRoll(false, "holdfastd is stopping");
   UpdateAccepting();
-  for (const auto& gateway : gateways_) gateway->Drain();
-  control_->Drain();
+  waiting_.clear();
+  for (Child* const child : children()) {
+    if (child->spec().kind == Child::Kind::kWorker) child->Drain();
+  }
   ContinueStop();
 }
 
 void Supervisor::ContinueStop() {
-  bool workers_ended = control_->ended();
-  for (const auto& gateway : gateways_) workers_ended = workers_ended && gateway->ended();
+  bool workers_ended = true;
+  for (const Child* const child : children()) {
+    if (child->spec().kind == Child::Kind::kWorker) workers_ended = workers_ended && child->ended();
+  }
   if (stop_ticks_ == kDrainTicks) {
     for (Child* const child : children()) child->Kill();
   }

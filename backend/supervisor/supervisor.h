@@ -1,19 +1,25 @@
 // Supervisor: binds the ports, passes sockets on, keeps the other processes alive, and ends them.
 //
 //   agents' port --> least loaded gateway      API port --> control      admin port --> us
+//   SIGHUP, `holdfastd reload`: settings anew      SIGUSR2, `holdfastd roll`: every process anew
 //
 // Ordering:  sockets are accepted only while somebody can take them; who comes early waits in the
 //            kernel's backlog. The ready file appears when Redis, control and every gateway are ready.
-// Limits:    [admission] of the configuration; kAcceptsPerTurn sockets a turn.
+//            The children run on the configuration that we were started with, whatever its file says by
+//            then; what a reload changed they are told.
+// Limits:    [admission] of the configuration; kAcceptsPerTurn sockets a turn; kMaxWaiting sockets that wait
+//            for their address's share.
 // Ownership: owns the children and the listeners; keeps no copy of a socket that it passed on.
 // Threading: loop thread only.
 // Errors:    Start(): names the port, the file or the directory and what to do about it.
+// Design:    docs/decisions/0039-rolling-restart.md, 0040-admission-per-address.md
 #pragma once
 
 #include <array>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <ev.h>
@@ -22,15 +28,21 @@
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/core/config.h"
 #include "backend/core/placement.h"
+#include "backend/core/roll.h"
+#include "backend/core/source_admission.h"
 #include "backend/supervisor/admin_server.h"
 #include "backend/supervisor/child.h"
+#include "backend/supervisor/order_socket.h"
 #include "backend/supervisor/redis_probe.h"
 
 namespace holdfast::backend {
 
-class Supervisor final : private ListenerDelegate, private ChildDelegate, private AdminSource {
+class Supervisor final : private ListenerDelegate,
+                         private ChildDelegate,
+                         private AdminSource,
+                         private OrderDelegate {
  public:
-  Supervisor(struct ev_loop* loop, const Config& config);
+  Supervisor(struct ev_loop* loop, Config config);
   ~Supervisor() override;
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -43,6 +55,8 @@ class Supervisor final : private ListenerDelegate, private ChildDelegate, privat
   void OnAcceptable(Listener& listener) override;
   void OnChildReady(Child& child) override;
   void OnChildEnded(Child& child) override;
+  void OnHandshakesDone(Child& child, std::string_view addresses) override;
+  void OnOrder(std::uint64_t client, std::string_view word) override;
   AdminAnswer Health() override;
   AdminAnswer Metrics() override;
 
@@ -50,15 +64,41 @@ class Supervisor final : private ListenerDelegate, private ChildDelegate, privat
   Status OpenListeners();
   Status OpenListener(std::unique_ptr<Listener>& listener, const char* key,
                       const ListenAddress& address);
+  void WatchSignal(std::size_t at, int signal);
+  void OnSignal(int signal);
   void AddChildren();
+  std::size_t WantedGateways() const;
+  std::unique_ptr<Child> NewGateway(std::size_t number, std::uint64_t starts);
   Child::Spec RedisSpec() const;
   Child::Spec WorkerSpec(std::string role, std::string slot) const;
+  // supervisor_sockets.cc
   void AcceptAgents();
+  bool AcceptAgent();
+  bool MayPlace();
+  void Place(const Listener::Accepted& accepted, const std::string& source);
+  void ServeWaiting();
   void AcceptApi();
   void UpdateAccepting();
-  bool MayAcceptAgent();
+  std::uint32_t SourceLimit() const;
   std::uint64_t HandshakesInFlight() const;
   std::vector<GatewayLoad> Loads() const;
+
+  // supervisor_orders.cc
+  Status StartRoll();
+  void ContinueRoll();
+  void TakeRollStep(RollStep step);
+  void TakeOver();
+  void EndRoll(bool done, std::string text);
+  void SayRoll(std::string text);
+  RollView ViewRoll() const;
+  bool AllServe() const;
+  Result<std::vector<std::string>> Reload();
+  void SendLive(Child& child, bool with_certificate);
+  void ApplyLive(const Config& next, std::vector<std::string>& told);
+  void SetGatewayCount();
+  void SendAway(std::unique_ptr<Child> gateway);
+  Result<std::string> ReadCertificate(const Config& config) const;
+
   void OnTick();
   void OnSecond();
   void CheckReady();
@@ -68,21 +108,34 @@ class Supervisor final : private ListenerDelegate, private ChildDelegate, privat
   std::vector<Child*> children() const;
 
   struct ev_loop* const loop_;
-  const Config& config_;
-  const LogWriter log_;
+  Config config_;
+  LogWriter log_;
   std::string host_;
   UniqueFd lock_;
+  UniqueFd config_text_;     // for the children
+  std::string certificate_;  // what new connections are served with: to see whether it changed
+  bool certificate_changed_ = false;  // since the start
   std::unique_ptr<Listener> agents_;
   std::unique_ptr<Listener> api_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<Child> redis_;
   std::unique_ptr<Child> control_;
   std::vector<std::unique_ptr<Child>> gateways_;
+  std::vector<std::unique_ptr<Child>> leaving_;  // gateways that take nobody any more
+  std::unique_ptr<Child> next_;                  // a gateway that is about to take a place
+  std::optional<Roll> roll_;
+  std::uint64_t rolled_starts_ = 0;  // of the process that the roll restarts, before it did
+  std::vector<std::uint64_t> roll_watchers_;  // clients of orders_
+  std::unique_ptr<OrderSocket> orders_;
   std::optional<RedisProbe> probe_;
   const std::uint64_t descriptors_;  // that each process may have
   Placement placement_;
   TokenBucket bucket_;
-  std::array<ev_signal, 2> signals_{};
+  SourceAdmission sources_;
+  std::unordered_map<SourceAdmission::Ticket, Listener::Accepted> waiting_;
+  SourceAdmission::Ticket next_ticket_ = 1;
+  std::uint64_t refused_sockets_ = 0;
+  std::array<ev_signal, 4> signals_{};
   ev_timer tick_{};
   int ticks_ = 0;
   int stop_ticks_ = 0;

@@ -22,7 +22,8 @@ std::vector<GatewayLoad> Supervisor::Loads() const {
 
 std::uint64_t Supervisor::HandshakesInFlight() const {
   std::uint64_t sum = 0;
-  for (const auto& gateway : gateways_) {
+  for (const Child* const gateway : children()) {
+    if (gateway->spec().role != "gateway") continue;
     const CounterBlock* const counters = gateway->counters();
     const std::uint64_t links = counters == nullptr ? 0 : counters->Get(Counter::kLinks);
     const std::uint64_t sockets = gateway->sockets();
@@ -49,26 +50,72 @@ void Supervisor::OnAcceptable(Listener& listener) {
 
 void Supervisor::AcceptAgents() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    const std::vector<GatewayLoad> loads = Loads();
-    const std::optional<std::size_t> to = placement_.Pick(loads);
-    // At a bound the next tick looks again.
-    if (!to || HandshakesInFlight() >= config_.admission_handshakes ||
-        !bucket_.Take(MonotonicNow())) {
-      agents_->SetAccepting(false);
-      return;
-    }
-    const auto accepted = agents_->Accept();
-    if (!accepted) return;
-    // A gateway that cannot take it is full of sockets that it has not looked at: this one is closed, its
-    // agent dials again, and the others wait for the next tick.
-    if (!gateways_[*to]->SendSocket(WorkerMessageType::kAgentSocket, accepted->peer_address,
-                                    accepted->fd.get())) {
-      log_.Write(
-          LogLine(LogLevel::kWarn, "socket_dropped").Id("slot", gateways_[*to]->spec().slot));
-      agents_->SetAccepting(false);
-      return;
-    }
+    if (!MayPlace()) return agents_->SetAccepting(false);  // the next tick looks again
+    if (!AcceptAgent()) return;
   }
+}
+
+bool Supervisor::MayPlace() {
+  return !stopping_ && placement_.Pick(Loads()) &&
+         HandshakesInFlight() < config_.admission_handshakes && bucket_.Has(MonotonicNow());
+}
+
+// False when nobody is left.
+bool Supervisor::AcceptAgent() {
+  auto accepted = agents_->Accept();
+  if (!accepted) return false;
+  const std::string source = SourceOf(accepted->peer_address);
+  switch (sources_.Ask(source, next_ticket_, MonotonicNow())) {
+    case SourceAdmission::Verdict::kGo: Place(*accepted, source); break;
+    case SourceAdmission::Verdict::kWait:
+      waiting_.emplace(next_ticket_++, std::move(*accepted));
+      break;
+    case SourceAdmission::Verdict::kRefuse: ++refused_sockets_; break;
+  }
+  return true;
+}
+
+void Supervisor::Place(const Listener::Accepted& accepted, const std::string& source) {
+  const std::optional<std::size_t> to = placement_.Pick(Loads());
+  if (!to || !bucket_.Take(MonotonicNow())) return;  // MayPlace() was just true
+  Child& gateway = *gateways_[*to];
+  sources_.Started(&gateway, source);
+  if (gateway.SendSocket(WorkerMessageType::kAgentSocket, accepted.peer_address,
+                         accepted.fd.get())) {
+    return;
+  }
+  // A gateway that cannot take it is full of sockets that it has not looked at: this one is closed, its
+  // agent dials again, and the others wait for the next tick.
+  sources_.Done(&gateway, source);
+  log_.Write(LogLine(LogLevel::kWarn, "socket_dropped").Id("slot", gateway.spec().slot));
+  agents_->SetAccepting(false);
+}
+
+void Supervisor::ServeWaiting() {
+  for (int i = 0; i < kAcceptsPerTurn && MayPlace(); ++i) {
+    const auto next = sources_.NextReady();
+    if (!next) return;
+    const auto found = waiting_.find(next->ticket);
+    if (found == waiting_.end()) continue;
+    Place(found->second, next->source);
+    waiting_.erase(found);
+  }
+}
+
+void Supervisor::OnHandshakesDone(Child& child, std::string_view addresses) {
+  while (!addresses.empty()) {
+    const std::size_t end = std::min(addresses.find('\n'), addresses.size() - 1);
+    sources_.Done(&child, SourceOf(std::string(addresses.substr(0, end))));
+    addresses.remove_prefix(end + 1);
+  }
+  ServeWaiting();
+}
+
+std::uint32_t Supervisor::SourceLimit() const {
+  if (config_.admission_source_percent == 0) return 0;
+  const std::uint64_t share =
+      std::uint64_t{config_.admission_handshakes} * config_.admission_source_percent / 100;
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>(share, 1));
 }
 
 void Supervisor::AcceptApi() {
@@ -89,17 +136,34 @@ AdminAnswer Supervisor::Health() {
 
 AdminAnswer Supervisor::Metrics() {
   MetricsText text;
-  for (const Child* const child : children()) {
+  // One line for each slot: gateways on their way out share theirs with who took it.
+  std::vector<const Child*> slots;
+  if (redis_) slots.push_back(redis_.get());
+  slots.push_back(control_.get());
+  for (const auto& gateway : gateways_) slots.push_back(gateway.get());
+  for (const Child* const child : slots) {
     if (child->counters() != nullptr) text.Add(child->spec().slot, *child->counters());
   }
-  for (const Child* const child : children()) {
+  for (const Child* const child : slots) {
     text.AddOne("holdfast_process_up", "1 while the process is ready",
                 "{proc=\"" + child->spec().slot + "\"}", child->ready() ? 1 : 0);
   }
-  for (const Child* const child : children()) {
+  for (const Child* const child : slots) {
     text.AddOne("holdfast_process_restarts", "Times that the process was started again",
-                "{proc=\"" + child->spec().slot + "\"}", child->restarts());
+                "{proc=\"" + child->spec().slot + "\"}",
+                std::max<std::uint64_t>(child->starts(), 1) - 1);
   }
+  std::uint64_t leaving_links = 0;
+  for (const auto& gateway : leaving_) {
+    if (gateway->counters() != nullptr) leaving_links += gateway->counters()->Get(Counter::kLinks);
+  }
+  text.AddOne("holdfast_leaving_links", "Links of gateways that are on their way out", "",
+              leaving_links);
+  text.AddOne("holdfast_waiting_sockets",
+              "Sockets that wait for their address's share of handshakes", "", sources_.waiting());
+  text.AddOne("holdfast_refused_sockets_total",
+              "Sockets closed at once: too many of addresses above their share wait", "",
+              refused_sockets_);
   text.AddOne("holdfast_redis_up", "1 while Redis answers", "", probe_->answers() ? 1 : 0);
   return {200, text.Text()};
 }

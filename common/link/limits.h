@@ -19,6 +19,12 @@ inline constexpr std::size_t kMaxMessageBytes = std::size_t{320} * 1024;
 inline constexpr std::size_t kMaxGreetingBytes = std::size_t{8} * 1024;
 inline constexpr int kMaxFramesPerMessage = 64;
 inline constexpr std::size_t kMaxChunkBytes = std::size_t{256} * 1024;
+// Below it the frame around a chunk and what each chunk costs on the way would weigh more than its bytes.
+inline constexpr std::size_t kMinChunkBytes = std::size_t{4} * 1024;
+// While no link has shown what its path carries: 2 s at 64 kbit/s.
+inline constexpr std::size_t kUnmeasuredChunkBytes = std::size_t{16} * 1024;
+// What a record takes on the way beside its payload, roughly: digest, numbers, headers.
+inline constexpr std::size_t kRecordOverheadBytes = 64;
 inline constexpr int kMaxSyncStreams = 64;
 // A closing peer's words.
 inline constexpr std::size_t kMaxDetailBytes = 256;
@@ -27,7 +33,8 @@ inline constexpr std::size_t kMaxDetailBytes = 256;
 inline constexpr std::uint32_t kInitialWindowBytes = 256 * 1024;
 // Largest window control grants: 150 MB/s at the ~10 ms that store and ack take, with room.
 inline constexpr std::uint32_t kMaxWindowBytes = 4 * 1024 * 1024;
-// Records without progress for this long are sent again (Redis may have forgotten them).
+// Records without progress for this long are sent again (Redis may have forgotten them); later, where a
+// slow path needs longer (PathMeter::patience).
 inline constexpr Duration kAckTimeout = std::chrono::seconds(10);
 
 inline constexpr Duration kFirstMessageTimeout = std::chrono::seconds(10);
@@ -45,7 +52,7 @@ inline constexpr Duration kTcpUserTimeout =
     std::chrono::seconds(20);  // unacked bytes on a dead path
 inline constexpr Duration kSlowConsumer =
     std::chrono::seconds(15);  // queue at its bound for this long
-inline constexpr std::size_t kMaxLinkQueueBytes =
-    std::size_t{1024} * 1024;  // per link, in a gateway
+// Per link, in a gateway. With the message that its socket has half taken: below 1 MiB for a frozen reader.
+inline constexpr std::size_t kMaxLinkQueueBytes = std::size_t{640} * 1024;
 
 }  // namespace holdfast::link

@@ -3,7 +3,11 @@
 namespace holdfast::link {
 
 StreamSender::StreamSender(Options options, std::uint64_t next_seq)
-    : options_(options), acked_(next_seq), recorded_(next_seq), next_(next_seq) {}
+    : options_(options),
+      acked_(next_seq),
+      recorded_(next_seq),
+      next_(next_seq),
+      ack_timeout_(options.ack_timeout) {}
 
 Status StreamSender::OnRecord(std::uint32_t bytes) {
   if (complete_) return Error{Code::kCancelled, "control has ended this stream"};
@@ -56,9 +60,9 @@ Status StreamSender::OnAck(const Acked& ack, TimePoint now) {
   return Ok();
 }
 
-void StreamSender::OnTick(TimePoint now) {
+bool StreamSender::OnTick(TimePoint now) {
   const auto deadline = NextDeadline();
-  if (!deadline || now < *deadline) return;
+  if (!deadline || now < *deadline) return false;
   if (phase_ == Phase::kSyncing) {
     phase_ = Phase::kNeedSync;
   } else {
@@ -66,6 +70,7 @@ void StreamSender::OnTick(TimePoint now) {
   }
   progress_at_ = now;
   HF_CHECK(IsConsistent());
+  return true;
 }
 
 bool StreamSender::has_record() const {
@@ -94,7 +99,7 @@ bool StreamSender::NextSync(TimePoint now) {
 
 std::optional<TimePoint> StreamSender::NextDeadline() const {
   if (phase_ == Phase::kSyncing) return progress_at_ + options_.sync_timeout;
-  if (phase_ == Phase::kFlowing && next_ > acked_) return progress_at_ + options_.ack_timeout;
+  if (phase_ == Phase::kFlowing && next_ > acked_) return progress_at_ + ack_timeout_;
   return std::nullopt;
 }
 
@@ -110,6 +115,7 @@ void StreamSender::Forget(std::uint64_t upto) {
     unacked_bytes_ -= bytes;
     if (next_ > acked_) {
       in_flight_bytes_ -= bytes;
+      delivered_cost_ += bytes + kRecordOverheadBytes;
     } else {
       ++next_;  // acknowledged before it was sent again
     }

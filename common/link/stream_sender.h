@@ -54,7 +54,10 @@ class StreamSender {
     bool complete;
   };
   Status OnAck(const Acked& ack, TimePoint now);
-  void OnTick(TimePoint now);
+  // True: no progress within the time; it goes back, or asks again.
+  bool OnTick(TimePoint now);
+  // For what is in flight and what will be; Options has the first.
+  void set_ack_timeout(Duration timeout) { ack_timeout_ = timeout; }
 
   // Number of the record to send now, if the link is up and credit allows; calling it spends it.
   std::optional<std::uint64_t> NextRecord(TimePoint now);
@@ -68,6 +71,14 @@ class StreamSender {
   std::uint64_t recorded() const { return recorded_; }  // number the next OnRecord() gets
   bool complete() const { return complete_; }           // control has the whole stream
   std::uint64_t unacked_bytes() const { return unacked_bytes_; }
+
+  // For who measures the path; "cost" is the payload and kRecordOverheadBytes for each record.
+  bool has_unsent() const { return phase_ == Phase::kFlowing && next_ < recorded_; }
+  std::uint64_t next_cost() const { return sizes_[next_ - acked_] + kRecordOverheadBytes; }
+  std::uint64_t in_flight_cost() const {
+    return in_flight_bytes_ + (next_ - acked_) * kRecordOverheadBytes;
+  }
+  std::uint64_t delivered_cost() const { return delivered_cost_; }  // acknowledged while in flight
 
  private:
   enum class Phase : std::uint8_t { kDown, kNeedSync, kSyncing, kFlowing };
@@ -86,6 +97,8 @@ class StreamSender {
   std::uint64_t in_flight_bytes_ = 0;  // sum over acked_ .. next_-1
   std::uint32_t window_bytes_ = kInitialWindowBytes;
   TimePoint progress_at_{};  // last ack that moved, or first send after idle
+  std::uint64_t delivered_cost_ = 0;
+  Duration ack_timeout_;
   bool complete_ = false;
 };
 

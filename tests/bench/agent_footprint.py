@@ -6,25 +6,14 @@
 The agent is the real one, run as it is installed; the server is tests/support/mini_gateway.py, so that
 nothing but the agent is measured. Wake-ups are voluntary context switches of all its processes.
 """
-import argparse, base64, json, os, pathlib, subprocess, sys, tempfile, time
+import argparse, json, os, pathlib, subprocess, sys, tempfile, time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from mini_gateway import MiniGateway, field  # noqa: E402
+from agent_bundle import bundle_text, make_fleet  # noqa: E402
+from mini_gateway import MiniGateway  # noqa: E402
 
 SETTLE_SECONDS = 5
-
-
-def bundle_text(directory, url):
-    """A bundle as `holdfast enrol token` prints it, with a token that the mini gateway takes."""
-    fleet_id = next(line.split('"')[1] for line in open(directory / "fleet.toml") if line.startswith("id"))
-    policy = (directory / "server/policy.env").read_bytes()
-    ca = (directory / "server/tls/ca.crt").read_bytes()
-    body = (field(1, bytes.fromhex(fleet_id)) + field(2, b"footprint") + field(3, url.encode()) +
-            field(4, ca) + field(5, policy) + field(6, b"t" * 43))
-    text = base64.urlsafe_b64encode(body).rstrip(b"=").decode()
-    lines = [text[i:i + 76] for i in range(0, len(text), 76)]
-    return "\n".join(["-----BEGIN HOLDFAST BUNDLE-----", *lines, "-----END HOLDFAST BUNDLE-----", ""])
 
 
 def family(pid):
@@ -83,8 +72,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="holdfast-footprint-") as scratch:
         root = pathlib.Path(scratch)
         fleet, state = root / "fleet", root / "state"
-        subprocess.run([args.bin / "holdfast", "init", "--dir", fleet, "--server", "wss://127.0.0.1:1"],
-                       check=True, stdout=subprocess.DEVNULL)
+        make_fleet(args.bin, fleet)
         tls = fleet / "server/tls"
         with MiniGateway(tls / "server.crt", tls / "server.key") as gateway:
             (root / "bundle").write_text(bundle_text(fleet, f"wss://127.0.0.1:{gateway.port}"))

@@ -1,8 +1,9 @@
 # Tests of this part.
 holdfast_test(unit_agent_core LABEL unit
   DEPS holdfast_agent_core holdfast_common_adapters_mbedtls
-  SRCS unit/agent/core/admission_test.cc unit/agent/core/framers_test.cc
-    unit/agent/core/running_test.cc unit/agent/core/warden_test.cc)
+  SRCS unit/agent/core/admission_test.cc unit/agent/core/blob_fetch_test.cc unit/agent/core/framers_test.cc
+    unit/agent/core/hello_test.cc unit/agent/core/running_test.cc unit/agent/core/warden_test.cc
+    support/fake_crypto.cc)
 
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/process_verbs_test.cc
@@ -27,12 +28,16 @@ holdfast_fuzz(fuzz_agent_sql SRCS fuzz/agent/sql_fuzz.cc
 holdfast_test(conformance_agent_journal LABEL conformance
   DEPS holdfast_agent_adapters_sqlite holdfast_common_adapters_mbedtls
   SRCS conformance/agent/journal_test.cc)
+target_compile_definitions(conformance_agent_journal PRIVATE
+  HOLDFAST_TESTS_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
 holdfast_test(conformance_agent_spool LABEL conformance DEPS holdfast_agent_adapters_linux
   SRCS conformance/agent/spool_test.cc)
 holdfast_test(conformance_agent_workers LABEL conformance DEPS holdfast_agent_adapters_linux
   SRCS conformance/agent/workers_test.cc)
 holdfast_test(sim_agent_warden LABEL sim
   DEPS holdfast_agent_core holdfast_common_adapters_mbedtls SRCS sim/warden_sim_test.cc)
+holdfast_test(sim_agent_uplink LABEL sim DEPS holdfast_agent_core
+  SRCS sim/uplink_sim_test.cc support/sim_uplink.cc)
 holdfast_fuzz(link_framer_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/link_framer
   SRCS fuzz/agent/link_framer_fuzz.cc)
 holdfast_fuzz(worker_framer_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/worker_framer

@@ -5,7 +5,7 @@ holdfast_test(unit_common_base LABEL unit DEPS holdfast_common_base
 
 holdfast_test(unit_common_link LABEL unit DEPS holdfast_common_link
   SRCS unit/common/link/backoff_test.cc unit/common/link/codec_test.cc
-       unit/common/link/liveness_test.cc unit/common/link/stream_receiver_test.cc
+       unit/common/link/liveness_test.cc unit/common/link/path_meter_test.cc unit/common/link/stream_receiver_test.cc
        unit/common/link/stream_sender_test.cc)
 holdfast_test(unit_common_adapters_mbedtls LABEL unit DEPS holdfast_common_adapters_mbedtls
   SRCS unit/common/adapters/mbedtls/mbedtls_sha256_test.cc)

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/adapters/lws/http_tunnel.h"
 #include "tests/support/ws_server.h"
 
 namespace holdfast {
@@ -391,18 +392,48 @@ TEST_F(LwsClientTest, VerifiesTheServerInsideTheTunnelNotTheProxy) {
   }
 }
 
-TEST_F(LwsClientTest, DialsTheLastAddressOfANameThatIsUnknownUnderThatName) {
+TEST_F(LwsClientTest, VerifiesTheServersNameWhateverWasDialled) {
+  // The certificate is other.example's, and 127.0.0.1 is what is dialled in both ways.
   const std::string port = std::to_string(server_->port("tls_other_host"));
-  LwsClientTarget target{"wss://other.invalid:" + port, "/echo", test::WsServer::kSubprotocol, ""};
+  for (const bool through_proxy : {true, false}) {
+    for (const std::string name : {"other.example", "another.example"}) {
+      peer_ = {};
+      LwsClientTarget target{"wss://" + name + ":" + port, "/echo", test::WsServer::kSubprotocol,
+                             ""};
+      if (through_proxy) {
+        target.proxy = Proxy("proxy_knows");
+      } else {
+        target.last_address = "127.0.0.1";
+      }
+      auto got = client_->Connect(target, peer_);
+      ASSERT_TRUE(got.ok());
+      peer_.connection = got.value();
+      ASSERT_TRUE(RunUntil([&] { return peer_.opened + peer_.closed > 0; })) << name;
+      EXPECT_EQ(peer_.opened, name == "other.example" ? 1 : 0) << name << through_proxy;
+      if (peer_.opened == 0) {
+        EXPECT_EQ(peer_.end.certificate, CertificateFault::kWrongName) << peer_.end.detail;
+        continue;
+      }
+      peer_.connection->Close(1000);
+      ASSERT_TRUE(RunToEnd());
+    }
+  }
+}
+
+TEST_F(LwsClientTest, LeavesWhatFollowsTheProxysAnswerToTheServersReader) {
+  auto opened = OpenTunnel(Proxy("proxy_eager"), "localhost", 1, seconds(5));
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  std::array<char, 16> rest{};
+  EXPECT_EQ(recv(opened.value(), rest.data(), rest.size(), 0), 5);
+  EXPECT_EQ(std::string(rest.data(), 5), "early");
+  close(opened.value());
+}
+
+TEST_F(LwsClientTest, DialsTheLastAddressOfANameThatIsUnknown) {
+  LwsClientTarget target{"", "/echo", test::WsServer::kSubprotocol, ""};
   target.last_address = "127.0.0.1";
-  // The server is other.example: the address does not replace the name that is verified.
-  auto got = client_->Connect(target, peer_);
-  ASSERT_TRUE(got.ok());
-  ASSERT_TRUE(RunToEnd());
-  EXPECT_EQ(peer_.end.certificate, CertificateFault::kWrongName) << peer_.end.detail;
-  peer_ = {};
   target.url = "ws://no-such-name.invalid:" + std::to_string(server_->port("plain"));
-  got = client_->Connect(target, peer_);
+  auto got = client_->Connect(target, peer_);
   ASSERT_TRUE(got.ok());
   peer_.connection = got.value();
   ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;

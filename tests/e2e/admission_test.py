@@ -3,6 +3,8 @@
 import os
 import resource
 import socket
+import ssl
+import threading
 import time
 
 from harness import procs
@@ -92,6 +94,86 @@ class LostDescriptorsTest(StackTest):
         self.stack.add_agent("a")
         self.assertTrue(gateway.alive())
         wait_for(lambda: "sockets_lost" in self.stack.log.read_text(), 5, "it is not in the log")
+
+
+class SlowlorisTest(StackTest):
+    """1,000 sockets from one address that never say a word, and others who want in (delivery.md C9)."""
+    SILENT = 1000
+    GOOD = 100
+    MOST_SECONDS = 2
+
+    @classmethod
+    def set_up_agents(cls):
+        cls.agent = cls.stack.add_agent("a")
+
+    def silent(self):
+        peer = socket.create_connection(("127.0.0.1", self.stack.agent_port), timeout=10,
+                                        source_address=("127.0.0.2", 0))
+        peer.setblocking(False)
+        return peer
+
+    @staticmethod
+    def is_closed(peer):
+        try:
+            return peer.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def keep_up(self, peers, enough, renewed):
+        """Whoever is closed comes again: the pressure stays."""
+        while not enough.wait(0.2):
+            for i, peer in enumerate(peers):
+                if self.is_closed(peer):
+                    peer.close()
+                    peers[i] = self.silent()
+                    renewed.append(i)
+
+    def good(self):
+        """TLS and upgrade, from another address; the seconds that it took."""
+        began = time.monotonic()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", self.stack.agent_port), timeout=30) as raw, \
+                context.wrap_socket(raw) as peer:
+            peer.sendall(b"GET /agent/v1 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                         b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                         b"Sec-WebSocket-Protocol: holdfast.link.v1\r\n\r\n")
+            return time.monotonic() - began if b" 101 " in peer.recv(4096) else float("inf")
+
+    def test_one_address_cannot_take_the_door(self):
+        quiet = max(self.good() for _ in range(20))  # what this machine takes now without them
+        peers = [self.silent() for _ in range(self.SILENT)]
+        enough, renewed = threading.Event(), []
+        pressure = threading.Thread(target=self.keep_up, args=(peers, enough, renewed))
+        pressure.start()
+        try:
+            wait_for(lambda: self.stack.metrics()["holdfast_handshakes"] >= 250, 10,
+                     "the silent ones do not take their share: this run shows nothing")
+            took = []
+            for _ in range(self.GOOD):
+                took.append(self.good())
+                time.sleep(0.1)  # over the deadline at which the silent ones are closed and come again
+            metrics = self.stack.metrics()
+            # 250 in their handshake, the others wait; none takes a place of somebody else.
+            self.assertLessEqual(metrics["holdfast_handshakes"], 260)
+            self.assertGreater(metrics["holdfast_waiting_sockets"], 500)
+        finally:
+            enough.set()
+            pressure.join()
+            for peer in peers:
+                peer.close()
+        self.assertGreater(len(renewed), 250)
+        in_time = [t for t in took if t <= self.MOST_SECONDS + quiet]
+        self.assertGreaterEqual(len(in_time), 0.99 * self.GOOD, (quiet, sorted(took)[-5:]))
+        print(f"slowloris: {len(renewed)} came again; good connects p99 {sorted(took)[-2]:.2f} s, "
+              f"without them {quiet:.2f} s")
+        answer = self.stack.holdfast("query", self.agent.id, "SELECT 1 AS one").json()[0]
+        self.assertEqual(answer["outcome"], "DONE")
+        wait_for(lambda: self.stack.metrics()["holdfast_waiting_sockets"] == 0, 15, "they wait for ever")
+        wait_for(lambda: self.stack.metrics()["holdfast_handshakes"] == 0, 15, "places are lost")
 
 
 if __name__ == "__main__":

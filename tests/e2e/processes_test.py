@@ -75,6 +75,18 @@ class ProcessesTest(StackTest):
         outcome, err = self.outcome(running)
         self.assertEqual(outcome, "INTERRUPTED", err)
 
+    def test_a_link_process_that_dies_again_and_again_is_back_within_seconds(self):
+        slowest = 0
+        for _ in range(8):  # a back-off that doubles up to a minute would be at 60 s by now
+            (link,) = wait_for(lambda: self.agent.children("link"), 5, self.stack.logs)
+            link.kill()
+            began = time.monotonic()
+            wait_for(lambda: [p for p in self.agent.children("link") if p.pid != link.pid], 5,
+                     self.stack.logs)
+            slowest = max(slowest, time.monotonic() - began)
+        self.assertLess(slowest, 3)  # 2 s, and a process to start
+        self.stack.wait_online(self.agent)
+
     def test_killing_the_worker_ends_every_program(self):
         running = self.begin()
         # Below its keeper; a worker right below warden would be the spare.

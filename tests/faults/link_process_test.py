@@ -9,11 +9,13 @@ import ctypes, os, socket, struct, subprocess, sys, tempfile, threading, time, u
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import ws_server  # noqa: E402
+from connect_proxy import ConnectProxy  # noqa: E402
 from mini_gateway import field  # noqa: E402
 from ws_server import frame  # noqa: E402
 
 DRIVER = os.environ.get("HOLDFAST_LINK_DRIVER", "build/dev/bin/link_driver")
-CONFIG, TO_SERVER, BUSY, HANG_UP, WELCOMED, OPENED, FROM_SERVER, CLOSED = 1, 2, 3, 4, 5, 16, 17, 18
+CONFIG, TO_SERVER, BUSY, HANG_UP, WELCOMED, ROUTES = 1, 2, 3, 4, 5, 6
+OPENED, FROM_SERVER, CLOSED, REACHED = 16, 17, 18, 19
 PEER_GONE, PEER_SILENT, HANDSHAKE_TIMEOUT, BAD_FRAME, FRAME_TOO_LARGE = 1, 2, 3, 4, 5
 NOT_ENROLLED, TRY_LATER, GOING_AWAY, AGENT_STOPPING, NOT_A_LINK = 8, 12, 13, 15, 16
 CONNECT_FAILED, SERVER_UNTRUSTED, UPGRADE_BLOCKED = 17, 18, 21
@@ -65,7 +67,7 @@ class LinkProcessTest(unittest.TestCase):
                 self.child.wait()
                 self.fail("link outlived its warden")
 
-    def start(self, servers=None, ca=b"", greeting=3000, answer=500, base=10, cap=20):
+    def start(self, servers=None, ca=b"", greeting=3000, answer=500, base=10, cap=20, routes=None):
         self.warden, other = socket.socketpair()
         self.warden.settimeout(20)
 
@@ -76,7 +78,11 @@ class LinkProcessTest(unittest.TestCase):
         self.child = subprocess.Popen([DRIVER, str(greeting), str(answer), str(base), str(cap)],
                                       preexec_fn=child, close_fds=False, stderr=self.log)
         other.close()
-        bundle = b"".join(field(3, s.encode()) for s in servers or [self.server])
+        servers = servers or [self.server]
+        if routes is None:  # known already: nothing to report
+            routes = "".join(f"address {s} 127.0.0.1\n" for s in servers)
+        self.say(ROUTES, routes.encode())
+        bundle = b"".join(field(3, s.encode()) for s in servers)
         self.say(CONFIG, bundle + field(4, ca))
 
     def say(self, kind, payload=b""):
@@ -157,6 +163,24 @@ class LinkProcessTest(unittest.TestCase):
         self.assertEqual(peer.read(), (2, message(4, field(1, PEER_SILENT))))
         self.expect_closed(PEER_SILENT)
 
+    def test_waits_for_the_answer_to_a_beat_behind_a_large_message_on_a_slow_path(self):
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        self.start(answer=500)
+        peer = self.go_up(idle=1, busy=1)
+        size = len(message(8, b"x" * 300000))
+        self.say(TO_SERVER, message(8, b"x" * 300000))
+        left = 2 + 8 + 4 + size  # RFC 6455: header, length, mask
+        began = time.monotonic()
+        while left > 0:
+            left -= len(peer.sock.recv(min(left, 8192)))
+            time.sleep(0.08)
+        # The beat came due in the middle, and its answer time ran out twice since.
+        self.assertGreater(time.monotonic() - began, 2.5)
+        self.assertEqual(peer.read(), (2, IDLE_BEAT))
+        peer.send(frame(message(6, field(1, 123))))
+        self.say(TO_SERVER, UP)
+        self.assertEqual(peer.read(), (2, UP))
+
     def test_asks_the_server_at_once_after_the_clock_has_jumped(self):
         self.start()
         peer = self.go_up()
@@ -226,6 +250,25 @@ class LinkProcessTest(unittest.TestCase):
         self.expect(OPENED)
         peer.send(frame(message(1, b"x" * 9000)))
         self.assertEqual(peer.read(), (2, message(4, field(1, FRAME_TOO_LARGE))))
+        self.expect_closed(FRAME_TOO_LARGE)
+
+    def test_takes_what_waited_for_the_agent_with_the_welcome_and_behind_it(self):
+        self.start()
+        peer = self.accept()
+        self.expect(OPENED)
+        peer.send(frame(CHALLENGE))
+        self.expect(FROM_SERVER, CHALLENGE)
+        self.say(TO_SERVER, HELLO)
+        self.assertEqual(peer.read(), (2, HELLO))
+        waited = message(7, b"d" * 60000)
+        peer.send(frame(WELCOME + waited) + frame(waited))
+        self.expect(FROM_SERVER, WELCOME + waited)
+        self.expect(FROM_SERVER, waited)  # warden has not said yet that it is welcome
+        peer.sock.close()
+        self.expect_closed(PEER_GONE)
+        peer = self.accept()  # and the next connection begins anew
+        self.expect(OPENED)
+        peer.send(frame(waited))
         self.expect_closed(FRAME_TOO_LARGE)
 
     def test_refuses_what_is_not_a_link_message(self):
@@ -300,6 +343,60 @@ class LinkProcessTest(unittest.TestCase):
                 self.listener.settimeout(20)
                 self.warden.close()
                 self.child.wait(10)
+
+    def test_reports_where_it_found_a_server_once(self):
+        self.start(routes="")
+        peer = self.accept()
+        self.expect(REACHED, f"{self.server} 127.0.0.1".encode())
+        self.expect(OPENED)
+        peer.sock.close()
+        self.expect_closed(PEER_GONE)
+        self.accept()
+        self.expect(OPENED)
+
+    def test_dials_the_last_address_when_the_name_is_unknown(self):
+        server = self.server.replace("127.0.0.1", "no-such-name.invalid")
+        self.start(servers=[server], routes=f"address {server} 127.0.0.1\n")
+        self.accept()
+        self.expect(OPENED, b"no-such-name.invalid")
+
+    def test_dials_each_server_directly_and_then_through_the_proxy(self):
+        reach = self.listener.getsockname()
+        with ConnectProxy(reach=reach) as proxy, socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+            closed.close()
+            servers = [f"ws://127.0.0.1:{port}", "ws://127.0.0.1:1"]
+            self.start(servers=servers, routes=f"proxy http://127.0.0.1:{proxy.port}\n")
+            for asked in [port, 1, port]:
+                self.expect_closed(CONNECT_FAILED)
+                self.accept().sock.close()
+                self.expect(OPENED)
+                self.expect_closed(PEER_GONE)
+                self.assertEqual(proxy.asked[-1], ("127.0.0.1", asked, None))
+
+    def test_a_link_through_a_proxy_carries_messages_and_notices_its_cut(self):
+        with ConnectProxy(reach=self.listener.getsockname(), cut_after=3000) as proxy:
+            self.start(servers=["ws://127.0.0.1:1"], routes=f"proxy http://127.0.0.1:{proxy.port}\n")
+            self.expect_closed(CONNECT_FAILED)
+            peer = self.accept()
+            self.expect(OPENED, b"127.0.0.1")
+            peer.send(frame(CHALLENGE))
+            self.expect(FROM_SERVER, CHALLENGE)
+            self.say(TO_SERVER, HELLO)
+            self.assertEqual(peer.read(), (2, HELLO))
+            peer.send(frame(message(12, b"x" * 8000)))
+            self.expect_closed(PEER_GONE)
+
+    def test_says_what_a_proxy_did_wrong(self):
+        with ConnectProxy(login=("ada", "right")) as proxy:
+            self.start(servers=["ws://127.0.0.1:1"],
+                       routes=f"proxy http://ada:s3cr3t@127.0.0.1:{proxy.port}\n")
+            self.expect_closed(CONNECT_FAILED)
+            self.assertIn(b"HTTP 407", self.expect_closed(CONNECT_FAILED))
+        self.log.seek(0)
+        log = self.log.read()
+        self.assertIn(f"proxy=\"http://ada:***@127.0.0.1:{proxy.port}\"".encode(), log)
+        self.assertNotIn(b"s3cr3t", log)
 
     def test_sends_nothing_to_a_server_of_another_ca(self):
         with tempfile.TemporaryDirectory() as directory:

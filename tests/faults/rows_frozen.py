@@ -10,7 +10,7 @@ from rows_redis import FLEET, finish, question_answered
 
 @register(id="A10", fault="gateway or control frozen (SIGSTOP) for 60 s, then thawed",
           figure="100: served elsewhere <= 20 s, 0 effects afterwards", spec=FLEET,
-          n={"commit": 1, "nightly": 6, "release": 100},
+          n={"nightly": 6, "release": 100},
           must_bite=("frozen", "frozen with work open"))
 def frozen(lab, n):
     figures = {"served_again_s": 0.0}

@@ -42,7 +42,7 @@ def round_trip(lab, agents, seconds):
 
 @register(id="C6", fault="every connection reset (RST) after 1 to 5 s, at 1.5 MB/s; n MiB",
           figure="goodput >= 70 %, re-sent <= 10 %, SHA ok", spec=PATHS,
-          n={"commit": 12, "nightly": 100, "release": 100}, must_bite=("resets during the upload",))
+          n={"commit": 8, "nightly": 100, "release": 100}, must_bite=("resets during the upload",))
 def resets(lab, n):
     rate = 1.5e6
     size = n * MIB
@@ -69,7 +69,7 @@ def resets(lab, n):
 
 @register(id="C5", fault="64 kbit/s, 1 s round trip; n KiB are fetched, and commands meanwhile",
           figure="ok; a command meanwhile <= 2 round trips + 500 ms", spec=PATHS,
-          n={"commit": 128, "nightly": 2048, "release": 10240}, must_bite=("commands meanwhile",))
+          n={"nightly": 2048, "release": 10240}, must_bite=("commands meanwhile",))
 def slow(lab, n):
     lab.proxy.path = Path(bytes_per_s=8000, latency_s=0.5)
     times = []
@@ -115,7 +115,7 @@ def partition(lab, n):
 
 
 @register(id="C-corrupt", fault="bits flipped on the way, some in every MiB", spec=PATHS,
-          figure="n: TLS notices, SHA ok, 0 lost", n={"commit": 8, "nightly": 64, "release": 256},
+          figure="n: TLS notices, SHA ok, 0 lost", n={"commit": 6, "nightly": 64, "release": 256},
           must_bite=("bits flipped",))
 def corrupt(lab, n):
     before = lab.proxy.counts["corrupted"]

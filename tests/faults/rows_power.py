@@ -8,7 +8,7 @@ from lab.rows import Spec, register
 from lab.slack import bound
 from lab.stack import procs
 
-CUT = Spec(gateways=2, agents=6, disks="loop")
+CUT = Spec(gateways=2, agents=6, disks=(("agent", "loop", 96), ("backend", "loop", 96)))
 
 
 def work_a_while(lab, load, seconds):
@@ -56,6 +56,7 @@ def cut(lab, disks, ends):
 def cuts(lab, n, disks, ends):
     figures = {"cuts": 0, "lost": 0, "doubled": 0, "deliveries": 0, "slowest_rest_s": 0.0}
     load = Load(lab, 6.0, sleep_ms=600)
+    lab.may_linger = True
     for turn in range(n):
         work_a_while(lab, load, lab.rng.uniform(0.8, 2.5))
         lab.kills.append(faults.Kill("power", None, faults.now_ms()))

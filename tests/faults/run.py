@@ -2,8 +2,10 @@
 """The fault laboratory's one command; `./dev faults` builds what it needs and calls it.
 
     run.py --tier commit|nightly|release [--rows A6,B3] [--seed N] [--n N] [--keep]
+    run.py --tier soak --minutes N
     run.py --list
     run.py report [--since COMMIT]
+    run.py mutants [--only NAME,...]          builds without one protection each: all must be noticed
 """
 import argparse
 import os
@@ -13,28 +15,35 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from lab import report, rows  # noqa: E402
+from lab import mutants, report, rows  # noqa: E402
 from lab.runner import Runner, new_seed  # noqa: E402
 
 
 def parse():
     parser = argparse.ArgumentParser(prog="./dev faults", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", default="run", choices=("run", "report"))
+    parser.add_argument("what", nargs="?", default="run", choices=("run", "report", "mutants"))
     parser.add_argument("--tier", default="commit", choices=rows.TIERS)
     parser.add_argument("--rows", default="", help="only these, with commas")
     parser.add_argument("--seed", type=int, help="default: a new one, printed")
     parser.add_argument("--n", type=int, help="instead of the tier's")
+    parser.add_argument("--minutes", type=int, dest="n", help="--n of the soak")
     parser.add_argument("--repeat", type=int, default=1, help="so often, each with its own seed")
     parser.add_argument("--list", action="store_true", help="what there is")
+    parser.add_argument("--part", default="1/1", help="I/N: the I-th of N parts, for running them at once")
     parser.add_argument("--keep", action="store_true", help="leave the directories")
+    parser.add_argument("--only", default="", help="mutants: these, with commas")
     parser.add_argument("--since", default="", help="report: only results of this commit")
     return parser.parse_args()
 
 
 def chosen(registry, options):
     if not options.rows:
-        return [row for row in registry.values() if row.n.get(options.tier)]
+        rows_of_tier = [row for row in registry.values() if row.n.get(options.tier)]
+        part, parts = map(int, options.part.split("/"))
+        # By stack: rows that share one stay together.
+        specs = list(dict.fromkeys(row.spec for row in rows_of_tier))
+        return [row for row in rows_of_tier if specs.index(row.spec) % parts == part - 1]
     names = options.rows.split(",")
     unknown = [name for name in names if name not in registry]
     if unknown:
@@ -57,6 +66,8 @@ def main():
         return show(registry)
     if options.what == "report":
         return report.write_page(list(registry.values()), options.since)
+    if options.what == "mutants":
+        sys.exit(0 if mutants.run_all([n for n in options.only.split(",") if n]) else 1)
     todo = chosen(registry, options)
     if os.geteuid() != 0:
         print("not root: rows that need namespaces or mounts will fail, and say so", flush=True)

@@ -3,13 +3,16 @@
 //
 //   I1  every command reaches exactly one end            I2  at most one run, unless idempotent
 //   I3  output at control = output of the worker          I4  nothing runs before STARTED is on disk
+//   a journal put back to an older copy runs nothing again
 //   liveness: once the faults stop, everything ends, and agent, journal and spool are empty again
 //
 // and over all runs that the faults really happened.
 #include <deque>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -27,6 +30,7 @@ using link::StreamReceiver;
 struct Totals {
   int crashes = 0, power_cuts = 0, cuts = 0, refusing_disks = 0, interrupted = 0, reruns = 0;
   int duplicates = 0, lost = 0, done = 0, paused = 0, failed_syncs = 0;
+  int full_disks = 0, poisoned = 0, reverted = 0, journals_lost = 0;
 };
 
 struct Target {
@@ -41,6 +45,8 @@ struct Target {
   std::string stored;
   std::uint32_t attempt = 0;
   int ends = 0;
+  bool was_sent = false;
+  bool is_lost = false;  // control ended it when the journal went back in time
   pb::Result result;
 };
 
@@ -96,7 +102,7 @@ class World {
   }
 
   void Step() {
-    switch (random_() % 13) {
+    switch (random_() % 14) {
       case 0: return Cut();
       case 1:
       case 2: return Reopen();
@@ -112,9 +118,12 @@ class World {
         rig_.disk.crash_at = rig_.disk.writes + 1 + random_() % 4;
         rig_.disk.crash_after = Chance(50);
         return;
+      case 12: return Snapshot();
       case 11:
         if (Chance(50)) return;
         rig_.spool_disk.is_full = !rig_.spool_disk.is_full && Chance(60);
+        rig_.disk.is_full = rig_.spool_disk.is_full && Chance(30);
+        totals_.full_disks += rig_.disk.is_full ? 1 : 0;
         rig_.spool_disk.fail_syncs = Chance(20) ? 1 : 0;
         totals_.failed_syncs += rig_.spool_disk.fail_syncs;
         return;
@@ -135,6 +144,10 @@ class World {
       rig_.spool_disk.PowerCut();
       ++totals_.power_cuts;
     }
+    Die();
+  }
+
+  void Die() {
     live_.clear();
     acks_.clear();
     is_open_ = false;
@@ -152,10 +165,47 @@ class World {
 
   void Reopen() {
     if (is_open_) return;
+    if (is_reverted_) return Guarded([&] { TellReverted(); });
     Guarded([&] {
       rig_.Open();
       is_open_ = rig_.warden->is_open();
     });
+  }
+
+  // The machine's disk is kept, and once, much later, put back.
+  void Snapshot() {
+    if (rig_.disk.is_crashed || totals_.reverted > reverts_before_) return;
+    if (!snapshot_ && Chance(20)) snapshot_.emplace(rig_.disk, rig_.spool_disk);
+    if (!snapshot_ || !Chance(5)) return;
+    rig_.disk = snapshot_->first;
+    rig_.spool_disk = snapshot_->second;
+    rig_.disk.fail_next = 0;
+    ++totals_.reverted;
+    is_reverted_ = true;
+    Die();
+  }
+
+  // Control sees by the contact that this journal has forgotten what it may have run.
+  void TellReverted() {
+    const Nonce16 before = rig_.disk.meta.incarnation;
+    rig_.Dial();
+    ::holdfast::link::v1::Frame welcome;
+    welcome.mutable_welcome()->set_epoch(rig_.disk.meta.epoch);
+    welcome.mutable_welcome()->set_contact(std::string(16, 'r'));
+    welcome.mutable_welcome()->set_journal_reverted(true);
+    rig_.Send(welcome, rig_.disk.meta.epoch);
+    EXPECT_FALSE(rig_.warden->is_open());
+    rig_.Close();
+    if (rig_.disk.meta.incarnation == before)
+      return;  // the disk refused: the next dial is told again
+    is_reverted_ = false;
+    live_.clear();
+    for (Target& target : targets_) {
+      if (!target.was_sent || target.ends > 0) continue;
+      target.is_lost = true;
+      ++target.ends;
+      ++totals_.journals_lost;
+    }
   }
 
   void DeliverOne() {
@@ -167,6 +217,7 @@ class World {
         rig_.disk.Row(target.digest) == nullptr) {
       return;
     }
+    target.was_sent = true;
     Guarded([&] { rig_.Deliver(target.envelope); });
   }
 
@@ -193,6 +244,10 @@ class World {
   void Store(const WardenRig::Up& up) {
     Target& target = Find(up.digest());
     const auto verdict = target.receiver.OnRecord(up.attempt(), up.seq());
+    if (target.is_lost) {  // what comes now changes nothing
+      target.receiver.OnDurable();
+      return OweAck(target);
+    }
     if (verdict == StreamReceiver::Verdict::kDuplicate) ++totals_.duplicates;
     if (verdict == StreamReceiver::Verdict::kNewAttempt) target.stored.clear();
     if (verdict == StreamReceiver::Verdict::kStore ||
@@ -252,12 +307,14 @@ class World {
   void Heal() {
     rig_.disk.crash_at.reset();
     rig_.disk.fail_next = 0;
-    rig_.spool_disk.is_full = false;
+    rig_.spool_disk.is_full = rig_.disk.is_full = false;
     rig_.spool_disk.fail_syncs = 0;
     for (int round = 0; round < 300 && !AllEnded(); ++round) {
       Reopen();
       for (Target& target : targets_) {
-        if (target.ends == 0) rig_.Deliver(target.envelope);
+        if (target.ends > 0) continue;
+        target.was_sent = true;
+        rig_.Deliver(target.envelope);
       }
       for (std::size_t left = live_.size(); left > 0; --left) {
         const LiveWorker worker = live_.back();
@@ -291,10 +348,12 @@ class World {
       if (!target.is_idempotent) {
         EXPECT_LE(target.runs, 1);
       }
+      if (target.is_lost) continue;
       if (result.outcome() == pb::OUTCOME_REFUSED) {
         EXPECT_EQ(target.runs, 0);
       }
       if (result.outcome() == pb::OUTCOME_INTERRUPTED) ++totals_.interrupted;
+      if (result.failure() == pb::COMMAND_FAILURE_POISON) ++totals_.poisoned;
       EXPECT_EQ(result.attempt(), target.attempt);
       EXPECT_EQ(result.output_bytes(), target.stored.size());
       EXPECT_EQ(result.output_sha256(), rig_.crypto.Sha256(target.stored).str());
@@ -323,6 +382,9 @@ class World {
   std::vector<Target> targets_;
   std::vector<LiveWorker> live_;
   std::deque<OwedAck> acks_;
+  std::optional<std::pair<testing::FakeDisk, testing::FakeSpoolDisk>> snapshot_;
+  const int reverts_before_ = totals_.reverted;
+  bool is_reverted_ = false;  // and control has not said so yet
   bool is_open_ = false;
 };
 
@@ -346,12 +408,18 @@ TEST(WardenSimTest, KeepsEveryPromiseOverManySeeds) {
   EXPECT_GT(totals.done, 100);
   EXPECT_GT(totals.paused, 100);
   EXPECT_GT(totals.failed_syncs, 20);
+  EXPECT_GT(totals.full_disks, 50);
+  EXPECT_GT(totals.poisoned, 5);
+  EXPECT_GT(totals.reverted, 20);
+  EXPECT_GT(totals.journals_lost, 20);
   std::printf(
       "crashes %d, power cuts %d, cuts %d, refusing disks %d, interrupted %d, reruns %d, "
-      "duplicates %d, lost %d, done %d, paused %d, failed syncs %d\n",
+      "duplicates %d, lost %d, done %d, paused %d, failed syncs %d, full disks %d, poisoned %d, "
+      "reverted %d, journals lost %d\n",
       totals.crashes, totals.power_cuts, totals.cuts, totals.refusing_disks, totals.interrupted,
       totals.reruns, totals.duplicates, totals.lost, totals.done, totals.paused,
-      totals.failed_syncs);
+      totals.failed_syncs, totals.full_disks, totals.poisoned, totals.reverted,
+      totals.journals_lost);
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 
     with ConnectProxy(login=("ada", "s3cret"), answer=connect_proxy.REFUSE) as proxy: ... proxy.port
 
-asked: every (host, port, Proxy-Authorization or None) that it was asked for. reach: what it connects to
-instead of what it was asked for (a name that only the proxy knows).
+asked: every (host, port, Proxy-Authorization or None) that it was asked for. reach: (host, port) that it connects to
+instead of what it was asked for (a name that only the proxy knows); port None: the one asked for.
 """
 import base64, socket, threading, time
 
@@ -72,7 +72,8 @@ class ConnectProxy:
             return time.sleep(30)
         if self.answer != OK:
             return sock.sendall(self.answer)
-        with socket.create_connection(self.reach or (host, int(port)), timeout=10) as server:
+        to_host, to_port = self.reach or (host, int(port))
+        with socket.create_connection((to_host, to_port or int(port)), timeout=10) as server:
             server.settimeout(None)
             for piece in ([bytes([b]) for b in OK] if self.dribble else [OK]):
                 sock.sendall(piece)

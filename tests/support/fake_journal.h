@@ -9,10 +9,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "agent/core/journal.h"
 #include "agent/core/limits.h"
+#include "agent/core/reserve.h"
 
 namespace holdfast::testing {
 
@@ -25,6 +28,9 @@ struct FakeDisk {
   bool is_crashed = false;
   bool is_doubtful = false;  // the next Insert() reaches the disk and cannot say so
   int fail_next = 0;         // this many writes say kUnavailable and change nothing
+  bool is_full = false;      // writes say kExhausted and change nothing,
+  int spare_writes = 0;      // but for so many, for which the reserve has made room
+  bool has_reserve = true;
 
   const agent::JournalCommand* Row(const Digest& digest) const {
     for (const auto& row : rows) {
@@ -48,6 +54,30 @@ class FakeJournal final : public agent::Journal {
   }
   Status SetContact(const Nonce16& contact) override {
     return Write([&] { disk_.meta.contact = contact; });
+  }
+  Status BeginAnew(WallTime birth) override {
+    return Write([&] {
+      disk_.rows.clear();
+      auto& meta = disk_.meta;
+      std::string id = meta.incarnation.str();
+      ++id[0];
+      meta.incarnation = *Nonce16::From(id);
+      meta.birth = birth;
+      meta.contact.reset();
+      meta.time_floor = WallTime(std::max(meta.time_floor.get(), birth.get()));
+    });
+  }
+  Status StopCleanly() override {
+    return Write([&] { disk_.meta.is_clean = true; });
+  }
+  Status CountRecovery(std::span<const Digest> commands) override {
+    if (commands.empty()) return Ok();
+    for (const Digest& digest : commands) {
+      if (Find_(digest) == nullptr) return Error{Code::kNotFound, "no such command"};
+    }
+    return Write([&] {
+      for (const Digest& digest : commands) ++Find_(digest)->recoveries;
+    });
   }
   Status Insert(const Row& row, WallTime floor) override {
     if (disk_.rows.size() >= agent::kMaxJournalRows) return Error{Code::kExhausted, "full"};
@@ -142,10 +172,15 @@ class FakeJournal final : public agent::Journal {
       --disk_.fail_next;
       return Error{Code::kUnavailable, "the disk is full"};
     }
+    if (disk_.is_full && --disk_.spare_writes < 0) {
+      disk_.spare_writes = 0;
+      return Error{Code::kExhausted, "database or disk is full"};
+    }
     ++disk_.writes;
     const bool is_last = disk_.crash_at && disk_.writes == *disk_.crash_at;
     if (is_last) disk_.is_crashed = true;
     if (is_last && !disk_.crash_after) return Error{Code::kUnavailable, "the power is off"};
+    disk_.meta.is_clean = false;
     change();
     meta_ = disk_.meta;
     if (is_last) return Error{Code::kUnavailable, "the power is off"};
@@ -154,6 +189,23 @@ class FakeJournal final : public agent::Journal {
 
   FakeDisk& disk_;
   agent::JournalMeta meta_;
+};
+
+// Room for a few writes.
+class FakeReserve final : public agent::Reserve {
+ public:
+  explicit FakeReserve(FakeDisk& disk) : disk_(disk) {}
+  bool is_kept() const override { return disk_.has_reserve; }
+  bool Release() override {
+    if (!disk_.has_reserve) return false;
+    disk_.has_reserve = false;
+    disk_.spare_writes = 4;
+    return true;
+  }
+  void Keep() override { disk_.has_reserve = disk_.has_reserve || !disk_.is_full; }
+
+ private:
+  FakeDisk& disk_;
 };
 
 }  // namespace holdfast::testing

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct FakeSpoolDisk {
   std::uint64_t max_bytes = std::uint64_t{1} << 30;
   bool is_broken = false;  // Append() and Sync() fail
   bool is_full = false;    // somebody else has filled the disk: no room, and Append() says so
+  std::optional<int> appends_left;  // then Append() finds the disk full, whatever room() said
   int fail_syncs = 0;  // this many calls of Sync() fail; what they should have saved is in doubt
 
   void PowerCut() {
@@ -43,6 +45,7 @@ class FakeSpool final : public agent::Spool {
   Status Append(const agent::StreamKey& key, std::uint64_t number, const agent::SpoolChunk& chunk,
                 std::string_view data) override {
     if (disk_.is_broken) return Error{Code::kUnavailable, "input/output error"};
+    if (disk_.appends_left && --*disk_.appends_left < 0) return Error{Code::kExhausted, "full"};
     if (disk_.is_full || bytes() + data.size() > disk_.max_bytes)
       return Error{Code::kExhausted, "full"};
     auto& stream = disk_.streams[key];

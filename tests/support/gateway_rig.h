@@ -36,6 +36,7 @@ struct RigSocket {
   backend::GatewayLink* link = nullptr;
   std::size_t max_message_bytes = 0;
   bool wants_write = false;
+  int pings = 0;
   bool closed_by_router = false;
 };
 
@@ -185,10 +186,20 @@ class GatewayRig final : public backend::LinkPort {
     router.OnClosed(*socket.link, why);
     socket.link = nullptr;
   }
-  static link_pb::LinkMessage Beat() {
+  static link_pb::LinkMessage Beat(bool idle = false) {
     link_pb::LinkMessage message;
-    message.add_frames()->mutable_beat();
+    message.add_frames()->mutable_beat()->set_idle(idle);
     return message;
+  }
+  // Control sends one command to this agent.
+  void Deliver(const RigAgent& agent) {
+    route::ToGateway message;
+    message.mutable_send()->add_agent_ids(agent.id.str());
+    link_pb::Frame frame;
+    frame.mutable_deliver()->set_envelope("command");
+    frame.mutable_deliver()->set_cert_envelope("certificate");
+    message.mutable_send()->add_frames(frame.SerializeAsString());
+    FromControl(message);
   }
   static link_pb::Frame UpChunk(std::uint64_t seq);
   std::uint64_t Closed(link::CloseReason reason) const {
@@ -201,6 +212,7 @@ class GatewayRig final : public backend::LinkPort {
   void WantWrite(void* transport) override {
     static_cast<RigSocket*>(transport)->wants_write = true;
   }
+  void Ping(void* transport) override { ++static_cast<RigSocket*>(transport)->pings; }
   void Close(void* transport, std::uint16_t /*code*/, std::string_view /*text*/) override {
     static_cast<RigSocket*>(transport)->closed_by_router = true;
   }
@@ -208,6 +220,9 @@ class GatewayRig final : public backend::LinkPort {
     static_cast<RigSocket*>(transport)->max_message_bytes = bytes;
   }
 
+  void OnHandshakeDone(std::string_view /*peer_address*/) override { ++handshakes_done; }
+
+  int handshakes_done = 0;
   const FleetId fleet_id = *FleetId::From(std::string(16, 'F'));
   const std::unique_ptr<sign::Crypto> crypto = NewOpensslCrypto();
   backend::CounterBlock counters{};

@@ -2,9 +2,9 @@
 // on descriptor 3, but with times that a test can wait for.
 #include <cstdlib>
 
+#include "agent/app/link_config.h"
 #include "agent/app/link_process.h"
 #include "common/base/check.h"
-#include "holdfast/command/v1/trust.pb.h"
 
 int main(int argc, char** argv) {
   using holdfast::Duration;
@@ -13,18 +13,19 @@ int main(int argc, char** argv) {
   HF_CHECK(argc == 5);
   constexpr int kWarden = 3;
   holdfast::agent::WardenPipe pipe(kWarden);
-  const auto first = pipe.ReadFirst();
-  HF_CHECK(first.ok());
-  holdfast::command::v1::Bundle bundle;
-  HF_CHECK(bundle.ParseFromString(std::string(first.value().payload)));
+  holdfast::agent::PrepareLookUps();
+  auto config = holdfast::agent::ReadLinkConfig(pipe);
+  HF_CHECK(config.ok());
   LwsClient::Options options;
-  options.ca_pem = bundle.ca_pem();
+  options.ca_pem = config.value().ca_pem;
   options.max_message_bytes = holdfast::link::kMaxMessageBytes;
   options.max_descriptors = 8;
   auto client = LwsClient::Create(options);
   HF_CHECK(client.ok());
   LinkProcess::Options own;
-  own.servers.assign(bundle.servers().begin(), bundle.servers().end());
+  own.servers = config.value().servers;
+  own.last_addresses = config.value().last_addresses;
+  own.proxy = config.value().proxy;
   own.dialer.greeting = Duration(std::atoi(argv[1]));
   own.dialer.beat_answer = Duration(std::atoi(argv[2]));
   own.dialer.backoff.base = Duration(std::atoi(argv[3]));

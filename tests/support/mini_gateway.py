@@ -3,7 +3,7 @@
     with MiniGateway(cert, key) as gateway: ... wss://127.0.0.1:gateway.port
 Takes whoever can write a Hello; verifies nothing. tests/support/ws_server.py has the WebSocket.
 """
-import os, socket, ssl, sys, threading
+import os, socket, ssl, sys, threading, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import ws_server  # noqa: E402
@@ -55,11 +55,14 @@ def message(member, body, epoch=0):
 
 
 class MiniGateway:
-    def __init__(self, cert=None, key=None, server_name="127.0.0.1", idle_s=60, busy_s=25):
+    def __init__(self, cert=None, key=None, server_name="127.0.0.1", idle_s=60, busy_s=25,
+                 clock_offset_s=0):
         self.context = ws_server.tls((cert, key)) if cert else None
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.listener.getsockname()[1]
         self.name, self.idle_s, self.busy_s = server_name, idle_s, busy_s
+        self.clock_offset_s = clock_offset_s
+        self.hellos = 0
         self.online = threading.Semaphore(0)  # released at each Welcome
         self.beats = 0
 
@@ -90,9 +93,15 @@ class MiniGateway:
             sock.close()
 
     def link(self, peer):
-        challenge = field(1, 1) + field(2, os.urandom(32)) + field(3, self.name.encode())
+        clock_ms = int((time.time() + self.clock_offset_s) * 1000)
+        challenge = (field(1, 1) + field(2, os.urandom(32)) + field(3, self.name.encode()) +
+                     field(4, clock_ms))
         peer.send(ws_server.frame(message(1, challenge)))
-        _, body = peer.read()
+        opcode, body = peer.read()
+        if opcode == 8:
+            peer.send(ws_server.frame(body, 8))
+            return
+        self.hellos += 1
         envelope = fields(fields(fields(body)[2])[2])[1]   # LinkMessage.Frame.Hello.envelope
         epoch = fields(fields(envelope)[2])[7]              # Envelope.payload: AgentHello.conn_epoch
         welcome = field(1, epoch) + field(2, os.urandom(16)) + field(4, self.idle_s) + field(5, self.busy_s)

@@ -73,7 +73,7 @@ class WardenRig {
     agent::Identity identity;
     identity.id = fleet.agent;
     warden = std::make_unique<agent::Warden>(
-        agent::Parts{crypto, *key, trust, *journal, *spool, workers}, identity, "config");
+        agent::Parts{crypto, *key, trust, *journal, *spool, workers, reserve}, identity, "config");
     recovered = warden->Recover(at).ok();
     warden->OnLinkStarted();
     Pump();
@@ -136,6 +136,13 @@ class WardenRig {
     frame.mutable_ack()->set_complete(complete);
     frame.mutable_ack()->set_rewind(rewind);
     Send(frame);
+  }
+
+  // Acknowledges what comes until a Final has: a link that has shown nothing gets little at a time.
+  void TakeAll(const Digest& digest) {
+    for (int i = 0; i < 200 && !ups.back().has_final(); ++i) {
+      Ack(digest, ups.back().attempt(), ups.back().seq() + 1);
+    }
   }
 
   // --- workers ---
@@ -222,6 +229,7 @@ class WardenRig {
   FakeDisk disk;
   FakeSpoolDisk spool_disk;
   FakeWorkers workers;
+  FakeReserve reserve{disk};
   std::unique_ptr<FakeJournal> journal;
   std::unique_ptr<FakeSpool> spool;
   std::unique_ptr<agent::Warden> warden;

@@ -128,7 +128,7 @@ REFUSALS = {
     "/garbage": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
     "/smtp": b"220 mail.example ESMTP\r\n",
     "/hang-up": b"",
-    "/wide-header": b"HTTP/1.1 101 Switching Protocols\r\nX: " + b"y" * 100000 + b"\r\n\r\n",
+    "/wide-header": b"HTTP/1.1 101 Switching Protocols\r\nServer: " + b"y" * 100000 + b"\r\n\r\n",
 }
 
 
@@ -142,6 +142,8 @@ PROXIES = {
     "proxy_hangs_up": {"answer": connect_proxy.CUT},
     "proxy_dribbles": {"dribble": True},
     "proxy_cuts": {"cut_after": 60},
+    "proxy_knows": {"reach": ("127.0.0.1", None)},  # every name
+    "proxy_eager": {"answer": connect_proxy.OK + b"early"},
 }
 
 

@@ -134,7 +134,7 @@ void LinuxWorkers::Kill(WorkerId id) {
   if (worker->has_children) {
     // Stopped first: it must not start more while its tree is read.
     ::kill(worker->pid, SIGSTOP);
-    for (const pid_t pid : DescendantsOf(worker->pid)) ::kill(pid, SIGKILL);
+    EndTree(worker->pid);  // what it misses is an orphan soon, and swept
   }
   ::kill(-worker->pid, SIGKILL);
   ::kill(worker->pid, SIGKILL);
@@ -185,7 +185,8 @@ void LinuxWorkers::SweepOrphans(pid_t also_ours, TimePoint now) {
                           });
     if (is_known) continue;
     found = true;
-    for (const pid_t below : DescendantsOf(pid)) ::kill(below, SIGKILL);
+    ::kill(pid, SIGSTOP);
+    EndTree(pid);
     ::kill(pid, SIGKILL);
   }
   has_orphans_ = found;

@@ -1,5 +1,6 @@
 #include "agent/adapters/sqlite/sqlite_db.h"
 
+#include <cerrno>
 #include <utility>
 
 namespace holdfast::agent {
@@ -61,6 +62,13 @@ Error SqliteDb::LastError(const char* doing) const {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return {Code::kCorrupt, std::move(message)};
     case SQLITE_FULL: return {Code::kExhausted, std::move(message)};
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN: {
+      // A file that cannot be made or made longer, such as the index of the WAL.
+      const int number = db_ == nullptr ? 0 : sqlite3_system_errno(db_);
+      const bool is_full = number == ENOSPC || number == EDQUOT;
+      return {is_full ? Code::kExhausted : Code::kUnavailable, std::move(message)};
+    }
     default: return {Code::kUnavailable, std::move(message)};
   }
 }
@@ -69,7 +77,10 @@ Result<SqliteStatement> SqliteStatement::Prepare(SqliteDb& db, const char* sql) 
   sqlite3_stmt* statement = nullptr;
   if (sqlite3_prepare_v3(db.handle(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
       SQLITE_OK) {
-    return db.LastError(sql);
+    Error error = db.LastError(sql);
+    // Our own SQL against our own tables: a name in the schema has rotted.
+    if ((sqlite3_extended_errcode(db.handle()) & 0xFF) == SQLITE_ERROR) error.code = Code::kCorrupt;
+    return error;
   }
   return SqliteStatement(db, statement);
 }

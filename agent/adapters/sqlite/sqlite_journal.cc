@@ -1,7 +1,6 @@
 #include "agent/adapters/sqlite/sqlite_journal.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "agent/adapters/sqlite/journal_sql.h"
@@ -12,105 +11,6 @@ namespace holdfast::agent {
 SqliteJournal::SqliteJournal(const sign::Crypto& crypto, std::string path, const MacKey& key)
     : crypto_(crypto), path_(std::move(path)), key_(key) {}
 
-// --- opening -------------------------------------------------------------------------------------
-
-Result<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(const sign::Crypto& crypto,
-                                                           std::string path, const MacKey& key,
-                                                           WallTime now) {
-  std::unique_ptr<SqliteJournal> journal(new SqliteJournal(crypto, std::move(path), key));
-  Status opened = journal->OpenAndCheck(SqliteDb::Mode::kReadWrite);
-  if (opened.ok()) return journal;
-  const Code code = opened.error().code;
-  if (code != Code::kCorrupt && code != Code::kNotFound) return std::move(opened).error();
-  journal->Close();
-  journal->origin_ = code == Code::kNotFound ? Origin::kMissing : Origin::kReplaced;
-  journal->why_replaced_ = opened.error().message;
-  if (code == Code::kCorrupt) {
-    // One is kept for looking at; its WAL would be folded into the new file if it stayed.
-    std::rename(journal->path_.c_str(), (journal->path_ + ".bad").c_str());
-  }
-  for (const char* suffix : {"", "-wal", "-shm"}) {
-    std::remove((journal->path_ + suffix).c_str());
-  }
-  HF_TRY(journal->Create(now));
-  HF_TRY(journal->OpenAndCheck(SqliteDb::Mode::kReadWrite));
-  return journal;
-}
-
-Result<std::unique_ptr<SqliteJournal>> SqliteJournal::OpenReadOnly(const sign::Crypto& crypto,
-                                                                   std::string path,
-                                                                   const MacKey& key) {
-  std::unique_ptr<SqliteJournal> journal(new SqliteJournal(crypto, std::move(path), key));
-  HF_TRY(journal->OpenAndCheck(SqliteDb::Mode::kReadOnly));
-  return journal;
-}
-
-Status SqliteJournal::OpenAndCheck(SqliteDb::Mode mode) {
-  HF_ASSIGN_OR_RETURN(db_, SqliteDb::Open(path_, mode));
-  HF_TRY(db_->CheckIntegrity());
-  HF_TRY(LoadMeta());
-  return CheckRows();
-}
-
-Status SqliteJournal::Create(WallTime now) {
-  HF_ASSIGN_OR_RETURN(db_, SqliteDb::Open(path_, SqliteDb::Mode::kReadWrite));
-  meta_ = JournalMeta{};
-  meta_.incarnation = crypto_.RandomBytes<Nonce16>();
-  meta_.birth = now;
-  // Control grants only epochs above the highest it has seen, also of an incarnation that was lost.
-  meta_.epoch = now.get();
-  meta_.time_floor = now;
-  rows_ = RowSum{};
-  HF_TRY(db_->Execute("BEGIN IMMEDIATE"));
-  HF_TRY(db_->Execute(sql::kSchema));
-  HF_TRY(WriteMeta());
-  HF_TRY(db_->Execute("COMMIT"));
-  Close();
-  return Ok();
-}
-
-Status SqliteJournal::LoadMeta() {
-  {
-    HF_ASSIGN_OR_RETURN(auto tables, SqliteStatement::Prepare(*db_, sql::kHasTables));
-    HF_ASSIGN_OR_RETURN(const bool has_row, tables.Step());
-    if (!has_row || tables.Number(0) == 0) return Error{Code::kNotFound, "an empty journal"};
-    if (tables.Number(0) != 2) return Error{Code::kCorrupt, "tables are missing"};
-  }
-  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectMeta));
-  HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
-  if (!has_row) return Error{Code::kCorrupt, "the meta row is missing"};
-  const auto incarnation = Nonce16::From(select.Bytes(0));
-  if (!incarnation) return Error{Code::kCorrupt, "the meta row is damaged"};
-  JournalMeta meta;
-  meta.incarnation = *incarnation;
-  meta.birth = WallTime(select.Number(1));
-  meta.epoch = select.Number(2);
-  meta.contact = Nonce16::From(select.Bytes(3));
-  meta.time_floor = WallTime(select.Number(4));
-  const RowSum rows(select.Number(5), select.Number(6), select.Number(7));
-  if (Mac(crypto_, key_, SealedBytes(meta, rows)).view() != select.Bytes(8)) {
-    return Error{Code::kCorrupt, "the meta row's seal does not hold"};
-  }
-  meta_ = meta;
-  rows_ = rows;
-  return Ok();
-}
-
-Status SqliteJournal::CheckRows() {
-  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectAll));
-  RowSum sum;
-  for (;;) {
-    HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
-    if (!has_row) break;
-    HF_ASSIGN_OR_RETURN(const JournalCommand row, RowFrom(select));
-    sum.Add(Mac(crypto_, key_, SealedBytes(row)));
-  }
-  if (!(sum == rows_)) return Error{Code::kCorrupt, "rows are missing or out of place"};
-  return Ok();
-}
-
-void SqliteJournal::Close() { db_.reset(); }
-
 Status SqliteJournal::Ready() {
   if (!is_trustworthy_) return Error{Code::kCorrupt, "the journal is damaged"};
   if (db_ == nullptr) {
@@ -119,8 +19,7 @@ Status SqliteJournal::Ready() {
       Close();
       const Code code = opened.error().code;
       if (code == Code::kCorrupt || code == Code::kNotFound) is_trustworthy_ = false;
-      return Error{is_trustworthy_ ? Code::kUnavailable : Code::kCorrupt,
-                   std::move(opened).error().message};
+      return Refusal(std::move(opened).error());
     }
   }
   return undo_.empty() ? Ok() : Undo();
@@ -133,6 +32,7 @@ Status SqliteJournal::Write(Change change) {
   HF_TRY(Ready());
   const JournalMeta meta = meta_;
   const RowSum rows = rows_;
+  meta_.is_clean = false;
   Status done = db_->Execute("BEGIN IMMEDIATE");
   if (done.ok()) done = change();
   if (done.ok()) done = WriteMeta();
@@ -149,8 +49,14 @@ Status SqliteJournal::Write(Change change) {
   // clean.
   Close();
   if (code == Code::kCorrupt) is_trustworthy_ = false;
-  return Error{is_trustworthy_ ? Code::kUnavailable : Code::kCorrupt,
-               std::move(done).error().message};
+  return Refusal(std::move(done).error());
+}
+
+// The disk's no in the words of the port.
+Error SqliteJournal::Refusal(Error error) const {
+  if (!is_trustworthy_) return {Code::kCorrupt, std::move(error.message)};
+  return {error.code == Code::kExhausted ? Code::kExhausted : Code::kUnavailable,
+          std::move(error.message)};
 }
 
 Status SqliteJournal::WriteMeta() {
@@ -165,6 +71,7 @@ Status SqliteJournal::WriteMeta() {
       .Bind(rows_.low())
       .Bind(rows_.high())
       .Bind(mac.view())
+      .Bind(std::uint64_t{meta_.is_clean ? 1U : 0U})
       .Run();
 }
 
@@ -186,6 +93,7 @@ Status SqliteJournal::WriteRow(const JournalCommand& row, bool is_new) {
       .Bind(row.result_envelope)
       .Bind(row.inline_output)
       .Bind(mac.view())
+      .Bind(std::uint64_t{row.recoveries})
       .Run();
 }
 
@@ -230,6 +138,25 @@ Status SqliteJournal::SetContact(const Nonce16& contact) {
   });
 }
 
+Status SqliteJournal::BeginAnew(WallTime birth) {
+  return Write([&]() -> Status {
+    HF_TRY(db_->Execute(sql::kDeleteAll));
+    rows_ = RowSum{};
+    meta_.incarnation = crypto_.RandomBytes<Nonce16>();
+    meta_.birth = birth;
+    meta_.contact.reset();
+    meta_.time_floor = WallTime(std::max(meta_.time_floor.get(), birth.get()));
+    return Ok();
+  });
+}
+
+Status SqliteJournal::StopCleanly() {
+  return Write([&]() -> Status {
+    meta_.is_clean = true;
+    return Ok();
+  });
+}
+
 Status SqliteJournal::Insert(const JournalCommand& command, WallTime floor) {
   HF_TRY(Ready());
   if (rows_.count() >= kMaxJournalRows) {
@@ -251,7 +178,9 @@ Status SqliteJournal::Insert(const JournalCommand& command, WallTime floor) {
     meta_.time_floor = WallTime(std::max(meta_.time_floor.get(), floor.get()));
     return WriteRow(command, true);
   });
-  if (done.ok() || done.error().code != Code::kUnavailable) return done;
+  const bool is_refused = !done.ok() && (done.error().code == Code::kUnavailable ||
+                                         done.error().code == Code::kExhausted);
+  if (!is_refused) return done;
   undo_.push_back(command.digest);
   if (Ready().ok()) return done;  // looked again: it is not there, or no longer
   return Error{Code::kInternal, std::move(done).error().message};
@@ -266,6 +195,20 @@ Status SqliteJournal::ChangeRow(const Digest& digest, bool (*allowed)(const Jour
     rows_.Subtract(Mac(crypto_, key_, SealedBytes(*row)));
     change(*row, with);
     return WriteRow(*row, false);
+  });
+}
+
+Status SqliteJournal::CountRecovery(std::span<const Digest> commands) {
+  if (commands.empty()) return Ok();
+  return Write([&]() -> Status {
+    for (const Digest& digest : commands) {
+      HF_ASSIGN_OR_RETURN(auto row, Load(sql::kSelectByDigest, digest.view()));
+      if (!row) return Error{Code::kNotFound, "no such command"};
+      rows_.Subtract(Mac(crypto_, key_, SealedBytes(*row)));
+      ++row->recoveries;
+      HF_TRY(WriteRow(*row, false));
+    }
+    return Ok();
   });
 }
 
@@ -358,6 +301,7 @@ Result<JournalCommand> SqliteJournal::RowFrom(SqliteStatement& select) {
   row.cert_envelope = select.Bytes(9);
   row.result_envelope = select.Bytes(10);
   row.inline_output = select.Bytes(11);
+  row.recoveries = static_cast<std::uint32_t>(select.Number(13));
   if (Mac(crypto_, key_, SealedBytes(row)).view() != select.Bytes(12)) {
     return Error{Code::kCorrupt, "a row's seal does not hold"};
   }

@@ -2,7 +2,7 @@
 //
 // Every row is sealed (agent/core/journal_rows.h); opening checks the file's structure, every seal
 // and their sum. What does not hold is set aside as <path>.bad and a new incarnation begins: no
-// command issued before that moment will run.
+// command issued before that moment will run. A journal of an older schema is converted when it is opened.
 //
 // Ordering:  one transaction per call; it returns after the fsync of its commit.
 // Limits:    kMaxJournalRows; SqliteDb's for memory.
@@ -16,6 +16,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,7 +53,10 @@ class SqliteJournal final : public Journal {
   bool is_trustworthy() const override { return is_trustworthy_; }
   Result<std::uint64_t> NextEpoch() override;
   Status SetContact(const Nonce16& contact) override;
+  Status BeginAnew(WallTime birth) override;
+  Status StopCleanly() override;
   Status Insert(const JournalCommand& command, WallTime floor) override;
+  Status CountRecovery(std::span<const Digest> commands) override;
   Status SetStarted(const Digest& digest, std::uint32_t attempt, WallTime started_at) override;
   Status SetDone(const Digest& digest, const Done& done) override;
   Status SetForgotten(const Digest& digest) override;
@@ -66,9 +70,11 @@ class SqliteJournal final : public Journal {
   SqliteJournal(const sign::Crypto& crypto, std::string path, const MacKey& key);
   Status OpenAndCheck(SqliteDb::Mode mode);
   Status Create(WallTime now);
+  Status BringUpToDate(SqliteDb::Mode mode);
   Status LoadMeta();
   Status CheckRows();
   void Close();
+  Error Refusal(Error error) const;
   Status Ready();  // an open, checked connection, or why not
 
   // Runs `change` in one transaction that also writes the meta row.

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,13 @@ Status ReplaceFile(const std::string& path, std::string_view content) {
   HF_TRY(WriteAll(fd.get(), next, content));
   if (::rename(next.c_str(), path.c_str()) != 0) return Failed(path);
   return Ok();
+}
+
+Result<UniqueFd> MemoryFile(std::string_view content) {
+  UniqueFd fd(::memfd_create("holdfast", MFD_CLOEXEC));
+  if (!fd.valid()) return Failed("memfd_create");
+  HF_TRY(WriteAll(fd.get(), "memfd", content));
+  return fd;
 }
 
 Status MakeDirectories(const std::string& path) {

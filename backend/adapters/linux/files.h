@@ -16,6 +16,8 @@ namespace holdfast::backend {
 Result<std::string> ReadWholeFile(const std::string& path, std::size_t max_bytes);
 // Readers see the old content or the new one, never a part. Mode 0600.
 Status ReplaceFile(const std::string& path, std::string_view content);
+// A file in memory alone, for a child to read as /proc/self/fd/N.
+Result<UniqueFd> MemoryFile(std::string_view content);
 // The directory, and those above it, with mode 0700 where they are new.
 Status MakeDirectories(const std::string& path);
 // Held until the descriptor is closed; the file says who holds it. kExists: somebody else does.

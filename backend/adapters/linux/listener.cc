@@ -8,6 +8,9 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 namespace holdfast::backend {
 namespace {
@@ -49,6 +52,7 @@ std::string ToText(const Address& from) {
     ::inet_ntop(AF_INET, &v4->sin_addr, text.data(), text.size());
     return std::string(text.data()) + ":" + std::to_string(ntohs(v4->sin_port));
   }
+  if (from.storage.ss_family != AF_INET6) return {};
   const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(&from.storage);
   const std::string port = std::to_string(ntohs(v6->sin6_port));
   if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
@@ -67,6 +71,35 @@ Error Failed(const ListenAddress& address) {
 }
 
 }  // namespace
+
+std::string SourceOf(const std::string& peer_address) {
+  const std::size_t colon = peer_address.rfind(':');
+  if (!peer_address.starts_with('[') || colon < 2) return peer_address.substr(0, colon);
+  in6_addr address{};
+  const std::string host = peer_address.substr(1, colon - 2);  // without the brackets
+  if (::inet_pton(AF_INET6, host.c_str(), &address) != 1) return host;
+  std::memset(&address.s6_addr[8], 0, 8);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET6, &address, text.data(), text.size());
+  return text.data();
+}
+
+Result<std::unique_ptr<Listener>> Listener::OpenUnix(struct ev_loop* loop, const std::string& path,
+                                                     ListenerDelegate& delegate) {
+  const auto failed = [&path] { return Error{Code::kInternal, path + ": " + strerror(errno)}; };
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  if (path.size() >= sizeof at.sun_path) return Error{Code::kInvalid, path + ": too long"};
+  std::memcpy(at.sun_path, path.data(), path.size());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return failed();
+  ::unlink(path.c_str());
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 ||
+      ::chmod(path.c_str(), 0600) != 0 || ::listen(fd.get(), kBacklog) != 0) {
+    return failed();
+  }
+  return std::unique_ptr<Listener>(new Listener(loop, std::move(fd), delegate));
+}
 
 Result<std::unique_ptr<Listener>> Listener::Open(struct ev_loop* loop, const ListenAddress& address,
                                                  ListenerDelegate& delegate) {

@@ -1,4 +1,4 @@
-// Listener: a listening TCP socket on a libev loop.
+// Listener: a listening TCP or Unix socket on a libev loop.
 //
 //   Open --> [Listener] --> delegate: OnAcceptable; the delegate calls Accept() as often as it wants
 //
@@ -22,6 +22,10 @@
 
 namespace holdfast::backend {
 
+// Where a peer's address is from, for bounds: an IPv4 address, or the /64 of an IPv6 one, which is what a
+// single customer has. "1.2.3.4:567" -> "1.2.3.4"
+std::string SourceOf(const std::string& peer_address);
+
 class Listener;
 
 class ListenerDelegate {
@@ -34,13 +38,16 @@ class Listener {
  public:
   static Result<std::unique_ptr<Listener>> Open(struct ev_loop* loop, const ListenAddress& address,
                                                 ListenerDelegate& delegate);
+  // A stream socket in the file system, in place of whatever had this path; for this user alone.
+  static Result<std::unique_ptr<Listener>> OpenUnix(struct ev_loop* loop, const std::string& path,
+                                                    ListenerDelegate& delegate);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
   struct Accepted {
     UniqueFd fd;               // non-blocking, close-on-exec
-    std::string peer_address;  // "1.2.3.4:567", "[::1]:567"
+    std::string peer_address;  // "1.2.3.4:567", "[::1]:567"; of a Unix socket empty
   };
   // nullopt: nobody waits, or there is no descriptor or memory left for one more.
   std::optional<Accepted> Accept();

@@ -5,7 +5,7 @@
 // One line is one write(2), so lines of several processes on one pipe or terminal do not mix.
 //
 // Limits:    lines below the level are dropped. A stderr that does not take the line loses it.
-// Threading: thread-safe.
+// Threading: thread-safe, but for SetLevel().
 #pragma once
 
 #include <string>
@@ -17,6 +17,7 @@ namespace holdfast::backend {
 class LogWriter {
  public:
   LogWriter(std::string proc, LogLevel least) : proc_(std::move(proc)), least_(least) {}
+  void SetLevel(LogLevel least) { least_ = least; }
   void Write(const LogLine& line) const;
   bool wants(LogLevel level) const { return level >= least_; }
 

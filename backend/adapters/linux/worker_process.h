@@ -43,6 +43,10 @@ class WorkerProcess final : private WorkerChannelDelegate {
   void SendReady();
   // Before SendReady(), as often as one likes: what takes long to start is not taken for hanging.
   void StillStarts();
+  // Errors: as WorkerChannel::Send().
+  Status Send(WorkerMessageType type, std::string_view payload) {
+    return channel_->Send(type, payload);
+  }
   CounterBlock& counters() { return page_.block(); }
 
  private:

@@ -35,6 +35,8 @@ constexpr std::string_view kNotFound = "404 Not Found";
 // Our own client asked, and something on the way took the upgrade off (RFC 9110, 15.5.22).
 constexpr std::string_view kUpgradeRequired = "426 Upgrade Required\r\nUpgrade: websocket";
 constexpr std::string_view kForbidden = "403 Forbidden";
+constexpr std::string_view kUnavailable = "503 Service Unavailable";
+constexpr char kServerName[] = "holdfast";
 
 std::string g_last_error;  // what libwebsockets said while a server was made; then it is silent
 
@@ -47,26 +49,32 @@ class Server final : public LwsServer {
   ~Server() override;
   Status Start();
   Status Adopt(int fd, std::string peer_address) override;
+  Status SetCertificate(std::string cert_file, std::string key_file) override;
 
  private:
   static int OnCallback(struct lws* wsi, enum lws_callback_reasons reason, void* user, void* in,
                         std::size_t bytes);
   int OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_reasons reason,
                      std::string_view in);
-  int ConfirmUpgrade(struct lws* wsi, std::string_view upgrade);
+  int ConfirmUpgrade(ServerLink& link, struct lws* wsi, std::string_view upgrade);
+  int Refuse(struct lws* wsi, std::string_view status, std::string_view headers = {});
   int RefuseWithoutUpgrade(struct lws* wsi);
-  int Refuse(struct lws* wsi, std::string_view status);
   void OnDestroyed(ServerLink* link);
   void OnSecond();
   Status StartContext();
+  Status StartVhost(const std::string& cert_file, const std::string& key_file);
   bool tls() const { return !core_.options.cert_file.empty(); }
+  unsigned int handshake_seconds() const {
+    return static_cast<unsigned int>(
+        std::chrono::ceil<std::chrono::seconds>(core_.options.handshake_timeout).count());
+  }
 
   struct ev_loop* const loop_;
   ServerCore core_;
   std::array<struct lws_protocols, 3> protocols_{};
   lws_retry_bo_t validity_{};
   struct lws_context* context_ = nullptr;
-  struct lws_vhost* vhost_ = nullptr;
+  struct lws_vhost* vhost_ = nullptr;  // of new sockets; older ones live in context_
   ServerLink* adopting_ = nullptr;
   ev_timer second_{};
 };
@@ -100,27 +108,45 @@ Status Server::StartContext() {
   info.max_http_header_data2 = kMaxHeaderBytes;
   info.max_http_header_pool2 = kMaxHeaderTables;
   info.retry_and_idle_policy = &validity_;
-  info.timeout_secs = static_cast<unsigned int>(
-      std::chrono::ceil<std::chrono::seconds>(core_.options.handshake_timeout).count());
-  info.server_string = "holdfast";
+  info.timeout_secs = handshake_seconds();
+  info.server_string = kServerName;
   context_ = lws_create_context(&info);
   if (context_ == nullptr) return Error{Code::kInternal, "libwebsockets: " + g_last_error};
+  return StartVhost(core_.options.cert_file, core_.options.key_file);
+}
 
+Status Server::StartVhost(const std::string& cert_file, const std::string& key_file) {
+  struct lws_context_creation_info info {};
+  info.options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+  if (tls()) info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+  info.retry_and_idle_policy = &validity_;
+  info.timeout_secs = handshake_seconds();
+  info.server_string = kServerName;
+  info.user = this;
   info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
   info.protocols = protocols_.data();
   info.extensions = nullptr;
   info.alpn = "http/1.1";
   info.keepalive_timeout = 1;
-  info.vhost_name = "holdfast";
+  info.vhost_name = kServerName;
   if (tls()) {
-    info.ssl_cert_filepath = core_.options.cert_file.c_str();
-    info.ssl_private_key_filepath = core_.options.key_file.c_str();
+    info.ssl_cert_filepath = cert_file.c_str();
+    info.ssl_private_key_filepath = key_file.c_str();
     info.ssl_cipher_list = kTls12Suites;
     info.ssl_options_set = ServerTlsOptions();
   }
-  vhost_ = lws_create_vhost(context_, &info);
-  if (vhost_ == nullptr) return Error{Code::kInternal, "libwebsockets: " + g_last_error};
+  struct lws_vhost* const vhost = lws_create_vhost(context_, &info);
+  if (vhost == nullptr) return Error{Code::kInternal, "libwebsockets: " + g_last_error};
+  vhost_ = vhost;
   return Ok();
+}
+
+Status Server::SetCertificate(std::string cert_file, std::string key_file) {
+  HF_TRY(CheckCertificate(cert_file, key_file));
+  lws_set_log_level(LLL_ERR, &Remember);
+  Status started = StartVhost(cert_file, key_file);
+  lws_set_log_level(0, nullptr);
+  return started;
 }
 
 Status Server::Start() {
@@ -168,6 +194,7 @@ Status Server::Adopt(int fd, std::string peer_address) {
 
 void Server::OnDestroyed(ServerLink* link) {
   if (adopting_ == link) adopting_ = nullptr;
+  if (!link->opened()) core_.delegate.OnNotOpened(link->peer_address());
   core_.delegate.OnClosed(link->opened() ? link : nullptr, link->why(tls()));
   delete link;
 }
@@ -210,9 +237,10 @@ int Server::OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
       link.OnHttp();
       // `in` is a zero-terminated word here, its length is not given.
-      return ConfirmUpgrade(wsi, in.data() == nullptr ? "" : in.data());
+      return ConfirmUpgrade(link, wsi, in.data() == nullptr ? "" : in.data());
     case LWS_CALLBACK_ESTABLISHED: return link.OnEstablished();
     case LWS_CALLBACK_RECEIVE: return link.OnReceive(in);
+    case LWS_CALLBACK_RECEIVE_PONG: link.OnPong(); return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE: return link.OnWriteable();
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: link.OnPeerClose(); return 0;
     case LWS_CALLBACK_CLOSED: link.OnWsClosed(); return 0;
@@ -221,7 +249,7 @@ int Server::OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_
   }
 }
 
-int Server::ConfirmUpgrade(struct lws* wsi, std::string_view upgrade) {
+int Server::ConfirmUpgrade(ServerLink& link, struct lws* wsi, std::string_view upgrade) {
   // Browsers send Origin; nothing of ours does (security.md I1).
   if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 ||
       lws_hdr_total_length(wsi, WSI_TOKEN_SWORIGIN) > 0) {
@@ -231,7 +259,11 @@ int Server::ConfirmUpgrade(struct lws* wsi, std::string_view upgrade) {
                     RequestHeader(wsi, WSI_TOKEN_GET_URI) == core_.options.path &&
                     lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) == 0 &&
                     RequestHeader(wsi, WSI_TOKEN_PROTOCOL) == core_.options.subprotocol;
-  return ours ? 0 : Refuse(wsi, kNotFound);
+  if (!ours) return Refuse(wsi, kNotFound);
+  const std::optional<std::uint32_t> wait_s = core_.delegate.RefuseUpgrade();
+  if (!wait_s) return 0;
+  link.OnRefused();
+  return Refuse(wsi, kUnavailable, "Retry-After: " + std::to_string(*wait_s) + "\r\n");
 }
 
 int Server::RefuseWithoutUpgrade(struct lws* wsi) {
@@ -239,13 +271,17 @@ int Server::RefuseWithoutUpgrade(struct lws* wsi) {
   return Refuse(wsi, is_path ? kUpgradeRequired : kNotFound);
 }
 
-int Server::Refuse(struct lws* wsi, std::string_view status) {
+int Server::Refuse(struct lws* wsi, std::string_view status, std::string_view headers) {
   // Not lws_return_http_status(): before the request is taken up that says HTTP/1.0.
   std::string answer(LWS_PRE, '\0');
   answer += "HTTP/1.1 ";
   answer += status;
   // Without our name the agent takes it for the answer of somebody in between (UPGRADE_BLOCKED).
-  answer += "\r\nServer: holdfast\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  answer += "\r\nServer: ";
+  answer += kServerName;
+  answer += "\r\n";
+  answer += headers;
+  answer += "Content-Length: 0\r\nConnection: close\r\n\r\n";
   auto* const bytes = reinterpret_cast<unsigned char*>(answer.data()) + LWS_PRE;
   // Whether the answer went out or not, the socket closes.
   static_cast<void>(lws_write(wsi, bytes, answer.size() - LWS_PRE, LWS_WRITE_HTTP_HEADERS));

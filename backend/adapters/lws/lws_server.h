@@ -1,9 +1,9 @@
 // LwsServer: accepted sockets become WebSocket connections, over TLS or plain, on one libev loop.
 //
 // Sockets come from outside (the supervisor passes them); this never listens. One server = one
-// vhost = one subprotocol and path. Decides nothing but what the HTTP upgrade may look like:
+// subprotocol and path. Decides nothing but what the HTTP upgrade may look like:
 // the exact path and subprotocol, no Origin header (browsers are refused with 403), no extensions,
-// HTTP/1.1 only. Tuning and its reasons: docs/decisions/0010-the-gateway-loop.md.
+// HTTP/1.1 only. Refusals carry "Server: holdfast", so that an agent knows whose answer it is. Tuning and its reasons: docs/decisions/0010-the-gateway-loop.md.
 //
 //   Adopt --> delegate: OnOpened OnMessage* OnClosed;  WantWrite --> delegate: NextMessage per turn
 //
@@ -13,7 +13,7 @@
 //            outbound: NextMessage() is asked each time the socket has room.
 // Ownership: owns its links; LwsLink references are valid until OnClosed returns.
 // Threading: loop thread only.
-// Errors:    Create(): kInvalid for certificate files that do not load, kInternal else.
+// Errors:    Create(), SetCertificate(): kInvalid for certificate files that do not load, kInternal else.
 #pragma once
 
 #include <cstddef>
@@ -35,6 +35,8 @@ class LwsLink {
  public:
   virtual ~LwsLink() = default;
   virtual void WantWrite() = 0;
+  // A WebSocket ping, which the peer's library answers by itself: OnPong() if it does.
+  virtual void Ping() = 0;
   // NextMessage() is asked once more, then the WebSocket closes with this code and text.
   virtual void Close(std::uint16_t code, std::string_view text) = 0;
   virtual std::string_view peer_address() const = 0;
@@ -54,15 +56,20 @@ enum class ServerClose : std::uint8_t {
   kTooLarge,
   kProtocol,
   kStalled,
+  kRefused,  // by RefuseUpgrade()
 };
 
 class LwsServerDelegate {
  public:
   virtual ~LwsServerDelegate() = default;
+  // Asked before each upgrade. Seconds: 503 with that as Retry-After.
+  virtual std::optional<std::uint32_t> RefuseUpgrade() { return std::nullopt; }
   virtual void OnOpened(LwsLink& link) = 0;
   virtual void OnMessage(LwsLink& link, std::string_view message) = 0;  // one whole binary message
-  // `link` is null for a socket that ended before its upgrade.
+  virtual void OnPong(LwsLink& /*link*/) {}
+  // `link` is null for a socket that ended before its upgrade; OnNotOpened() said which, just before.
   virtual void OnClosed(LwsLink* link, ServerClose why) = 0;
+  virtual void OnNotOpened(std::string_view /*peer_address*/) {}
   virtual std::optional<std::string> NextMessage(LwsLink& link) = 0;
 };
 
@@ -81,6 +88,9 @@ class LwsServer {
   virtual ~LwsServer() = default;
   // Takes the descriptor, also on failure.
   virtual Status Adopt(int fd, std::string peer_address) = 0;
+  // For sockets adopted from now on; links keep what they have. Read anew even if the names are the same.
+  // Not for a server without TLS. A certificate that was in use is kept in memory until the server ends.
+  virtual Status SetCertificate(std::string cert_file, std::string key_file) = 0;
 };
 
 }  // namespace holdfast::backend

@@ -93,6 +93,11 @@ void ServerLink::WantWrite() {
   lws_callback_on_writable(wsi_);
 }
 
+void ServerLink::Ping() {
+  wants_ping_ = true;
+  WantWrite();
+}
+
 void ServerLink::Close(std::uint16_t code, std::string_view text) {
   if (ending_) return;
   ending_ = true;
@@ -149,9 +154,21 @@ int ServerLink::OnReceive(std::string_view piece) {
   return 0;
 }
 
+void ServerLink::OnPong() {
+  if (!ending_) core_.delegate.OnPong(*this);
+}
+
 int ServerLink::OnWriteable() {
   if (ending_ && closing_ == nullptr) return 0;
   if (!ending_) Leave();
+  if (wants_ping_ && !ending_) {
+    wants_ping_ = false;
+    // Not an empty one: libwebsockets keeps the answer to that to itself.
+    constexpr std::string_view kWord = "?";
+    if (lws_write(wsi_, core_.OutBuffer(kWord), kWord.size(), LWS_WRITE_PING) < 0) return -1;
+    WantWrite();  // messages have their turn when the ping is gone
+    return 0;
+  }
   for (int i = 0; i < kMessagesPerTurn; ++i) {
     const std::optional<std::string> message = core_.delegate.NextMessage(*this);
     if (!message) break;

@@ -34,6 +34,7 @@ class ServerLink final : public LwsLink, public DeadlineMember {
   ServerLink(ServerCore& core, std::string peer_address, std::size_t max_message_bytes);
 
   void WantWrite() override;
+  void Ping() override;
   void Close(std::uint16_t code, std::string_view text) override;
   std::string_view peer_address() const override { return peer_address_; }
   std::string host() const override;
@@ -44,10 +45,12 @@ class ServerLink final : public LwsLink, public DeadlineMember {
   void OnCreated(struct lws* wsi) { wsi_ = wsi; }
   int OnEstablished();
   int OnReceive(std::string_view piece);
+  void OnPong();
   int OnWriteable();
   void OnPeerClose() { peer_closed_ = true; }
   void OnWsClosed();  // the WebSocket is over; says why if nothing did before
   void OnHttp() { spoke_http_ = true; }
+  void OnRefused() { why_ = ServerClose::kRefused; }
   // A deadline passed: the socket goes down now, whatever it is doing.
   void Kill(ServerClose why);
 
@@ -73,6 +76,7 @@ class ServerLink final : public LwsLink, public DeadlineMember {
   bool ending_ = false;  // Close() or Fail() was called: waits in `closing`, for nothing else
   bool peer_closed_ = false;
   bool spoke_http_ = false;
+  bool wants_ping_ = false;
 };
 
 // What links share: the context, the queues of waiting links, spare buffers.

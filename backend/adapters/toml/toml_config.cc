@@ -66,7 +66,9 @@ Result<Config> ParseConfig(std::string_view text, std::string_view file) {
                  Where(file, error.source()) + ": " + std::string(error.description())};
   }
   HF_ASSIGN_OR_RETURN(const std::vector<ConfigEntry> entries, Flatten(parsed.table(), file));
-  return MakeConfig(entries, file);
+  HF_ASSIGN_OR_RETURN(Config config, MakeConfig(entries, file));
+  config.text = text;
+  return config;
 }
 
 Result<Config> LoadConfig(const std::string& path) {

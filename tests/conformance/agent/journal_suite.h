@@ -157,11 +157,55 @@ TYPED_TEST_P(JournalSuite, PurgesTombstonesADayAfterTheirExpiryAndNothingElse) {
   EXPECT_EQ(this->journal().Open().value().size(), 1U);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(JournalSuite, KeepsACommandThroughARestart,
-                            RefusesTheSameIdAndTheSameDigestTwice, WalksThroughTheStates,
-                            BeginsANewAttemptUnstarted,
-                            DoesNotStartWhatIsDoneNorKnowsWhatItNeverSaw,
-                            KeepsEpochContactAndTimeFloor, GivesOpenCommandsOldestFirst,
-                            PurgesTombstonesADayAfterTheirExpiryAndNothingElse);
+TYPED_TEST_P(JournalSuite, CountsRecoveriesOfTheCommandsThatAreNamed) {
+  for (const char name : {'a', 'b'}) {
+    ASSERT_TRUE(this->journal().Insert(SomeCommand(name), WallTime(900)).ok());
+  }
+  const Digest digest = SomeCommand('a').digest;
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(this->journal().CountRecovery({{digest}}).ok());
+  ASSERT_TRUE(this->journal().CountRecovery({}).ok());
+  const Digest stranger = SomeCommand('z').digest;
+  EXPECT_EQ(this->journal().CountRecovery({{digest, stranger}}).error().code, Code::kNotFound);
+  ASSERT_TRUE(this->journal().SetStarted(digest, 2, WallTime(1100)).ok());
+  this->world_.Restart();
+  const auto open = this->journal().Open().value();
+  ASSERT_EQ(open.size(), 2U);
+  EXPECT_EQ(open[0].recoveries, 2U);
+  EXPECT_EQ(open[1].recoveries, 0U);
+}
+
+TYPED_TEST_P(JournalSuite, RemembersAnOrderlyEndUntilTheNextWrite) {
+  EXPECT_FALSE(this->journal().meta().is_clean);
+  ASSERT_TRUE(this->journal().StopCleanly().ok());
+  this->world_.Restart();
+  EXPECT_TRUE(this->journal().meta().is_clean);
+  ASSERT_TRUE(this->journal().NextEpoch().ok());
+  EXPECT_FALSE(this->journal().meta().is_clean);
+  this->world_.Restart();
+  EXPECT_FALSE(this->journal().meta().is_clean);
+}
+
+TYPED_TEST_P(JournalSuite, BeginsAnewWithoutCommandsOrContactButWithItsEpoch) {
+  ASSERT_TRUE(this->journal().Insert(SomeCommand('a'), WallTime(900)).ok());
+  ASSERT_TRUE(this->journal().SetContact(*Nonce16::From(std::string(16, 'k'))).ok());
+  const JournalMeta before = this->journal().meta();
+  ASSERT_TRUE(this->journal().BeginAnew(WallTime(7000)).ok());
+  this->world_.Restart();
+  const JournalMeta& after = this->journal().meta();
+  EXPECT_NE(after.incarnation, before.incarnation);
+  EXPECT_EQ(after.birth, WallTime(7000));
+  EXPECT_EQ(after.time_floor, WallTime(7000));
+  EXPECT_EQ(after.epoch, before.epoch);
+  EXPECT_FALSE(after.contact.has_value());
+  EXPECT_FALSE(this->journal().Find(SomeCommand('a').digest).value().has_value());
+  EXPECT_TRUE(this->journal().Insert(SomeCommand('a'), WallTime(7001)).ok());
+}
+
+REGISTER_TYPED_TEST_SUITE_P(
+    JournalSuite, KeepsACommandThroughARestart, RefusesTheSameIdAndTheSameDigestTwice,
+    WalksThroughTheStates, BeginsANewAttemptUnstarted, DoesNotStartWhatIsDoneNorKnowsWhatItNeverSaw,
+    KeepsEpochContactAndTimeFloor, GivesOpenCommandsOldestFirst,
+    PurgesTombstonesADayAfterTheirExpiryAndNothingElse, CountsRecoveriesOfTheCommandsThatAreNamed,
+    RemembersAnOrderlyEndUntilTheNextWrite, BeginsAnewWithoutCommandsOrContactButWithItsEpoch);
 
 }  // namespace holdfast::agent

@@ -29,7 +29,9 @@ class SqliteWorld final : public JournalWorld {
   void Restart() override { Restart(WallTime(100)); }
   void Restart(WallTime now) {
     journal_.reset();
-    journal_ = SqliteJournal::Open(*crypto_, path(), key_, now).value();
+    auto opened = SqliteJournal::Open(*crypto_, path(), key_, now);
+    if (!opened.ok()) ADD_FAILURE() << opened.error().message;
+    journal_ = std::move(opened).value();
   }
   void Close() { journal_.reset(); }
   std::string path() const { return dir_.path() + "/journal.db"; }
@@ -164,6 +166,58 @@ TEST(SqliteJournalTest, RefusesWhatItCannotWriteAndGoesOnWhenItCan) {
   EXPECT_TRUE(world.journal().Insert(SomeCommand('c'), WallTime(1)).ok());
   world.Restart();
   EXPECT_EQ(world.journal().Open().value().size(), 2U);
+}
+
+// journal_v0.sql is one that an agent of that schema wrote.
+TEST(SqliteJournalTest, TakesOverAJournalOfTheSchemaBefore) {
+  SqliteWorld world;
+  world.Close();
+  for (const char* suffix : {"", "-wal", "-shm"}) std::remove((world.path() + suffix).c_str());
+  const std::string old = ReadFile(HOLDFAST_TESTS_DIR "/conformance/agent/journal_v0.sql");
+  ASSERT_FALSE(old.empty());
+  {
+    auto db = SqliteDb::Open(world.path(), SqliteDb::Mode::kReadWrite).value();
+    ASSERT_TRUE(db->Execute(old.c_str()).ok());
+  }
+  const auto crypto = NewMbedtlsCrypto();
+  const MacKey key = *MacKey::From(std::string(32, 'k'));
+  EXPECT_EQ(SqliteJournal::OpenReadOnly(*crypto, world.path(), key).error().code,
+            Code::kUnavailable);  // looking must not convert it
+  for (int i = 0; i < 2; ++i) {
+    world.Restart();
+    ASSERT_EQ(world.journal().origin(), SqliteJournal::Origin::kFound) << i;
+    EXPECT_EQ(world.journal().meta().epoch, 101U);
+    EXPECT_EQ(world.journal().meta().contact, *Nonce16::From(std::string(16, 'n')));
+    EXPECT_EQ(world.journal().meta().time_floor, WallTime(900));
+    EXPECT_FALSE(world.journal().meta().is_clean);
+    const auto open = world.journal().Open().value();
+    ASSERT_EQ(open.size(), 3U);
+    EXPECT_EQ(open[0].state, CommandState::kReceived);
+    EXPECT_EQ(open[0].envelope, SomeCommand('a').envelope);
+    EXPECT_EQ(open[1].state, CommandState::kStarted);
+    EXPECT_EQ(open[1].started_at, WallTime(1100));
+    EXPECT_EQ(open[2].state, CommandState::kDone);
+    EXPECT_EQ(open[2].result_envelope, "result");
+    EXPECT_EQ(open[2].inline_output, "inline");
+    for (const auto& row : open) EXPECT_EQ(row.recoveries, 0U);
+    EXPECT_TRUE(world.journal().Find(SomeCommand('d').digest).value().has_value());
+  }
+  ASSERT_TRUE(world.journal().CountRecovery({{SomeCommand('b').digest}}).ok());
+  world.Restart();
+  EXPECT_EQ(world.journal().Open().value()[1].recoveries, 1U);
+}
+
+TEST(SqliteJournalTest, NoticesRecoveriesThatSomebodyTookBack) {
+  SqliteWorld world;
+  ASSERT_TRUE(world.journal().Insert(SomeCommand('a'), WallTime(1)).ok());
+  ASSERT_TRUE(world.journal().CountRecovery({{SomeCommand('a').digest}}).ok());
+  world.Close();
+  {
+    auto db = SqliteDb::Open(world.path(), SqliteDb::Mode::kReadWrite).value();
+    ASSERT_TRUE(db->Execute("UPDATE commands SET recoveries = 0").ok());
+  }
+  world.Restart();
+  EXPECT_EQ(world.journal().origin(), SqliteJournal::Origin::kReplaced);
 }
 
 }  // namespace

@@ -90,6 +90,15 @@ TEST_F(ListenerTest, WithoutDescriptorsItLooksAgainOnlyNowAndThen) {
   EXPECT_EQ(delegate_.taken.size(), 1U);
 }
 
+TEST(SourceTest, IsAnIPv4AddressOrTheNetOfAnIPv6One) {
+  EXPECT_EQ(SourceOf("192.0.2.1:567"), "192.0.2.1");
+  EXPECT_EQ(SourceOf("[2001:db8:1:2:3:4:5:6]:567"), "2001:db8:1:2::");
+  EXPECT_EQ(SourceOf("[2001:db8:1:2:ffff::1]:1"), SourceOf("[2001:db8:1:2::9]:2"));
+  EXPECT_NE(SourceOf("[2001:db8:1:3::1]:1"), SourceOf("[2001:db8:1:2::1]:1"));
+  EXPECT_EQ(SourceOf("[::1]:567"), "::");
+  EXPECT_EQ(SourceOf(""), "");
+}
+
 TEST_F(ListenerTest, WhoIsNotWantedWaits) {
   listener_->SetAccepting(false);
   const UniqueFd peer = Connect();

@@ -36,18 +36,27 @@ struct FakeDelegate : LwsServerDelegate {
     closed_open_link = link != nullptr;
     last = nullptr;
   }
+  std::optional<std::uint32_t> RefuseUpgrade() override { return refuse; }
+  void OnNotOpened(std::string_view peer_address) override { not_opened = peer_address; }
   std::optional<std::string> NextMessage(LwsLink&) override {
     if (to_send.empty()) return std::nullopt;
     std::string next = std::move(to_send.front());
     to_send.pop_front();
     return next;
   }
+  void OnPong(LwsLink& link) override {
+    EXPECT_EQ(&link, last);
+    ++pongs;
+  }
   int opened = 0;
+  int pongs = 0;
   LwsLink* last = nullptr;
   std::string host;
   std::vector<std::string> messages;
   std::vector<ServerClose> closed;
   bool closed_open_link = false;
+  std::optional<std::uint32_t> refuse;
+  std::string not_opened;
   std::deque<std::string> to_send;
   std::function<void(LwsLink&)> on_message;
 };
@@ -198,6 +207,19 @@ TEST_F(LwsServerTest, ClosesAnUnknownOpcode) {
   EXPECT_EQ(delegate_.closed[0], ServerClose::kProtocol);
 }
 
+TEST_F(LwsServerTest, PingsBetweenMessagesAndHearsThePong) {
+  auto client = Open();
+  delegate_.to_send = {"one"};
+  delegate_.last->Ping();
+  delegate_.last->Ping();  // asked twice before it went out: one is enough
+  ASSERT_TRUE(TurnUntil([&] { return client->received().size() >= 8; }));
+  EXPECT_EQ(client->received(), "\x89\x01?\x82\x03one");
+  EXPECT_EQ(delegate_.pongs, 0);
+  client->Send(RawWebSocket::Header(0x8a, 1) + "?");
+  ASSERT_TRUE(TurnUntil([&] { return delegate_.pongs == 1; }));
+  EXPECT_TRUE(delegate_.closed.empty());
+}
+
 TEST_F(LwsServerTest, ReportsAPeerThatGoesAway) {
   auto client = Open();
   client->Drop();
@@ -280,7 +302,20 @@ TEST_F(LwsServerTest, RefusesWhatIsNoLinkInItsOwnName) {
     EXPECT_EQ(delegate_.closed[0], ServerClose::kNotALink) << wrong.request;
     EXPECT_EQ(client->received().substr(0, 12), "HTTP/1.1 " + wrong.status) << wrong.request;
     EXPECT_NE(client->received().find("\r\nServer: holdfast\r\n"), std::string::npos);
+    EXPECT_EQ(delegate_.not_opened, "127.0.0.1:1");
   }
+  EXPECT_EQ(delegate_.opened, 0);
+}
+
+TEST_F(LwsServerTest, RefusesAnUpgradeWith503WhenItsDelegateWantsThat) {
+  delegate_.refuse = 7;
+  auto client = Connect();
+  client->Send(RawWebSocket::Upgrade(kPath, kSubprotocol));
+  ASSERT_TRUE(TurnUntil([&] { return !delegate_.closed.empty(); }));
+  EXPECT_EQ(delegate_.closed[0], ServerClose::kRefused);
+  EXPECT_EQ(client->received(),
+            "HTTP/1.1 503 Service Unavailable\r\nServer: holdfast\r\nRetry-After: 7\r\n"
+            "Content-Length: 0\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(delegate_.opened, 0);
 }
 

@@ -83,6 +83,7 @@ class Agent:
         self.stack, self.name = stack, name
         self.state = stack.dir / f"agent-{name}"
         self.log = stack.dir / f"agent-{name}.log"
+        self.options = []  # of holdfast-agent run
         self.process = None
         self.id = None
 
@@ -101,7 +102,7 @@ class Agent:
         assert not self.running(), f"agent {self.name} runs already"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "holdfast-agent", "run", "--state", self.state],
+                [BIN / "holdfast-agent", "run", "--state", self.state, *self.options],
                 env=self.stack.env(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True, preexec_fn=procs.end_with_parent)
         return self

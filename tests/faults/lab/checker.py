@@ -56,7 +56,7 @@ class Verdict:
 def check(stack, marks, only=None, resources=True):
     """`only`: mark ids, to leave out what an earlier check has seen; None is all of them."""
     book = ledgers.Ledger(stack)
-    effects = read_effects(stack.effects)
+    effects = read_effects(stack.effects, stack.aliases)
     wanted = {i: m for i, m in marks.made.items() if only is None or i in only}
     verdict = Verdict()
     verdict.ledger = book
@@ -263,7 +263,7 @@ def sha256(path):
 def check_agents(stack, book, verdict):
     for agent in stack.agents.values():
         row = book.agents.get(agent.id)
-        if row is None or not agent.running():
+        if row is None or not agent.running() or agent.has_twin:
             continue
         if row["clone_suspected"]:
             verdict.fail("I6", f"agent {agent.name} is taken for a clone")

@@ -83,11 +83,11 @@ class Marks:
         return ",".join(agent.id for agent in targets)
 
 
-def read_effects(folder):
+def read_effects(folder, aliases=None):
     """{(id, agent's program name): [wall ms, ...]}; a torn line is a failure of the laboratory."""
     found = collections.defaultdict(list)
     for path in folder.iterdir():
         for line in path.read_text().splitlines():
             mark_id, at_ms = line.split()
-            found[(mark_id, path.name)].append(int(at_ms))
+            found[(mark_id, (aliases or {}).get(path.name, path.name))].append(int(at_ms))
     return found

@@ -7,20 +7,23 @@ import importlib
 import pathlib
 from typing import Callable
 
-TIERS = ("commit", "nightly", "release")
+TIERS = ("commit", "nightly", "release", "soak")
 
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
     """What stack a row needs; rows with equal specs share one. `keys`: of holdfastd.toml;
-    `program`: another build of the agent; `disks`: "loop" or "tmpfs:MB" under the state of agents
-    and backend (lab/disk.py); `proxy`: agents reach the backend through lab.proxy."""
+    `program`: another build of the agent; `disks`: (("agent" or "backend", "loop" or "tmpfs", MiB),
+    ...), under the state of all agents or of the backend (lab/disk.py); `proxy`: agents reach the backend through lab.proxy;
+    `prepare`: "plan" runs the backend with the shim (lab/shim.py), "net" puts the agents behind a
+    wire of their own (rows_net.py)."""
     gateways: int = 2
     agents: int = 4
     keys: tuple = ()
     program: str = "holdfast-agent"
-    disks: str = ""
+    disks: tuple = ()
     proxy: bool = False
+    prepare: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

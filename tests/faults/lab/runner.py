@@ -1,6 +1,7 @@
 """Runs rows: shares stacks between those of equal spec, prints each result, and what repeats a failure."""
 import os
 import random
+import subprocess
 import sys
 import time
 import traceback
@@ -8,6 +9,7 @@ import traceback
 from . import report
 from .bites import Bites, Void
 from .lab import Lab
+from .stack import procs
 
 
 class Own:
@@ -40,6 +42,9 @@ class Runner:
             if row.spec not in specs:
                 specs.append(row.spec)
         for spec in specs:
+            if spec is not None and spec.prepare == "net" and not os.environ.get("HOLDFAST_LAB_NET"):
+                self.in_own_network([row for row in rows if row.spec == spec])
+                continue
             group = [row for row in rows if row.spec == spec]
             if spec is None:
                 for row in group:
@@ -47,6 +52,17 @@ class Runner:
             else:
                 self.shared(spec, group)
         return not self.failed
+
+    def in_own_network(self, group):
+        """The same rows, by another process of this program in a network namespace of its own."""
+        words = [sys.executable, sys.argv[0], "--tier", self.tier, "--seed", str(self.seed), "--rows",
+                 ",".join(row.id for row in group), *(("--n", str(self.n)) if self.n else ()),
+                 *(("--keep",) if self.keep else ())]
+        done = subprocess.run(["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh",
+                               *words], env={**os.environ, "HOLDFAST_LAB_NET": "1"}, check=False,
+                              preexec_fn=procs.end_with_parent)
+        if done.returncode != 0:
+            self.failed += [row.id for row in group]
 
     def shared(self, spec, group):
         lab = None

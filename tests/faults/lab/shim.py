@@ -21,3 +21,24 @@ def read(log):
         k, call, path = words[1:4] if hit else words[:3]
         found.append((int(k), call, path, hit))
     return found
+
+
+class Plan:
+    """For a backend that runs with the shim all the time: the next hit, one at a time."""
+
+    def __init__(self, stack):
+        self.path = stack.dir / "shim-plan"
+        self.log = stack.dir / "shim-backend.log"
+        stack.backend_env = {**environment(f"{stack.fleet}/server/state/ledger", self.log),
+                             "HF_SHIM_PLAN": str(self.path)}
+
+    def arm(self, role, family, calls, at, do):
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(f"{role} {family} {calls} {at} {do}\n")
+        fresh.rename(self.path)
+
+    def was_hit(self):
+        return not self.path.exists()
+
+    def disarm(self):
+        self.path.unlink(missing_ok=True)

@@ -27,8 +27,19 @@ class LabAgent(Agent):
         super().__init__(stack, name)
         self.state = stack.states / f"agent-{name}"
         self.program = stack.link_program(f"agent-{name}", program or BIN / "holdfast-agent")
+        self.has_twin = False  # a copy of its state was seen: control suspects it
         self.more_env = dict(env or {})
-        self.prefix = list(prefix)
+        self.prefix = [*stack.prefix, *prefix]
+
+    def enrol(self, bundle, expect=0, more=()):
+        if not self.prefix:
+            return super().enrol(bundle, expect, more)
+        done = subprocess.run([*self.prefix, self.program, "enrol", "--bundle", bundle, "--state",
+                               self.state, *more], env=self.stack.env(), capture_output=True,
+                              timeout=60, check=False)
+        assert done.returncode == expect, done.stderr.decode()
+        self.id = done.stdout.decode().split()[-1]
+        return done
 
     def start(self):
         assert not self.running(), f"agent {self.name} runs already"
@@ -51,10 +62,15 @@ class LabAgent(Agent):
 
 class LabStack(Stack):
     def __init__(self, gateways=2, keys=(), folder=None, max_targets=1000):
+        self._now = {}
         super().__init__(gateways, keys, folder)
         self.max_targets = max_targets
         self.programs = self.dir / "programs"
         self.programs.mkdir()
+        self.server_host = ""  # instead of 127.0.0.1
+        self.prefix = ()       # words before every agent's program
+        self.backend_env = {}  # more environment for holdfastd
+        self.aliases = {}      # program name of a copied agent: that of the one it was copied from
         self.states = self.dir / "states"
         self.states.mkdir()
         self.effects = self.dir / "effects"
@@ -62,7 +78,20 @@ class LabStack(Stack):
         self.effects.chmod(0o777)
 
     def init_argv(self, scheme="wss"):
-        return [*super().init_argv(scheme), "--act-max-targets", self.max_targets]
+        words = [*super().init_argv(scheme), "--act-max-targets", self.max_targets]
+        if self.server_host:
+            words[words.index("--server") + 1] = f"{scheme}://{self.server_host}:{self.agent_port}"
+        return words
+
+    def env(self, **more):
+        return super().env(**{**self._now, **more})
+
+    def start(self):
+        self._now = self.backend_env
+        try:
+            return super().start()
+        finally:
+            self._now = {}
 
     def link_program(self, name, source):
         """A file of that name with the program's bytes; one copy for all."""

@@ -58,6 +58,7 @@ class TcpProxy:
         self.counts = {"up": 0, "down": 0, "taken_up": 0, "taken_down": 0,
                        "connections": 0, "resets": 0, "corrupted": 0, "swallowed": 0, "half_closed": 0}
         self.connections = set()
+        self.orphans = []
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
@@ -87,6 +88,13 @@ class TcpProxy:
         """FIN in one direction of every connection; the other stays open."""
         return self._ask(lambda: self._half_close(way))
 
+    def orphan_all(self):
+        """RST towards the clients only: the servers go on believing in their connections."""
+        return self._ask(self._orphan_all)
+
+    def drop_orphans(self):
+        return self._ask(self._drop_orphans)
+
     def _ask(self, what):
         done = threading.Event()
         box = []
@@ -107,6 +115,7 @@ class TcpProxy:
         for task in tasks:
             task.cancel()
         self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._drop_orphans()
         self.loop.close()
 
     async def _accept(self):
@@ -143,6 +152,18 @@ class TcpProxy:
             connection.end(with_reset=True)
         return len(ended)
 
+    def _orphan_all(self):
+        ended = [c for c in self.connections if c.open]
+        for connection in ended:
+            connection.is_orphan = True
+            connection.end(with_reset=True)
+        return len(ended)
+
+    def _drop_orphans(self):
+        for sock in self.orphans:
+            sock.close()
+        self.orphans = []
+
     def _half_close(self, way):
         for connection in list(self.connections):
             try:
@@ -160,7 +181,7 @@ class Connection:
         self.proxy = proxy
         self.ends = {"up": (client, server), "down": (server, client)}
         self.open = True
-        self.with_reset = False
+        self.with_reset = self.is_orphan = False
         self.under_way = {"up": 0, "down": 0}
         self.tasks = []
         self.deadline = None
@@ -185,7 +206,10 @@ class Connection:
 
     def close(self):
         self.proxy.counts["resets"] += self.with_reset
-        for sock in self.ends["up"]:
+        client, server = self.ends["up"]
+        if self.is_orphan:
+            self.proxy.orphans.append(server)
+        for sock in (client,) if self.is_orphan else (client, server):
             if self.with_reset:
                 reset(sock)
             else:

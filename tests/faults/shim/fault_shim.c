@@ -13,6 +13,10 @@
 //                              HF_SHIM_WHILE exists
 //   HF_SHIM_SLEEP   every counted call first sleeps so many ms (a slow disk)
 //   HF_SHIM_WHILE   a path: nothing is broken or slowed unless it exists (empty: always)
+//   HF_SHIM_PLAN    a file with "ROLE FAMILY CALLS AT DO" instead of all of that: which process (its
+//                   --role), which sockets (unix, inet or -), one name of CALLS; nothing happens while
+//                   it is not there, and it is removed by the process that is hit. Looked at anew at
+//                   each call, so that one run of a program can be broken many times.
 //   HF_SHIM_LOG     a file: one line "k call path" for each counted call; "! k call path" for a hit
 //
 // Limits: memory that is mapped (SQLite's -shm) is written without system calls, and is not seen.
@@ -27,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -42,6 +47,10 @@ static struct {
   char calls[256];
   char action[32];
   char guard[kMaxPath];
+  char plan[kMaxPath];
+  char cmdline[1024];
+  char family[16];
+  struct timespec planned;
   long at;
   long sleep_ms;
   int log;
@@ -56,6 +65,13 @@ static void Copy(char* to, size_t room, const char* name) {
 static void Prepare(void) {
   if (setup.ready) return;
   setup.ready = 1;
+  Copy(setup.plan, sizeof setup.plan, "HF_SHIM_PLAN");
+  const int self = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  const ssize_t got = self < 0 ? 0 : read(self, setup.cmdline, sizeof setup.cmdline - 1);
+  for (ssize_t i = 0; i < got; ++i) {
+    if (setup.cmdline[i] == 0) setup.cmdline[i] = ' ';
+  }
+  if (self >= 0) syscall(SYS_close, self);
   Copy(setup.prefix, sizeof setup.prefix, "HF_SHIM_PREFIX");
   Copy(setup.calls, sizeof setup.calls, "HF_SHIM_CALLS");
   Copy(setup.action, sizeof setup.action, "HF_SHIM_DO");
@@ -74,10 +90,45 @@ static void Prepare(void) {
   }
 }
 
+static int IsOfFamily(int fd) {
+  struct sockaddr_storage name;
+  socklen_t size = sizeof name;
+  if (setup.family[0] == 0 || setup.family[0] == '-') return 1;
+  if (getsockname(fd, (struct sockaddr*)&name, &size) != 0) return 0;
+  return (name.ss_family == AF_UNIX) == (strcmp(setup.family, "unix") == 0);
+}
+
+// False: there is no plan, or it is for another process.
+static int ReadPlan(void) {
+  struct stat facts;
+  if (stat(setup.plan, &facts) != 0) return 0;
+  if (memcmp(&facts.st_mtim, &setup.planned, sizeof setup.planned) != 0) {
+    char text[256] = "";
+    const int file = (int)syscall(SYS_openat, AT_FDCWD, setup.plan, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || read(file, text, sizeof text - 1) <= 0) return 0;
+    syscall(SYS_close, file);
+    char role[32];
+    char calls[32];
+    if (sscanf(text, "%31s %15s %31s %ld %31s", role, setup.family, calls, &setup.at,
+               setup.action) != 5) {
+      return 0;
+    }
+    char words[64];
+    snprintf(words, sizeof words, "--role %s", role);
+    snprintf(setup.calls, sizeof setup.calls, "%s",
+             strstr(setup.cmdline, words) == NULL ? "" : calls);
+    setup.planned = facts.st_mtim;
+    atomic_store(&counted, 0);
+  }
+  return setup.calls[0] != 0;
+}
+
 // The path behind a descriptor, or "send" for a socket where those count; NULL: it does not count.
 static const char* Counts(int fd, const char* path, const char* call, char* room) {
   Prepare();
-  if (strstr(setup.calls, call) == NULL) return NULL;
+  if (setup.plan[0] != 0 && !ReadPlan()) return NULL;
+  const int is_write = strcmp(call, "write") == 0;
+  if (strstr(setup.calls, is_write ? "" : call) == NULL) return NULL;
   if (path == NULL) {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -86,7 +137,11 @@ static const char* Counts(int fd, const char* path, const char* call, char* room
     room[got] = 0;
     path = room;
   }
-  if (strcmp(call, "send") == 0) return strncmp(path, "socket:", 7) == 0 ? path : NULL;
+  const int is_socket = strncmp(path, "socket:", 7) == 0;
+  if (is_socket && (is_write || strcmp(call, "send") == 0)) {
+    return strstr(setup.calls, "send") != NULL && IsOfFamily(fd) ? path : NULL;
+  }
+  if (strstr(setup.calls, call) == NULL) return NULL;
   return strncmp(path, setup.prefix, strlen(setup.prefix)) == 0 ? path : NULL;
 }
 
@@ -120,6 +175,8 @@ static enum Act Decide(int fd, const char* at_path, const char* call) {
   const int hit = setup.at != 0 && (k == setup.at || (is_full && k > setup.at));
   Log(hit, k, call, path);
   if (!hit) return kPass;
+  // Of several that come to it at once only one is hit.
+  if (setup.plan[0] != 0 && syscall(SYS_unlinkat, AT_FDCWD, setup.plan, 0) != 0) return kPass;
   if (strcmp(setup.action, "kill") == 0) Die();
   if (strcmp(setup.action, "killafter") == 0) return kKillAfter;
   if (strcmp(setup.action, "tear") == 0) return kTear;

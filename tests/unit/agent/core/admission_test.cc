@@ -91,5 +91,26 @@ TEST(AdmissionTest, DropsCancelsAboveTheirBoundWithoutAnAnswerAndTakesThemLater)
   EXPECT_EQ(rig.Story(rig.DigestOf(last)), "1.0:received 1.1:DONE");
 }
 
+TEST(AdmissionTest, SaysAtOnceThatItRefusesAlsoWhenTheJournalTakesNoMoreThanTheRow) {
+  WardenRig rig;
+  rig.Open();
+  rig.spool_disk.is_full = rig.disk.is_full = true;
+  rig.disk.spare_writes = 1;
+  const std::string envelope = rig.Sign(rig.Query());
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  EXPECT_EQ(rig.Story(digest), "1.0:REFUSED");
+  ASSERT_EQ(rig.disk.Row(digest)->state, CommandState::kReceived);
+  rig.spool_disk.is_full = rig.disk.is_full = false;
+  rig.Restart();
+  EXPECT_TRUE(rig.workers.started.empty());
+  rig.ups.clear();
+  rig.Open();
+  rig.Ack(digest, 1, 0, false, true);
+  EXPECT_EQ(rig.Story(digest), "1.0:REFUSED");
+  rig.Ack(digest, 1, 1, true);
+  EXPECT_EQ(rig.disk.Row(digest)->state, CommandState::kForgotten);
+}
+
 }  // namespace
 }  // namespace holdfast::agent

@@ -262,6 +262,23 @@ TEST_F(DialerTest, IsPatientWithABeatBehindALargeMessage) {
   EXPECT_EQ(dialer.TakeHangUp(), pb::CLOSE_REASON_PEER_SILENT);
 }
 
+TEST_F(DialerTest, TriesTheWholeListBeforeItWaitsForABarredWay) {
+  Dialer dialer = Make(3);
+  WaitForDial(dialer);
+  for (const bool round_is_over : {false, false, true, false, false, true}) {
+    dialer.OnClosed(pb::CLOSE_REASON_UPGRADE_BLOCKED, {}, now_);
+    const Duration waited = WaitForDial(dialer);
+    if (round_is_over) {
+      EXPECT_GE(waited, seconds(30));
+      EXPECT_EQ(server_, 0U);
+    }
+  }
+  Dialer fresh = Make(2);
+  WaitForDial(fresh);
+  fresh.OnClosed(pb::CLOSE_REASON_UPGRADE_BLOCKED, {}, now_);
+  EXPECT_LE(WaitForDial(fresh), seconds(1));
+}
+
 TEST_F(DialerTest, GivesUpOnAServerThatDoesNotGreet) {
   Dialer dialer = Make();
   WaitForDial(dialer);

@@ -24,6 +24,15 @@ TEST(ServerFramesTest, TellsBeatsFromEverythingElse) {
   EXPECT_FALSE(ScanServerMessage("").value().is_only_beats);
 }
 
+TEST(ServerFramesTest, SeesAWelcomeAmongWhatComesWithIt) {
+  link::LinkMessage message;
+  message.add_frames()->mutable_deliver()->set_envelope("x");
+  EXPECT_FALSE(ScanServerMessage(link::EncodeMessage(message)).value().has_welcome);
+  message.add_frames()->mutable_welcome()->set_epoch(7);
+  message.add_frames()->mutable_ack();
+  EXPECT_TRUE(ScanServerMessage(link::EncodeMessage(message)).value().has_welcome);
+}
+
 TEST(ServerFramesTest, ReadsCloseAndGoaway) {
   link::LinkMessage message;
   pb::Close* close = message.add_frames()->mutable_close();

@@ -66,6 +66,24 @@ TEST(ConfigTest, WantsServersThatFitTheTlsSetting) {
             "nothing");
 }
 
+TEST(ConfigTest, TellsWhichKeysDifferAndWhichOfThemMayChangeLive) {
+  const auto before = MakeConfig(With(), kFile);
+  const auto after = MakeConfig(With({{"log.level", std::string("debug"), 2},
+                                      {"tls.key", std::string("other.key"), 3},
+                                      {"agents.listen", std::string("127.0.0.1:1"), 4},
+                                      {"api.listen", std::string("127.0.0.1:8444"), 5}}),
+                                kFile);
+  ASSERT_TRUE(before.ok() && after.ok());
+  std::vector<std::pair<std::string_view, bool>> changed;
+  for (const ConfigKey* const key : ChangedKeys(before.value(), after.value())) {
+    changed.emplace_back(key->name, key->change == ConfigKey::Change::kLive);
+  }
+  // api.listen says what it was by default: no change.
+  EXPECT_EQ(changed, (std::vector<std::pair<std::string_view, bool>>{
+                         {"agents.listen", false}, {"tls.key", true}, {"log.level", true}}));
+  EXPECT_TRUE(ChangedKeys(before.value(), before.value()).empty());
+}
+
 TEST(ConfigTest, RefusesAStateDirectoryTooDeepForASocket) {
   EXPECT_NE(Complaint(With({{"state.dir", "/" + std::string(100, 'd'), 2}})).find("too long"),
             std::string::npos);

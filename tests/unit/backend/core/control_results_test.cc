@@ -84,6 +84,17 @@ class ControlResultsTest : public ::testing::Test {
     }
     world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
   }
+  // The gateway lists its links: this agent's, as it is.
+  void ListLinks() {
+    route::v1::ToControl message;
+    message.set_gateway(world_.gateways()[0]->instance());
+    auto& link = *message.mutable_links()->add_links();
+    link.set_agent_id(agent().id().str());
+    link.set_epoch(agent().epoch());
+    message.mutable_links()->set_last(true);
+    message.mutable_links()->set_event_no(1000);
+    world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
+  }
   // The acknowledgements that left with this turn.
   std::vector<link::v1::Ack> Turn() {
     world_.core().EndTurn(world_.now());
@@ -303,17 +314,50 @@ TEST_F(ControlResultsTest, SaysAfterARestartAtOnceWhereEachStreamStands) {
   Up({Received(), Chunk(1, "rows")});
   (void)Turn();
   world_.CrashControl();
-  route::v1::ToControl message;
-  message.set_gateway(world_.gateways()[0]->instance());
-  auto& link = *message.mutable_links()->add_links();
-  link.set_agent_id(agent().id().str());
-  link.set_epoch(agent().epoch());
-  message.mutable_links()->set_last(true);
-  message.mutable_links()->set_event_no(1000);
-  world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
+  ListLinks();
   const auto acks = Turn();
   ASSERT_EQ(acks.size(), 1U);
   EXPECT_EQ(acks[0].next_seq(), 2U);
+  EXPECT_TRUE(acks[0].rewind());
+}
+
+TEST_F(ControlResultsTest, SaysAfterRedisWasAwayAtOnceWhereEachStreamStands) {
+  Up({Received(), Chunk(1, "rows")});
+  (void)Turn();
+  ListLinks();
+  EXPECT_TRUE(Turn().empty());  // nothing was lost: nothing is to be said
+  world_.core().OnTransport(false, world_.now());
+  world_.core().OnTransport(true, world_.now());
+  ListLinks();
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 2U);
+  EXPECT_TRUE(acks[0].rewind());
+  ListLinks();
+  EXPECT_TRUE(Turn().empty());
+}
+
+TEST_F(ControlResultsTest, SendsAfterRedisWasAwayWhatHasNoReceipt) {
+  const std::uint32_t sends = Row().sends;
+  ListLinks();
+  (void)Turn();
+  EXPECT_EQ(Row().sends, sends);
+  world_.core().OnTransport(false, world_.now());
+  world_.core().OnTransport(true, world_.now());
+  ListLinks();
+  (void)Turn();
+  EXPECT_EQ(Row().sends, sends + 1);
+}
+
+TEST_F(ControlResultsTest, AsksAfterARestartForAnswersThatTheOneBeforeNeverRead) {
+  ASSERT_GT(Row().sends, 0U);
+  ASSERT_EQ(Row().attempt, 0U);
+  world_.CrashControl();
+  ListLinks();
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].attempt(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 0U);
   EXPECT_TRUE(acks[0].rewind());
 }
 

@@ -221,6 +221,34 @@ TEST_F(StreamSenderTest, RefusesMoreRecordsThanItMayKeep) {
   EXPECT_TRUE(sender.OnRecord(1).ok());
 }
 
+TEST_F(StreamSenderTest, WaitsAsLongAsItIsToldAndSaysWhenThatIsOver) {
+  StreamSender sender = Flowing({1});
+  EXPECT_FALSE(sender.OnTick(now_));
+  Out(sender);
+  sender.set_ack_timeout(seconds(30));
+  EXPECT_EQ(sender.NextDeadline(), now_ + seconds(30));
+  EXPECT_FALSE(sender.OnTick(now_ + seconds(29)));
+  EXPECT_TRUE(sender.OnTick(now_ + seconds(30)));
+}
+
+TEST_F(StreamSenderTest, CountsWhatIsInFlightAndWhatArrived) {
+  StreamSender sender = Flowing({0, kChunk, kChunk, kChunk});
+  EXPECT_TRUE(sender.has_unsent());
+  EXPECT_EQ(sender.next_cost(), kRecordOverheadBytes);
+  EXPECT_EQ(Out(sender).size(), 3U);  // the window
+  EXPECT_EQ(sender.in_flight_cost(), 2 * kChunk + 3 * kRecordOverheadBytes);
+  EXPECT_TRUE(Ack(sender, 2).ok());
+  EXPECT_EQ(sender.delivered_cost(), kChunk + 2 * kRecordOverheadBytes);
+  EXPECT_EQ(sender.in_flight_cost(), kChunk + kRecordOverheadBytes);
+  now_ += kAckTimeout;
+  sender.OnTick(now_);
+  EXPECT_EQ(sender.in_flight_cost(), 0U);
+  EXPECT_TRUE(Ack(sender, 3).ok());  // late: it was not in flight any more
+  EXPECT_EQ(sender.delivered_cost(), kChunk + 2 * kRecordOverheadBytes);
+  sender.OnLinkDown();
+  EXPECT_FALSE(sender.has_unsent());
+}
+
 TEST_F(StreamSenderTest, ACutForgetsWhatWasInFlight) {
   StreamSender sender = Flowing({kChunk, kChunk, kChunk});
   EXPECT_EQ(Out(sender).size(), 2U);

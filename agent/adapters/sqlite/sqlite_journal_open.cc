@@ -1,0 +1,128 @@
+// How a SqliteJournal is opened, checked, converted, or made anew.
+#include <cstdio>
+#include <utility>
+
+#include "agent/adapters/sqlite/journal_sql.h"
+#include "agent/adapters/sqlite/sqlite_journal.h"
+
+namespace holdfast::agent {
+
+Result<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(const sign::Crypto& crypto,
+                                                           std::string path, const MacKey& key,
+                                                           WallTime now) {
+  std::unique_ptr<SqliteJournal> journal(new SqliteJournal(crypto, std::move(path), key));
+  Status opened = journal->OpenAndCheck(SqliteDb::Mode::kReadWrite);
+  if (opened.ok()) return journal;
+  const Code code = opened.error().code;
+  if (code != Code::kCorrupt && code != Code::kNotFound) return std::move(opened).error();
+  journal->Close();
+  journal->origin_ = code == Code::kNotFound ? Origin::kMissing : Origin::kReplaced;
+  journal->why_replaced_ = opened.error().message;
+  if (code == Code::kCorrupt) {
+    // One is kept for looking at; its WAL would be folded into the new file if it stayed.
+    std::rename(journal->path_.c_str(), (journal->path_ + ".bad").c_str());
+  }
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::remove((journal->path_ + suffix).c_str());
+  }
+  HF_TRY(journal->Create(now));
+  HF_TRY(journal->OpenAndCheck(SqliteDb::Mode::kReadWrite));
+  return journal;
+}
+
+Result<std::unique_ptr<SqliteJournal>> SqliteJournal::OpenReadOnly(const sign::Crypto& crypto,
+                                                                   std::string path,
+                                                                   const MacKey& key) {
+  std::unique_ptr<SqliteJournal> journal(new SqliteJournal(crypto, std::move(path), key));
+  HF_TRY(journal->OpenAndCheck(SqliteDb::Mode::kReadOnly));
+  return journal;
+}
+
+Status SqliteJournal::OpenAndCheck(SqliteDb::Mode mode) {
+  HF_ASSIGN_OR_RETURN(db_, SqliteDb::Open(path_, mode));
+  HF_TRY(db_->CheckIntegrity());
+  HF_TRY(BringUpToDate(mode));
+  HF_TRY(LoadMeta());
+  return CheckRows();
+}
+
+Status SqliteJournal::Create(WallTime now) {
+  HF_ASSIGN_OR_RETURN(db_, SqliteDb::Open(path_, SqliteDb::Mode::kReadWrite));
+  meta_ = JournalMeta{};
+  meta_.incarnation = crypto_.RandomBytes<Nonce16>();
+  meta_.birth = now;
+  // Control grants only epochs above the highest it has seen, also of an incarnation that was lost.
+  meta_.epoch = now.get();
+  meta_.time_floor = now;
+  rows_ = RowSum{};
+  HF_TRY(db_->Execute("BEGIN IMMEDIATE"));
+  HF_TRY(db_->Execute(sql::kSchema));
+  HF_TRY(WriteMeta());
+  HF_TRY(db_->Execute("COMMIT"));
+  Close();
+  return Ok();
+}
+
+// Adds the columns that an older schema lacks, all or none of them; what is sealed stays as it is.
+Status SqliteJournal::BringUpToDate(SqliteDb::Mode mode) {
+  {
+    HF_ASSIGN_OR_RETURN(auto tables, SqliteStatement::Prepare(*db_, sql::kHasTables));
+    HF_ASSIGN_OR_RETURN(const bool has_row, tables.Step());
+    if (!has_row || tables.Number(0) == 0) return Error{Code::kNotFound, "an empty journal"};
+    if (tables.Number(0) != 2) return Error{Code::kCorrupt, "tables are missing"};
+  }
+  std::uint64_t columns = 0;
+  {
+    HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kCountLaterColumns));
+    HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+    if (has_row) columns = select.Number(0);
+  }
+  if (columns == sql::kLaterColumns) return Ok();
+  if (columns != 0) return Error{Code::kCorrupt, "columns are missing"};
+  if (mode == SqliteDb::Mode::kReadOnly) {
+    return Error{Code::kUnavailable,
+                 "the journal is an older agent's, converted at the next start"};
+  }
+  HF_TRY(db_->Execute("BEGIN IMMEDIATE"));
+  HF_TRY(db_->Execute(sql::kAddLaterColumns));
+  return db_->Execute("COMMIT");
+}
+
+Status SqliteJournal::LoadMeta() {
+  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectMeta));
+  HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+  if (!has_row) return Error{Code::kCorrupt, "the meta row is missing"};
+  const auto incarnation = Nonce16::From(select.Bytes(0));
+  if (!incarnation) return Error{Code::kCorrupt, "the meta row is damaged"};
+  JournalMeta meta;
+  meta.incarnation = *incarnation;
+  meta.birth = WallTime(select.Number(1));
+  meta.epoch = select.Number(2);
+  meta.contact = Nonce16::From(select.Bytes(3));
+  meta.time_floor = WallTime(select.Number(4));
+  meta.is_clean = select.Number(9) != 0;
+  const RowSum rows(select.Number(5), select.Number(6), select.Number(7));
+  if (Mac(crypto_, key_, SealedBytes(meta, rows)).view() != select.Bytes(8)) {
+    return Error{Code::kCorrupt, "the meta row's seal does not hold"};
+  }
+  meta_ = meta;
+  rows_ = rows;
+  return Ok();
+}
+
+Status SqliteJournal::CheckRows() {
+  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectAll));
+  RowSum sum;
+  for (;;) {
+    HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+    if (!has_row) break;
+    HF_ASSIGN_OR_RETURN(const JournalCommand row, RowFrom(select));
+    sum.Add(Mac(crypto_, key_, SealedBytes(row)));
+  }
+  if (!(sum == rows_)) return Error{Code::kCorrupt, "rows are missing or out of place"};
+  return Ok();
+}
+
+void SqliteJournal::Close() { db_.reset(); }
+
+}  // namespace holdfast::agent

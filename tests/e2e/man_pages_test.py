@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""The manual pages of the programs without a grammar, and the agent's completion, say what the programs do.
+
+Compared with the programs' own help: every subcommand with its options, neither more nor less.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from harness.stack import BIN, ROOT  # noqa: E402
+
+
+def help_of(program, word):
+    return subprocess.run([BIN / program, word], capture_output=True, text=True, timeout=30,
+                          check=True).stdout
+
+
+def options(text):
+    return set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", text))
+
+
+def synopsis(page):
+    """{subcommand: options} of a page's SYNOPSIS."""
+    text = (ROOT / "docs/man" / page).read_text()
+    body = text.split(".Sh SYNOPSIS\n")[1].split(".Sh ")[0]
+    out = {}
+    for part in body.split(".Nm\n")[1:]:
+        words = re.findall(r"\.Cm ([a-z -]+?)(?: Fl| \||\n)", part)
+        name = words[0].split()[0] if words else ""
+        flags = re.findall(r"Fl Fl ([a-z-]+)", part) + [f"-{f}" for f in
+                                                        re.findall(r"(?<!Fl )Fl ([a-z])\b", part)]
+        out.setdefault(name, set()).update(f if f.startswith("-") else f"--{f}" for f in flags)
+    return out
+
+
+def described(page):
+    """The options that have a paragraph of their own."""
+    text = (ROOT / "docs/man" / page).read_text()
+    items = " ".join(re.findall(r"(?m)^\.It (.*)$", text))
+    return ({f"--{f}" for f in re.findall(r"Fl Fl ([a-z-]+)", items)} |
+            {f"-{f}" for f in re.findall(r"(?<!Fl )Fl ([a-z])\b", items)})
+
+
+def agent_usage():
+    usage = help_of("holdfast-agent", "help").split("\n\n")[0]
+    out = {}
+    for line in usage.splitlines():
+        words = line.split("holdfast-agent ")[1]
+        for name in words.split() if "|" in words else [words.split()[0]]:
+            if name != "|":
+                out[name] = options(words)
+    return out
+
+
+class ManPagesTest(unittest.TestCase):
+    def test_the_agents_page_has_its_subcommands_and_options(self):
+        usage, page = agent_usage(), synopsis("holdfast-agent.8")
+        usage.pop("help")
+        self.assertEqual(page, usage)
+        self.assertEqual(described("holdfast-agent.8"), set().union(*usage.values()))
+
+    def test_the_backends_page_has_its_options(self):
+        text = help_of("holdfastd", "--help")
+        self.assertEqual(described("holdfastd.8"), options(text))
+        commands = set(re.findall(r"(?m)^  ([a-z-]+)  ", text.split("Subcommands:")[1]))
+        self.assertEqual({name for name in synopsis("holdfastd.8") if name}, commands)
+
+    def test_the_completion_offers_what_the_agent_takes(self):
+        script = ROOT / "docs/completion/holdfast-agent.bash"
+
+        def offered(*words):
+            line = " ".join(f"'{w}'" for w in ("holdfast-agent", *words))
+            done = subprocess.run(
+                ["bash", "-c", f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words)}; "
+                 "_holdfast_agent; echo ${COMPREPLY[@]}"],
+                capture_output=True, text=True, timeout=30, check=True)
+            return set(done.stdout.split())
+        usage = agent_usage()
+        self.assertEqual(offered(""), set(usage))
+        for name, flags in usage.items():
+            self.assertEqual(offered(name, "") - {"dump"}, flags, name)
+        self.assertEqual(offered("run", "--st"), {"--state"})
+
+
+if __name__ == "__main__":
+    unittest.main()

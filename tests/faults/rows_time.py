@@ -1,0 +1,114 @@
+"""Wall clocks that jump, machines that sleep."""
+import struct
+import time
+
+from lab import faults, shim
+from lab.rows import Spec, register
+from lab.slack import bound
+from lab.stack import BIN, procs
+from rows_full import served_again
+from rows_link import is_over
+from rows_redis import finish, question_answered
+
+CLOCKS = Spec(gateways=1, agents=4, program=shim.DYNAMIC_AGENT.name)
+SLEEPERS = Spec(gateways=2, agents=4)
+HOUR_MS = 3_600_000
+JUMPS = {"an hour ahead": HOUR_MS, "an hour behind": -HOUR_MS, "1970": None, "2038": None,
+         "ten years ahead": 10 * 365 * 24 * HOUR_MS}
+
+
+class Clock:
+    """The wall clock of all agents: an offset in a file that their shim reads."""
+
+    def __init__(self, lab):
+        self.path = lab.stack.dir / "clock"
+        self.set(0)
+        for agent in lab.agents:
+            agent.stop()
+            agent.more_env = {"LD_PRELOAD": str(BIN / "libclock_shim.so"),
+                              "HF_CLOCK_FILE": str(self.path)}
+            agent.start()
+        lab.stack.wait_online(*lab.agents)
+
+    def set(self, offset_ms):
+        if not self.path.exists():
+            self.path.write_bytes(bytes(8))
+        with open(self.path, "r+b") as file:
+            file.write(struct.pack("q", offset_ms))
+
+    @staticmethod
+    def offset(name):
+        now = int(time.time() * 1000)
+        return {"1970": -now + 1000, "2038": (2**31 + 5) * 1000 - now}.get(name, JUMPS[name])
+
+
+def cpu_seconds(processes):
+    total = 0
+    for process in processes:
+        fields = procs._stat(process.pid)
+        total += int(fields[11]) + int(fields[12])
+    return total / 100  # USER_HZ
+
+
+@register(id="D5", fault="the agents' wall clock jumps: an hour either way, 1970, 2038, ten years; n jumps",
+          figure="0 expired runs, no timer storm, live sessions work", spec=CLOCKS,
+          n={"commit": 5, "nightly": 100, "release": 1000},
+          must_bite=tuple(f"clock at {name}" for name in JUMPS))
+def jumps(lab, n):
+    clock = Clock(lab)
+    figures = {"refused": 0, "ran": 0, "cpu_percent": 0.0}
+    names = list(JUMPS)
+    try:
+        for turn in range(n):
+            name = names[turn % len(names)]
+            opened = lab.stack.metrics()["holdfast_links_opened_total"]
+            clock.set(Clock.offset(name))
+            lab.bites.hit(f"clock at {name}")
+            watched = [p for a in lab.agents for p in (a.warden(), *a.children("link"))]
+            before = cpu_seconds(watched)
+            time.sleep(1.5)
+            storm = 100 * (cpu_seconds(watched) - before) / 1.5 / len(lab.agents)
+            figures["cpu_percent"] = round(max(figures["cpu_percent"], storm), 1)
+            assert storm < 20, f"clock at {name}: {storm:.0f} % of a CPU for each agent"
+            mark, argv = lab.marks.exec(lab.agents, 0, 1)
+            mark.may |= {"REFUSED", "EXPIRED"}
+            lab.client.submit(mark, argv)
+            lab.client.drain()
+            faults.wait_for(lambda: is_over(lab, mark), bound(lab, 20),
+                            f"clock at {name}: no answer", every=0.1)
+            rows = lab.stack.holdfast("job", mark.job).json()["deliveries"]
+            ran = sum(r["outcome"] == "DONE" for r in rows)
+            figures["ran"] += ran
+            figures["refused"] += len(rows) - ran
+            anew = lab.stack.metrics()["holdfast_links_opened_total"] - opened
+            assert anew == 0, f"clock at {name}: {anew} links were opened anew"
+            clock.set(0)
+            served_again(lab, 10.0, f"after the clock was at {name}")
+            finish(lab, 60, figures)
+    finally:
+        clock.set(0)
+    return figures
+
+
+@register(id="D6", fault="agents suspended (SIGSTOP of all their processes) for n s",
+          figure="answers <= 10 s after they resume", spec=SLEEPERS,
+          n={"commit": 4, "nightly": 600, "release": 600}, must_bite=("suspended with work open",))
+def suspend(lab, n):
+    lab.client.submit(*lab.marks.exec(lab.agents, 1500, 1))
+    lab.client.drain()
+    asleep = [p for a in lab.agents
+              for p in (a.warden(), *procs.descendants(a.process.pid))]
+    for process in asleep:
+        faults.freeze(process)
+    lab.bites.hit("suspended with work open")
+    try:
+        lab.client.submit(*lab.marks.exec(lab.agents, 0, 1))
+        lab.client.drain()
+        time.sleep(n)
+    finally:
+        for process in asleep:
+            faults.thaw(process)
+    figures = {"seconds": n, "answers_after_s": round(
+        question_answered(lab, bound(lab, 10.0), "after the suspension"), 1)}
+    finish(lab, 60, figures)
+    return figures
