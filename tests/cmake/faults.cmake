@@ -3,9 +3,10 @@ add_executable(holdfast-mark faults/shim/mark.c)
 target_link_options(holdfast-mark PRIVATE -static)
 
 add_test(NAME faults.commit
-  # Every kind of fault once, within two minutes and from one seed; all rows: ./dev faults --tier commit.
+  # Rows that bite in every run, within two minutes. Not K: which of its few random kills meets open work is
+  # chance, and a run without is void (e2e.kills kills each process once, with work open).
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/faults/run.py --tier commit
-    --rows K,A7,A8,B1,B2,C1,C-corrupt --seed 1380314790)
+    --rows A7,A8,B1,B2,C1,C-corrupt --seed 1380314790)
 set_tests_properties(faults.commit PROPERTIES LABELS faults TIMEOUT 600
   ENVIRONMENT "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 
