@@ -4,12 +4,14 @@
 #
 #   toolchains/tune_libwebsockets.sh SOURCE
 #
-# Three changes, all for bulk transfers, all without a change of behaviour
+# Four changes, all for bulk transfers, all without a change of behaviour
 # (docs/decisions/0024-one-libwebsockets-source.md has what they brought):
 # 1. The wrapper around mbedTLS cuts every write into TLS records of 1,460 bytes: whole records instead.
 # 2. The client's parser takes payload byte by byte: what lies there is taken at once. The last byte
 #    of a frame or of the receive buffer still goes through the parser, which then hands the piece on.
 # 3. The server unmasks four bytes in four steps: eight in one.
+# 4. A read brings, and a callback passes on, no more than a link's own buffer holds, though neither uses
+#    it: as much as the shared service buffer holds instead. So that buffer can be small.
 # A version in which a place is not found is built as it is, and said so: slower, not wrong.
 set -eu
 
@@ -57,6 +59,15 @@ if grep -qF "$loop" "$server" && grep -q '^[[:space:]]*n = avail >> 2;$' "$serve
 else
   say "the server goes on unmasking byte by byte: the place was not found"
 fi
+
+# Without an extension, which no server of ours has, payload is passed on where it was read to.
+sed -i 's/avail = (\(unsigned \)\{0,1\}int)wsi->a\.protocol->rx_buffer_size;/avail = (unsigned int)wsi->a.context->pt_serv_buf_size;/' "$server"
+grep -qF 'avail = (unsigned int)wsi->a.context->pt_serv_buf_size;' "$server" ||
+  say "the server goes on passing payload on in small pieces: the place was not found"
+reader=$source/lib/roles/ws/ops-ws.c
+sed -i 's/ebuf\.len = \((int)\)\{0,1\}wsi->ws->rx_ubuf_alloc;/ebuf.len = (int)wsi->a.context->pt_serv_buf_size;/' "$reader"
+grep -qF 'ebuf.len = (int)wsi->a.context->pt_serv_buf_size;' "$reader" ||
+  say "reads stay as small as a link's buffer: the place was not found"
 
 parser=$source/lib/roles/ws/client-ws.c
 anchor='caller will account for buflist usage by studying what'

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <malloc.h>
+
 #include "agent/app/log.h"
 #include "agent/core/next_step.h"
 #include "agent/core/server_frames.h"
@@ -15,6 +17,8 @@ namespace {
 namespace pb = ::holdfast::link::v1;
 
 constexpr std::uint16_t kNormalClosure = 1000;  // RFC 6455, 7.4.1
+// Messages from here on leave so much memory behind that it is worth giving back.
+constexpr std::size_t kLargeBytes = std::size_t{32} * 1024;
 // With nothing due the loop still comes round once in a while; an hour costs nothing.
 constexpr Duration kLongestWait = std::chrono::hours(1);
 
@@ -234,7 +238,7 @@ void LinkProcess::OnWardenMessage(const LinkMessageView& message) {
   switch (message.type) {
     case LinkMessageType::kToServer: OnToServer(message.payload); return;
     case LinkMessageType::kBusy:
-      if (message.payload.size() == 1) dialer_.OnBusy(message.payload[0] != 0, now);
+      if (message.payload.size() == 1) OnBusy(message.payload[0] != 0, now);
       return;
     case LinkMessageType::kHangUp: OnHangUpAsked(message.payload); return;
     case LinkMessageType::kWelcomed:
@@ -247,6 +251,14 @@ void LinkProcess::OnWardenMessage(const LinkMessageView& message) {
   }
 }
 
+void LinkProcess::OnBusy(bool busy, TimePoint now) {
+  dialer_.OnBusy(busy, now);
+  if (busy || !has_grown_) return;
+  has_grown_ = false;
+  pipe_.Shrink();
+  malloc_trim(0);
+}
+
 void LinkProcess::OnToServer(std::string_view message) {
   if (!dialer_.is_connected()) return;
   if (!said_hello_) {
@@ -254,6 +266,7 @@ void LinkProcess::OnToServer(std::string_view message) {
     said_hello_ = true;
   }
   to_server_.emplace(message);
+  has_grown_ = has_grown_ || message.size() >= kLargeBytes;
   connection_->WantWrite();
 }
 

@@ -54,6 +54,7 @@ class LinkProcess final : private LwsClientDelegate {
   void OnClockReadable();
   void NoticeDraining(TimePoint now);
   void OnWardenMessage(const LinkMessageView& message);
+  void OnBusy(bool busy, TimePoint now);
   void OnToServer(std::string_view message);
   void OnHangUpAsked(std::string_view payload);
   void Report(const ClientEnd& end);
@@ -74,11 +75,12 @@ class LinkProcess final : private LwsClientDelegate {
   std::string host_;                      // of the connection
   std::string server_detail_;             // of the server's Close frame
   std::optional<std::string> to_server_;  // waits for room in the socket
-  std::optional<CloseReason> closing_;    // the Close frame to send as the last word
-  bool is_open_ = false;                  // this connection: kOpened was said
-  bool heard_server_ = false;             // this connection: warden has had its Challenge
-  bool said_hello_ = false;               // this connection: what warden sends is meant for it
-  bool greeted_ = false;                  // this connection: the server has said Welcome
+  bool has_grown_ = false;              // large messages went through since the agent was last idle
+  std::optional<CloseReason> closing_;  // the Close frame to send as the last word
+  bool is_open_ = false;                // this connection: kOpened was said
+  bool heard_server_ = false;           // this connection: warden has had its Challenge
+  bool said_hello_ = false;             // this connection: what warden sends is meant for it
+  bool greeted_ = false;                // this connection: the server has said Welcome
   bool beat_due_ = false;
   std::size_t undelivered_ = 0;  // bytes at the last look, while a beat is not answered
   bool stopping_ = false;        // AGENT_STOPPING: the next end is the last

@@ -80,7 +80,7 @@ class Journal {
 
   // kInternal: the row may be on the disk or not, and the next call that works takes it out. Until then
   // nothing may be said of the command: a restart may find it and run it.
-  // A new row in state Received; raises the time floor to `floor` in the same write.
+  // A new row, Received or Started; raises the time floor to `floor` in the same write.
   virtual Status Insert(const JournalCommand& command, WallTime floor) = 0;
   // One more recovery of each, in one write.
   virtual Status CountRecovery(std::span<const Digest> commands) = 0;

@@ -50,6 +50,7 @@ struct OpenCommand {
   bool is_idempotent = false;
   bool awaits_welcome =
       false;  // kQueued, from the journal: may run once the server has said no more of it
+  bool is_begun = false;      // kQueued: Started is in the journal already
   bool has_children = false;  // exec: starts other programs
   std::string payload;        // serialized Command as signed; empty once the worker has it
   RunLimits limits;

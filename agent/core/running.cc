@@ -107,6 +107,13 @@ bool Running::EndIfExpired(OpenCommand& command, Moment at) {
   return false;
 }
 
+bool Running::BeginsAtOnce(const Command& parsed) const {
+  const bool has_blob = parsed.has_put() && parsed.blobs_size() > 0;
+  return !parsed.has_cancel() && !has_blob && CountRunning() < kMaxRunningWorkers &&
+         std::none_of(table_.begin(), table_.end(),
+                      [](const auto& command) { return command->phase == Phase::kQueued; });
+}
+
 void Running::StartQueued(Moment at) {
   for (const auto& command : table_) {
     if (CountRunning() >= kMaxRunningWorkers) return;
@@ -119,12 +126,14 @@ void Running::StartQueued(Moment at) {
 // False: the journal refuses, and will refuse the next one too.
 bool Running::Start(OpenCommand& command, Moment at) {
   command.retry_at.reset();
-  if (EndIfExpired(command, at)) return true;
   const auto attempt = command.stream->key().attempt;
-  if (auto stored = parts_.journal.SetStarted(command.digest, attempt, at.wall); !stored.ok()) {
-    log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(stored.error()));
-    command.retry_at = at.now + kRetry;
-    return false;
+  if (!command.is_begun) {
+    if (EndIfExpired(command, at)) return true;
+    if (auto stored = parts_.journal.SetStarted(command.digest, attempt, at.wall); !stored.ok()) {
+      log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(stored.error()));
+      command.retry_at = at.now + kRetry;
+      return false;
+    }
   }
   command.started_at = at.wall;
   HF_CHECK(command.stream->AddStarted(at.wall).ok());

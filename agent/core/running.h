@@ -37,7 +37,9 @@ class Running {
   Running(const Parts& parts, const Identity& identity, CommandTable& table, LogQueue& log)
       : parts_(parts), identity_(identity), table_(table), log_(log) {}
 
-  // Received is durable and in the stream: goes on from there.
+  // Whether Accept() would start it in the same breath: then one commit says Received and Started.
+  bool BeginsAtOnce(const ::holdfast::command::v1::Command& parsed) const;
+  // Received is durable and in the stream, and Started if `is_begun`: goes on from there.
   void Accept(OpenCommand& command, const ::holdfast::command::v1::Command& parsed, Moment at);
   // Ends a command that has no live worker.
   void End(OpenCommand& command, Ending ending, Moment at);

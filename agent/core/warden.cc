@@ -234,6 +234,11 @@ void Warden::Admit(sign::VerifiedCommand verified, const ::holdfast::link::v1::D
                    Moment at) {
   JournalCommand row = RowOf(verified, deliver);
   row.received_at = at.wall;
+  const bool is_begun = running_.BeginsAtOnce(verified.command);
+  if (is_begun) {
+    row.state = CommandState::kStarted;
+    row.started_at = at.wall;
+  }
   const auto inserted = parts_.journal.Insert(row, FloorOf(verified.command, at));
   if (!inserted.ok()) {
     log_.Add(LogLine(LogLevel::kError, "journal_refuses").Err(inserted.error()));
@@ -245,6 +250,7 @@ void Warden::Admit(sign::VerifiedCommand verified, const ::holdfast::link::v1::D
   auto envelope = sign::ParseEnvelope(deliver.envelope(), sign::kCommandType);
   HF_CHECK(envelope.ok());  // the chain has parsed these bytes
   TakeFacts(command, verified.command, std::move(*envelope.value().mutable_payload()));
+  command.is_begun = is_begun;
   HF_CHECK(command.stream->AddReceived(at.wall).ok());
   log_.Add(LogLine(LogLevel::kInfo, "command_received")
                .Id("digest", verified.digest.hex())

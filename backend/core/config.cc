@@ -131,9 +131,9 @@ constexpr std::array kKeys{
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.gateway_max_links, v, {0, 1'000'000});
               }},
-    ConfigKey{"gateways.rx_buffer_bytes", "512", kAtStart, &Same<&Config::gateway_rx_buffer_bytes>,
+    ConfigKey{"gateways.rx_buffer_bytes", "128", kAtStart, &Same<&Config::gateway_rx_buffer_bytes>,
               [](Config& c, const ConfigValue& v) {
-                return SetNumber(c.gateway_rx_buffer_bytes, v, {64, 65536});
+                return SetNumber(c.gateway_rx_buffer_bytes, v, {128, 65536});
               }},
     ConfigKey{"admission.links_per_second", "2000", kLive,
               &Same<&Config::admission_links_per_second>,
@@ -169,7 +169,7 @@ Config Defaults() {
   config.tls_cert_file = "tls/server.crt";
   config.tls_key_file = "tls/server.key";
   config.tls_ca_file = "tls/ca.crt";
-  config.gateway_rx_buffer_bytes = 512;
+  config.gateway_rx_buffer_bytes = 128;
   config.admission_links_per_second = 2000;
   config.admission_handshakes = 1000;
   config.admission_source_percent = 25;

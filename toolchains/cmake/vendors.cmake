@@ -18,11 +18,13 @@ target_link_libraries(holdfast_vendor_mbedtls INTERFACE
   $<IF:$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>,libmbedx509.a,mbedx509>
   $<IF:$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>,libmbedcrypto.a,mbedcrypto>)
 
-# nettle: the agent's AES-GCM (docs/decisions/0026-aes-gcm-by-nettle.md). Without it, mbedTLS's own.
-option(HOLDFAST_AGENT_NETTLE "AES-GCM by nettle in the agent, if there is a static one" ON)
+# nettle: the agent's AES-GCM and P-256 (docs/decisions/0026 and 0050). Without it, mbedTLS's own.
+option(HOLDFAST_AGENT_NETTLE "AES-GCM and P-256 by nettle in the agent, if there is a static one" ON)
 if(HOLDFAST_AGENT_NETTLE)
   find_path(HOLDFAST_NETTLE_INCLUDE nettle/gcm.h)
   find_library(HOLDFAST_NETTLE_ARCHIVE libnettle.a)
+  find_library(HOLDFAST_HOGWEED_ARCHIVE libhogweed.a)  # nettle's public-key half
+  find_library(HOLDFAST_GMP_ARCHIVE libgmp.a)
   # 3.8 is the first with AES-GCM by processor instructions that it looks for itself.
   if(HOLDFAST_NETTLE_INCLUDE)
     file(STRINGS ${HOLDFAST_NETTLE_INCLUDE}/nettle/version.h nettle_version
@@ -30,12 +32,14 @@ if(HOLDFAST_AGENT_NETTLE)
     string(REGEX REPLACE "[^;0-9]" "" nettle_version "${nettle_version}")
     list(JOIN nettle_version "." nettle_version)
   endif()
-  if(HOLDFAST_NETTLE_INCLUDE AND HOLDFAST_NETTLE_ARCHIVE AND nettle_version VERSION_GREATER_EQUAL 3.8)
+  if(HOLDFAST_NETTLE_INCLUDE AND HOLDFAST_NETTLE_ARCHIVE AND HOLDFAST_HOGWEED_ARCHIVE AND
+     HOLDFAST_GMP_ARCHIVE AND nettle_version VERSION_GREATER_EQUAL 3.8)
     add_library(holdfast_vendor_nettle INTERFACE)
     target_include_directories(holdfast_vendor_nettle SYSTEM INTERFACE ${HOLDFAST_NETTLE_INCLUDE})
-    target_link_libraries(holdfast_vendor_nettle INTERFACE ${HOLDFAST_NETTLE_ARCHIVE})
+    target_link_libraries(holdfast_vendor_nettle INTERFACE
+      ${HOLDFAST_HOGWEED_ARCHIVE} ${HOLDFAST_NETTLE_ARCHIVE} ${HOLDFAST_GMP_ARCHIVE})
   else()
-    message(WARNING "No static nettle from 3.8 on (package nettle-dev): the agent's TLS will be several times slower")
+    message(WARNING "No static nettle from 3.8 on (package nettle-dev): the agent's TLS and signatures will be several times slower")
   endif()
 endif()
 

@@ -80,7 +80,7 @@ class LwsServer {
     std::string subprotocol;          // "holdfast.link.v1"
     std::string cert_file, key_file;  // empty: plain ws://
     std::size_t max_message_bytes = 512 * std::size_t{1024};
-    std::size_t rx_buffer_bytes = 512;                      // per link; docs/decisions/0010
+    std::size_t rx_buffer_bytes = 128;                      // per link; docs/decisions/0010
     Duration handshake_timeout = std::chrono::seconds(10);  // TLS and upgrade together
   };
   static Result<std::unique_ptr<LwsServer>> Create(struct ev_loop* loop, Options options,

@@ -314,19 +314,36 @@ TEST(WardenTest, RefusesWithoutAJournalAndDoesNotRun) {
   EXPECT_TRUE(rig.workers.started.empty());
 }
 
+TEST(WardenTest, SaysReceivedAndStartedInOneWriteWhenAPlaceIsFree) {
+  WardenRig rig;
+  rig.Open();
+  const std::uint64_t before = rig.disk.writes;
+  const std::string envelope = rig.Sign(rig.Query());
+  rig.Deliver(envelope);
+  EXPECT_EQ(rig.disk.writes, before + 1);
+  const auto& row = *rig.disk.Row(rig.DigestOf(envelope));
+  EXPECT_EQ(row.state, CommandState::kStarted);
+  EXPECT_EQ(row.received_at, rig.at.wall);
+  EXPECT_EQ(row.started_at, rig.at.wall);
+}
+
 TEST(WardenTest, WaitsWithTheRunUntilStartedIsOnDisk) {
   WardenRig rig;
   rig.Open();
-  const std::string envelope = rig.Sign(rig.Query());
-  const std::uint64_t before = rig.disk.writes;
-  rig.disk.fail_next = 0;
-  rig.disk.crash_at = before + 2;  // the STARTED write does not happen
-  rig.Deliver(envelope);
-  EXPECT_TRUE(rig.workers.started.empty());
+  for (std::size_t i = 0; i < kMaxRunningWorkers; ++i) {
+    rig.Deliver(rig.Sign(rig.Query(static_cast<char>('A' + i))));
+  }
+  const std::string waiting = rig.Sign(rig.Query('w'));
+  rig.Deliver(waiting);
+  EXPECT_EQ(rig.disk.Row(rig.DigestOf(waiting))->state, CommandState::kReceived);
+  rig.disk.crash_at =
+      rig.disk.writes + 2;  // DONE makes room, and the STARTED write does not happen
+  rig.Exit(rig.LastWorker());
+  EXPECT_EQ(rig.workers.started.size(), kMaxRunningWorkers);
   rig.disk.is_crashed = false;
   rig.disk.crash_at.reset();
   rig.Advance(std::chrono::seconds(3));
-  EXPECT_EQ(rig.workers.started.size(), 1U);
+  EXPECT_EQ(rig.workers.started.size(), kMaxRunningWorkers + 1);
 }
 
 // --- limits and ends -----------------------------------------------------------------------------
