@@ -118,6 +118,9 @@ Parsed ParseOptions(std::span<char*> args) {
       SetLogLevel(LogLevel::kDebug);
     } else {
       out.is_good = false;
+      if (!out.why.empty()) continue;
+      out.why = "unknown argument, or one without its value: '" + std::string(args[i]) +
+                "'; see holdfast-agent help";
     }
   }
   if (out.options.state.empty()) out.options.state = DefaultStatePath();
@@ -184,7 +187,10 @@ int RunCommandLine(std::span<char*> args) {
   if (verb == "status") return ShowStatus(parsed.options);
   if (verb == "doctor") return Doctor(parsed.options);
   if (is_dump) return DumpJournal(parsed.options);
-  return Usage(stderr, kExitUsage);
+  std::fprintf(stderr, "holdfast-agent: %s; see holdfast-agent help\n",
+               verb == "enrol" ? "enrol needs --bundle FILE"
+                               : ("there is no command '" + std::string(verb) + "'").c_str());
+  return kExitUsage;
 }
 
 }  // namespace holdfast::agent

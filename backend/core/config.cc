@@ -178,6 +178,8 @@ Config Defaults() {
   return config;
 }
 
+constexpr std::size_t kMaxMistakes = 20;  // named in one message: a screenful
+
 std::string UnknownKey(std::string_view key) {
   constexpr std::size_t kMaxKeyBytes = 64;  // ours are shorter; bounds the comparison
   std::string message = "there is no such key";
@@ -298,12 +300,24 @@ Result<Config> MakeConfig(std::span<const ConfigEntry> entries, std::string_view
   const auto where = [&](const ConfigEntry& entry) {
     return std::string(file) + ":" + std::to_string(entry.line) + ": " + entry.key;
   };
+  // All of them at once: who mends a file wants the whole list.
+  std::string mistakes;
+  std::size_t count = 0;
   for (const ConfigEntry& entry : entries) {
     const auto known = std::ranges::find(kKeys, entry.key, &ConfigKey::name);
-    if (known == kKeys.end()) return Invalid(where(entry) + ": " + UnknownKey(entry.key));
-    auto set = known->set(config, entry.value);
-    if (!set.ok()) return std::move(set).error().In(where(entry));
+    std::string mistake;
+    if (known == kKeys.end()) {
+      mistake = UnknownKey(entry.key);
+    } else if (const auto set = known->set(config, entry.value); !set.ok()) {
+      mistake = set.error().message;
+    }
+    if (mistake.empty() || ++count > kMaxMistakes) continue;
+    mistakes.append(mistakes.empty() ? "" : "\n").append(where(entry)).append(": ").append(mistake);
   }
+  if (count > kMaxMistakes) {
+    mistakes += "\nand " + std::to_string(count - kMaxMistakes) + " more";
+  }
+  if (count > 0) return Invalid(std::move(mistakes));
   const std::size_t slash = file.rfind('/');
   const std::string_view dir = slash == std::string_view::npos ? "." : file.substr(0, slash);
   for (std::string* path : {&config.policy_file, &config.state_dir, &config.tls_cert_file,

@@ -174,6 +174,16 @@ class ProcessesTest(StackTest):
         self.assertEqual(done.returncode, 2)
         self.assertIn("enrol --bundle", done.stderr)
 
+    def test_a_mistake_on_the_command_line_is_named(self):
+        for words, named in ((("enrol",), "enrol needs --bundle FILE"),
+                             (("enrol", "--bundel", "x"), "'--bundel'"),
+                             (("status", "--state"), "'--state'"), (("walk",), "'walk'")):
+            with self.subTest(words=words):
+                said = self.agent_says(*words)
+                self.assertEqual(said.returncode, 2)
+                self.assertIn(named, said.stderr)
+                self.assertEqual(said.stderr.count("\n"), 1)
+
     def test_enrol_leaves_a_directory_that_is_not_its_own_alone(self):
         place = self.stack.dir / "sources"
         place.mkdir(mode=0o755)

@@ -1,5 +1,6 @@
 #include "backend/core/config.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,17 @@ TEST(ConfigTest, NamesFileLineAndKeyOfAMistake) {
             "/etc/holdfast/holdfastd.toml:3: tls.plain: must be true or false");
   EXPECT_NE(Complaint(With({{"agents.listen", std::string("8443"), 4}})).find(":4: agents.listen"),
             std::string::npos);
+}
+
+TEST(ConfigTest, NamesAllMistakesAtOnceUpToAScreenful) {
+  EXPECT_EQ(
+      Complaint(With({{"gateways.count", std::int64_t{257}, 12}, {"quite.different", true, 13}})),
+      "/etc/holdfast/holdfastd.toml:12: gateways.count: must be between 0 and 256\n"
+      "/etc/holdfast/holdfastd.toml:13: quite.different: there is no such key");
+  const std::vector<ConfigEntry> many(25, {"quite.different", true, 2});
+  const std::string said = Complaint(With(many));
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 20);
+  EXPECT_TRUE(said.ends_with("\nand 5 more")) << said;
 }
 
 TEST(ConfigTest, SuggestsTheKeyThatWasProbablyMeant) {
