@@ -329,7 +329,12 @@ void Results::TakeChunk(const DeliveryKey& key, Stream& stream, link::v1::Up up,
 
 void Results::TakeFinal(const DeliveryKey& key, Stream& stream, const link::v1::Up& up,
                         Moment now) {
-  if (!stream.job) {
+  const DeliveryRow& before = *ports_.ledger.Find(key);
+  const bool into_job = stream.job || (before.output_attempt == up.attempt() &&
+                                       before.place == OutputPlace::kIncoming);
+  // What goes into a job counts as taken when the job is done: a crash before that must leave the agent
+  // with a Final to send again.
+  if (!into_job) {
     stream.touched = true;
     DeliveryRow& row = ports_.ledger.ChangeRow(key);
     row.attempt = up.attempt();
@@ -359,7 +364,7 @@ void Results::TakeFinal(const DeliveryKey& key, Stream& stream, const link::v1::
   }
   const auto claimed = Digest::From(result.value().output_sha256());
   Ending ending = EndingOf(result.value(), envelope);
-  if (stream.job || (own_output && row.place == OutputPlace::kIncoming)) {
+  if (into_job) {
     Job& job = BuildJob(key, stream);
     job.attempt = up.attempt();
     job.next_seq = up.seq() + 1;

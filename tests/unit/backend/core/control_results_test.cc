@@ -140,6 +140,26 @@ TEST_F(ControlResultsTest, AcknowledgesALargeOutputOnlyAfterItsFileIsOnDisk) {
   EXPECT_EQ(Row().stored_bytes, 6000U);
 }
 
+TEST_F(ControlResultsTest, TakesTheEndOfALargeOutputOnlyTogetherWithItsFile) {
+  Up({Received(), Chunk(1, std::string(6000, 'x'))});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  Up({Final(2, GoodResult(1), agent().key())});
+  for (const auto& ack : Turn()) EXPECT_EQ(ack.next_seq(), 2U);
+  EXPECT_EQ(Row().next_seq, 2U);  // the file is still being sealed
+  world_.CrashControl();
+  ListLinks();
+  const auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 2U);  // else the agent would never send its Final again
+  Up({Final(2, GoodResult(1), agent().key())});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_DONE);
+}
+
 TEST_F(ControlResultsTest, AcknowledgesNothingThatCouldNotBeCommitted) {
   world_.store().FailNextCommits(1);
   Up({Received(), Chunk(1, "rows")});
