@@ -1,4 +1,5 @@
 """Power cuts: agents' and backend's state on an ext4 that loses whatever was not synced."""
+import signal
 import time
 
 from lab import faults
@@ -6,7 +7,7 @@ from lab.campaign import Load
 from lab.disk import LoopDisk
 from lab.rows import Spec, register
 from lab.slack import bound
-from lab.stack import procs
+from lab.stack import procs, wait_for
 
 CUT = Spec(gateways=2, agents=6, disks=(("agent", "loop", 96), ("backend", "loop", 96)))
 
@@ -34,13 +35,37 @@ def end_backend(lab):
     lab.stack.kill_backend()
 
 
+def everyone_of(lab):
+    roots = [agent.process.pid for agent in lab.agents if agent.process is not None]
+    roots += [lab.stack.backend.pid] if lab.stack.backend is not None else []
+    known = procs.all_processes()
+    return [p for root in roots for p in [procs.Process(root), *procs.descendants(root, known)]]
+
+
+def hold(processes):
+    """Stopped, none of them inside a system call.
+
+    ext4 lets an fsync that is under way when EXT4_IOC_SHUTDOWN comes report success though its
+    transaction is aborted (measured: 2 of 200 writers in 25 cuts; 0 of 800 in 100 cuts when all were stopped before).
+    After a real power cut nobody would be there to believe it.
+    """
+    for process in processes:
+        process.kill(signal.SIGSTOP)
+    wait_for(lambda: all(not p.alive() or p.state() == "T" for p in processes), 15,
+             "a process does not stop", every=0.001)
+
+
 def cut(lab, disks, ends):
     """Power off: sometimes the processes die first, sometimes they still see a dead disk."""
     if lab.rng.random() < 0.5:
         for mark in lab.marks.made.values():
             mark.may.add("REFUSED")  # NO_JOURNAL: an agent whose disk is dead runs nothing
+        held = everyone_of(lab)
+        hold(held)
         for disk in disks:
             disk.cut()
+        for process in held:
+            process.kill(signal.SIGCONT)
         time.sleep(lab.rng.uniform(0, 0.1))
         for end in ends:
             end(lab)

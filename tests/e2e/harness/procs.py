@@ -2,6 +2,7 @@
 
 A process is (pid, start time): a pid alone may be somebody else's by the time it is looked at.
 """
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -29,9 +30,14 @@ class Process:
             return False
         return int(fields[19]) == self.started and fields[0] not in "ZX"
 
+    def state(self):
+        """One letter: R, S, D, T (stopped), Z, ... (proc(5))."""
+        return _stat(self.pid)[0]
+
     def kill(self, sig=signal.SIGKILL):
         if self.alive():
-            os.kill(self.pid, sig)
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
+                os.kill(self.pid, sig)
 
     def memory(self, key="Pss"):
         """Bytes, from smaps_rollup: Pss, Private_Dirty, Private_Clean, Rss, ..."""
