@@ -106,7 +106,9 @@ void Blobs::OnFileDone(FileDone done) {
     const Error error{wrong ? Code::kInvalid : Code::kUnavailable,
                       wrong ? "the content does not have this SHA-256; upload it again"
                             : done.status.error().message};
-    if (wrong) files_.Forget(done.file);
+    // A sync that failed must not be asked again (the kernel calls the lost pages clean): anew, then.
+    const bool was_sealing = upload.end == upload.size;
+    if (wrong || was_sealing) files_.Forget(done.file);
     for (const ApiRequestRef& to : asked) Fail(to, error);
     for (const Upload::Waiting& part : upload.waiting) {
       waiting_bytes_ -= part.data.size();

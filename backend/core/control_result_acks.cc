@@ -85,6 +85,7 @@ std::vector<Results::AckOut> Results::TakeAcks(Moment now) {
     if (stream.complete) {
       ready_.erase(key);
       streams_.erase(found);
+      ports_.ledger.ForgetLate(key);  // read again for what came late
     }
   }
   return out;

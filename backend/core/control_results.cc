@@ -11,8 +11,10 @@ using Verdict = link::StreamReceiver::Verdict;
 
 namespace {
 
+// What a record that waits takes in memory, about.
 std::size_t BytesOf(const link::v1::Up& up) {
-  return up.has_chunk() ? up.chunk().data().size() : 0;
+  constexpr std::size_t kRecordBytes = 256;  // the parsed message itself
+  return kRecordBytes + up.chunk().data().size() + up.final().envelope().size();
 }
 
 }  // namespace

@@ -3,6 +3,12 @@
 #include "backend/core/gateway_frames.h"
 
 namespace holdfast::backend {
+namespace {
+
+constexpr std::size_t kCompactAfter =
+    64;  // frames: below, moving the rest costs more than it gives
+
+}  // namespace
 
 bool GatewayOutbox::Add(const SharedFrame& frame, Lane lane) {
   const std::size_t bytes = frame->size() + kFrameCostBytes;
@@ -32,7 +38,15 @@ bool GatewayOutbox::Append(Queue& queue, std::string& message, int& count) {
     ++queue.next;
     ++count;
   }
-  if (!queue.empty()) return false;
+  if (!queue.empty()) {
+    // A reader that is never quite done must not leave a place behind for every frame it took.
+    if (queue.next >= kCompactAfter && 2 * queue.next >= queue.frames.size()) {
+      queue.frames.erase(queue.frames.begin(),
+                         queue.frames.begin() + static_cast<std::ptrdiff_t>(queue.next));
+      queue.next = 0;
+    }
+    return false;
+  }
   queue.frames.clear();
   queue.next = 0;
   return true;

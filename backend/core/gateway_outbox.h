@@ -40,6 +40,8 @@ class GatewayOutbox {
   void AppendTo(std::string& message);
   bool empty() const { return first_.empty() && blobs_.empty(); }
   std::size_t blob_bytes() const { return blobs_.bytes; }
+  // Entries that the lanes hold, those that went out and are not cleared away yet among them.
+  std::size_t places() const { return first_.frames.size() + blobs_.frames.size(); }
 
  private:
   struct Queue {

@@ -234,7 +234,7 @@ void GatewayRouter::OnClosed(GatewayLink& link, link::CloseReason reason) {
   --sockets_;
   CountClosed(link.reason);
   counters_.Sub(link.welcomed ? Counter::kLinks : Counter::kHandshakes);
-  if (link.welcomed) SendClosed(link);
+  if (link.welcomed) SendClosed(link.agent_id, link.epoch, link.reason);
   if (link.greeting != nullptr) port_.OnHandshakeDone(link.greeting->peer_address);
   greetings_.erase(link.ref);
   if (const auto found = open_.find(link.agent_id);

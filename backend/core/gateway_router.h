@@ -138,7 +138,8 @@ class GatewayRouter final : public StreamTransportDelegate {
   void QueueFrame(GatewayLink& link, const link::Frame& frame);
   void SendClaim(GatewayLink& link);
   void SendClaims();
-  void SendClosed(const GatewayLink& link);
+  void SayNeverOpened(const ::holdfast::route::v1::ClaimAnswer& answer);
+  void SendClosed(const AgentId& agent_id, std::uint64_t epoch, link::CloseReason reason);
   void SendUp();
   bool SendToControl(ToControl& message);
   bool AddToControl(std::string_view entry);

@@ -92,12 +92,11 @@ void GatewayRouter::OnSend(const route::Send& send) {
 
 void GatewayRouter::OnClaimAnswer(const route::ClaimAnswer& answer) {
   const auto found = greetings_.find(answer.link_ref());
-  if (found == greetings_.end()) return;  // closed meanwhile, or answered before
+  const bool is_here =
+      found != greetings_.end() && found->second->state == GatewayLink::State::kClaiming &&
+      found->second->epoch == answer.epoch() && found->second->agent_id.view() == answer.agent_id();
+  if (!is_here) return SayNeverOpened(answer);
   GatewayLink& link = *found->second;
-  if (link.state != GatewayLink::State::kClaiming || answer.epoch() != link.epoch ||
-      answer.agent_id() != link.agent_id.view()) {
-    return;
-  }
   if (!answer.granted()) {
     const bool known =
         pb::CloseReason_IsValid(answer.reason()) && answer.reason() != pb::CLOSE_REASON_UNSPECIFIED;
@@ -187,12 +186,23 @@ void GatewayRouter::SendClaim(GatewayLink& link) {
   link.greeting->claimed = SendToControl(message);
 }
 
-void GatewayRouter::SendClosed(const GatewayLink& link) {
+// Its socket closed before the answer came, or the answer comes twice. What was granted and is not open
+// here is a link that control would believe in for ever.
+void GatewayRouter::SayNeverOpened(const route::ClaimAnswer& answer) {
+  const auto agent_id = AgentId::From(answer.agent_id());
+  if (!answer.granted() || !agent_id) return;
+  const auto open = open_.find(*agent_id);
+  if (open != open_.end() && open->second->epoch == answer.epoch()) return;
+  SendClosed(*agent_id, answer.epoch(), pb::CLOSE_REASON_PEER_GONE);
+}
+
+void GatewayRouter::SendClosed(const AgentId& agent_id, std::uint64_t epoch,
+                               link::CloseReason reason) {
   ToControl message;
   route::LinkClosed& closed = *message.mutable_link_closed();
-  closed.set_agent_id(link.agent_id.str());
-  closed.set_epoch(link.epoch);
-  closed.set_reason(link.reason);
+  closed.set_agent_id(agent_id.str());
+  closed.set_epoch(epoch);
+  closed.set_reason(reason);
   closed.set_event_no(++event_no_);
   static_cast<void>(SendToControl(message));  // a lost one shows as a gap in the numbers
 }

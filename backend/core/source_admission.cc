@@ -10,7 +10,9 @@ SourceAdmission::Verdict SourceAdmission::Ask(const std::string& source, Ticket 
   if (found == sources_.end()) return Verdict::kGo;
   Source& known = found->second;
   if (HasRoom(known) && known.waiting.empty()) return Verdict::kGo;
-  if (waiting_ >= max_waiting_) return Verdict::kRefuse;
+  if (waiting_ >= max_waiting_ || known.waiting.size() >= max_waiting_of_one()) {
+    return Verdict::kRefuse;
+  }
   known.waiting.emplace_back(ticket, now);
   ++waiting_;
   return Verdict::kWait;

@@ -7,11 +7,12 @@
 //   Ask --> kGo | kWait | kRefuse     Started Done OwnerGone SetLimit --> NextReady     NextExpired
 //
 // Ordering:  sockets of one source are served in the order they came; sources with room take turns.
-// Limits:    `limit` in handshakes per source; max_waiting sockets in all, then new ones are refused; who has
+// Limits:    `limit` in handshakes per source; max_waiting sockets in all, a quarter of them of one source, then new ones are refused; who has
 //            waited for `patience` comes out of NextExpired(): its peer has given up as well.
 // Threading: thread-compatible.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -60,6 +61,8 @@ class SourceAdmission {
     bool is_listed = false;  // in ready_
     std::deque<std::pair<Ticket, TimePoint>> waiting;
   };
+  // Nobody fills the room for all.
+  std::size_t max_waiting_of_one() const { return std::max<std::size_t>(1, max_waiting_ / 4); }
   bool HasRoom(const Source& source) const { return limit_ == 0 || source.in_flight < limit_; }
   void List(const std::string& name, Source& source);
   void Release(const std::string& name, std::uint32_t count);

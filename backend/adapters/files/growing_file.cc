@@ -64,9 +64,14 @@ Status GrowingFile::Open(std::uint64_t offset) {
     fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd_ < 0) return Failed("opening", path_);
     // The name must survive, too, before anybody is told of the bytes.
-    HF_TRY(SyncDirectory(DirectoryOf(path_)));
+    const Status synced = SyncDirectory(DirectoryOf(path_));
     struct stat info = {};
     if (fstat(fd_, &info) != 0) return Failed("looking at", path_);
+    if (!synced.ok()) {
+      // Not asked again for the same name: an empty file is made anew.
+      if (info.st_size == 0) (void)unlink(path_.c_str());
+      return synced;
+    }
     length_ = static_cast<std::uint64_t>(info.st_size);
     hasher_.reset();
   }
@@ -129,10 +134,12 @@ Status GrowingFile::Seal(const Digest& sha256, const Digest& wanted,
   HF_TRY(MakeDirectory(folder));
   HF_TRY(SyncDirectory(DirectoryOf(folder)));
   // There already: the same bytes, from another command.
-  if (link(path_.c_str(), sealed_path.c_str()) != 0 && errno != EEXIST) {
-    return Failed("linking", sealed_path);
-  }
-  return SyncDirectory(folder);
+  const bool is_new = link(path_.c_str(), sealed_path.c_str()) == 0;
+  if (!is_new && errno != EEXIST) return Failed("linking", sealed_path);
+  Status synced = SyncDirectory(folder);
+  // A failed sync is not asked again: the next seal gives the name anew.
+  if (!synced.ok() && is_new) (void)unlink(sealed_path.c_str());
+  return synced;
 }
 
 }  // namespace holdfast::backend

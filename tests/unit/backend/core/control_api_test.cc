@@ -374,6 +374,25 @@ TEST_F(ControlApiTest, TakesUploadsInOrderAndSealsThemByTheirHash) {
   EXPECT_TRUE(Ask(begin).blob_state().complete());
 }
 
+// What the failed sync lost would be taken for synced the next time.
+TEST_F(ControlApiTest, BeginsAnUploadAnewWhoseSealFailed) {
+  LogIn();
+  const std::string content(3000, 'c');
+  const Digest sha256 = world_.crypto().Sha256(content);
+  api::ClientMessage begin;
+  begin.mutable_blob_begin()->set_sha256(sha256.str());
+  begin.mutable_blob_begin()->set_size(content.size());
+  EXPECT_EQ(Ask(begin).blob_state().have_bytes(), 0U);
+  api::ClientMessage part;
+  part.mutable_blob_part()->set_sha256(sha256.str());
+  part.mutable_blob_part()->set_data(content);
+  world_.files().FailNextJobs(1);
+  Send(part);
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  EXPECT_EQ(Next().error().code(), api::API_CODE_UNAVAILABLE);
+  EXPECT_EQ(Ask(begin).blob_state().have_bytes(), 0U);
+}
+
 TEST_F(ControlApiTest, RefusesAnUploadWithOtherContent) {
   LogIn();
   api::ClientMessage begin;

@@ -44,6 +44,23 @@ TEST(GatewayOutboxTest, WhatComesBetweenMessagesStillGoesFirst) {
   EXPECT_EQ(Next(outbox), "y");
 }
 
+TEST(GatewayOutboxTest, AReaderThatIsNeverQuiteDoneLeavesNoPlacesBehind) {
+  GatewayOutbox outbox;
+  std::size_t most = 0;
+  for (int i = 0; i < 1000; ++i) {
+    for (std::size_t frame = 0; frame < link::kMaxFramesPerMessage; ++frame) {
+      EXPECT_TRUE(outbox.Add(Frame(8, 'b'), Lane::kFirst));
+    }
+    if (i == 0) {
+      EXPECT_TRUE(outbox.Add(Frame(8, 'c'), Lane::kFirst));  // always one behind
+    }
+    EXPECT_EQ(Next(outbox).size(), std::size_t{link::kMaxFramesPerMessage});
+    most = std::max(most, outbox.places());
+  }
+  EXPECT_FALSE(outbox.empty());
+  EXPECT_LE(most, 4 * std::size_t{link::kMaxFramesPerMessage});
+}
+
 TEST(GatewayOutboxTest, AFrozenReaderCostsLessThanAMebibyteWithTheMessageInHand) {
   for (const std::size_t bytes : {std::size_t{8}, std::size_t{60'000}, link::kMaxChunkBytes}) {
     GatewayOutbox outbox;

@@ -54,6 +54,37 @@ TEST(GatewayRouterTest, AdmitsAnAgentThatControlGrants) {
   EXPECT_EQ(rig.counters.Get(Counter::kHandshakes), 0U);
 }
 
+// Else control would take the agent for online until it comes again.
+TEST(GatewayRouterTest, SaysThatALinkWasNeverOpenedWhoseSocketClosedBeforeTheGrant) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const RigAgent agent = rig.NewAgent();
+  RigSocket& socket = rig.Open();
+  rig.Hello(socket, agent, 7);
+  ::holdfast::route::v1::ToGateway message;
+  auto& answer = *message.mutable_claim_answer();
+  answer.set_link_ref(socket.link->ref);
+  answer.set_agent_id(agent.id.str());
+  answer.set_epoch(7);
+  answer.set_granted(true);
+  answer.set_contact(std::string(16, 'c'));
+  rig.Drop(socket);
+  (void)rig.ToControl();
+  rig.FromControl(message);
+  const auto sent = rig.ToControl();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].link_closed().agent_id(), agent.id.str());
+  EXPECT_EQ(sent[0].link_closed().epoch(), 7U);
+  EXPECT_EQ(sent[0].link_closed().reason(), link_pb::CLOSE_REASON_PEER_GONE);
+
+  RigSocket& next = rig.OpenLink(agent, 8);
+  (void)rig.ToControl();
+  answer.set_epoch(8);  // its own, for the second time
+  rig.FromControl(message);
+  EXPECT_TRUE(rig.ToControl().empty());
+  EXPECT_FALSE(next.closed_by_router);
+}
+
 TEST(GatewayRouterTest, PassesOnThatAnAgentsJournalWentBack) {
   for (const bool reverted : {false, true}) {
     GatewayRig rig;

@@ -35,7 +35,7 @@ class SourceAdmissionTest : public ::testing::Test {
 };
 
 TEST_F(SourceAdmissionTest, WhoIsAboveItsShareWaitsAndOthersDoNot) {
-  SourceAdmission admission(2, 10);
+  SourceAdmission admission(2, 40);
   EXPECT_EQ(Come(admission, "a"), Verdict::kGo);
   EXPECT_EQ(Come(admission, "a"), Verdict::kGo);
   EXPECT_EQ(Come(admission, "a"), Verdict::kWait);  // ticket 3
@@ -53,8 +53,18 @@ TEST_F(SourceAdmissionTest, WhoIsAboveItsShareWaitsAndOthersDoNot) {
   EXPECT_EQ(Serve(admission), std::vector<std::uint64_t>({4, 6}));
 }
 
+TEST_F(SourceAdmissionTest, OneSourceTakesAQuarterOfTheWaitingRoomAtMost) {
+  SourceAdmission admission(1, 8);
+  EXPECT_EQ(Come(admission, "a"), Verdict::kGo);
+  EXPECT_EQ(Come(admission, "a"), Verdict::kWait);
+  EXPECT_EQ(Come(admission, "a"), Verdict::kWait);
+  EXPECT_EQ(Come(admission, "a"), Verdict::kRefuse);
+  EXPECT_EQ(Come(admission, "b"), Verdict::kGo);
+  EXPECT_EQ(Come(admission, "b"), Verdict::kWait);
+}
+
 TEST_F(SourceAdmissionTest, SourcesWithRoomTakeTurns) {
-  SourceAdmission admission(1, 10);
+  SourceAdmission admission(1, 40);
   for (const char* source : {"a", "b"}) {
     EXPECT_EQ(Come(admission, source), Verdict::kGo);
     EXPECT_EQ(Come(admission, source), Verdict::kWait);
@@ -65,16 +75,18 @@ TEST_F(SourceAdmissionTest, SourcesWithRoomTakeTurns) {
 }
 
 TEST_F(SourceAdmissionTest, TheWaitingRoomIsBounded) {
-  SourceAdmission admission(1, 3);
-  EXPECT_EQ(Come(admission, "a"), Verdict::kGo);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(Come(admission, "a"), Verdict::kWait);
-  EXPECT_EQ(Come(admission, "a"), Verdict::kRefuse);
-  EXPECT_EQ(admission.waiting(), 3U);
-  EXPECT_EQ(Come(admission, "b"), Verdict::kGo);
+  SourceAdmission admission(1, 4);
+  for (const char* source : {"a", "b", "c", "d"}) {
+    EXPECT_EQ(Come(admission, source), Verdict::kGo);
+    EXPECT_EQ(Come(admission, source), Verdict::kWait);
+  }
+  EXPECT_EQ(admission.waiting(), 4U);
+  EXPECT_EQ(Come(admission, "e"), Verdict::kGo);
+  EXPECT_EQ(Come(admission, "e"), Verdict::kRefuse);
 }
 
 TEST_F(SourceAdmissionTest, WhoWaitedTooLongGoes) {
-  SourceAdmission admission(1, 10);
+  SourceAdmission admission(1, 40);
   Come(admission, "a");
   EXPECT_EQ(Come(admission, "a"), Verdict::kWait);
   now_ += seconds(9);
@@ -88,7 +100,7 @@ TEST_F(SourceAdmissionTest, WhoWaitedTooLongGoes) {
 }
 
 TEST_F(SourceAdmissionTest, WhatADeadGatewayHeldIsFree) {
-  SourceAdmission admission(2, 10);
+  SourceAdmission admission(2, 40);
   Come(admission, "a");
   EXPECT_EQ(admission.Ask("a", 50, now_), Verdict::kGo);
   admission.Started(&other_gateway_, "a");
@@ -100,7 +112,7 @@ TEST_F(SourceAdmissionTest, WhatADeadGatewayHeldIsFree) {
 }
 
 TEST_F(SourceAdmissionTest, WithoutABoundEverybodyGoes) {
-  SourceAdmission admission(0, 10);
+  SourceAdmission admission(0, 40);
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(Come(admission, "a"), Verdict::kGo);
 }
 
