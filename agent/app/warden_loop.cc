@@ -68,10 +68,7 @@ Status WardenLoop::Prepare() {
 }
 
 WardenLoop::Outcome WardenLoop::Run(Until until, Duration timeout) {
-  if (auto prepared = Prepare(); !prepared.ok()) {
-    WriteLogLine(LogLine(LogLevel::kError, "cannot_start").Err(prepared.error()));
-    return Outcome::kFailed;
-  }
+  HF_CHECK(signals_.is_open());
   const Moment start = ReadClocks();
   start_link_at_ = start.now;
   const TimePoint deadline = start.now + timeout;

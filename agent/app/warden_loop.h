@@ -3,8 +3,10 @@
 // Decides nothing about commands: pushes into Warden, pulls out of it. Restarts a dead link process with
 // back-off. Sleeps without a timer while nothing is open.
 //
-// Ordering:  SIGTERM or SIGINT: tells the server, ends the workers (what they ran is interrupted, and
-//            handled as such at the next start), ends the link process, returns.
+// Ordering:  Prepare, then Warden::Recover, then Run: a worker may end the moment it was started, and of an
+//            end before signals are watched nobody is told. SIGTERM or SIGINT: tells the server, ends the
+//            workers (what they ran is interrupted, and handled as such at the next start), ends the link
+//            process, returns.
 // Ownership: borrows everything.
 // Threading: loop thread only; one per process.
 #pragma once
@@ -36,10 +38,11 @@ class WardenLoop {
   };
 
   WardenLoop(Warden& warden, LinkChild& link, LinuxWorkers& workers, std::uint32_t seed);
+  // From here on no end of a child is missed.
+  Status Prepare();
   Outcome Run(Until until, Duration timeout);
 
  private:
-  Status Prepare();
   void Turn(std::optional<TimePoint> wake);
   void Wait(std::optional<TimePoint> wake);
   void StartLinkIfDue(Moment at);

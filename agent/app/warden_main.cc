@@ -118,7 +118,6 @@ Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const A
   LinuxWorkers workers(self, dir.path());
   Warden warden({crypto, *state.key, state.trust, *journal, *spool, workers, reserve},
                 MakeIdentity(crypto, state), state.LinkConfig());
-  HF_TRY(warden.Recover(ReadClocks()));
   const auto link_user = ::geteuid() == 0 ? std::optional<uid_t>(LinkUser()) : std::nullopt;
   const auto& servers = state.bundle.servers();
   RouteFile routes(dir, {servers.begin(), servers.end()});
@@ -127,6 +126,8 @@ Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const A
   std::uint32_t seed = 0;
   crypto.Random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});
   WardenLoop loop(warden, link, workers, seed);
+  HF_TRY(loop.Prepare());
+  HF_TRY(warden.Recover(ReadClocks()));
   ::malloc_trim(0);
   const Outcome outcome = loop.Run(until, agent_options.timeout);
   return Ended{outcome, warden.last_close()};

@@ -4,6 +4,7 @@ own, adopted by nobody. After a cancel, at a limit, and when warden or its helpe
 agent says of itself: status, a second agent on the same state, an orderly stop.
 """
 import json
+import os
 import signal
 import subprocess
 import time
@@ -113,6 +114,38 @@ class ProcessesTest(StackTest):
         self.agent.start()
         outcome, err = self.outcome(running)
         self.assertEqual(outcome, "INTERRUPTED", err)
+
+    def test_a_read_begun_again_that_ends_while_the_agent_still_starts_is_reported(self):
+        """Its worker is started from the journal; the start is held up behind it by a file that is a pipe."""
+        big, routes = self.stack.dir / "big", self.agent.state / "routes"
+        with open(big, "wb") as file:
+            file.truncate(1 << 40)
+        running = self.stack.holdfast_begin("hash", self.agent.id, big)
+        self.addCleanup(running.kill)
+        state = lambda: self.stack.holdfast("job", self.job()).json()["deliveries"][0]["state"]
+        wait_for(lambda: state() == "STARTED", 20, self.stack.logs)
+        self.agent.kill()
+        big.write_bytes(b"")  # now it takes no time
+        routes.unlink(missing_ok=True)
+        os.mkfifo(routes)
+        self.agent.start()
+        warden = self.agent.process.pid
+        enough = time.monotonic() + 3  # an agent that is not ready for a worker's end starts none
+        wait_for(lambda: any(p.parent == warden and not p.alive() for p in procs.all_processes())
+                 or time.monotonic() > enough, 10, "no time", every=0.02)
+        wait_for(lambda: self.opens(routes), 20, self.stack.logs)
+        routes.unlink()
+        outcome, err = self.outcome(running)
+        self.assertEqual(outcome, "DONE", err)
+
+    @staticmethod
+    def opens(pipe):
+        """Whoever waits for a writer of it goes on, and reads nothing."""
+        try:
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+            return True
+        except OSError:
+            return False
 
     def spares(self):
         return [p.pid for p in self.agent.children("worker") if p.parent == self.agent.process.pid]
