@@ -48,9 +48,10 @@ struct OpenCommand {
   bool is_refusal = false;   // never ran and never will: counts against kMaxOpenRefusals
   bool is_journaled = true;  // false: a refusal that lives in memory only
   bool is_idempotent = false;
-  bool awaits_welcome =
-      false;  // kQueued, from the journal: may run once the server has said no more of it
-  bool is_begun = false;      // kQueued: Started is in the journal already
+  bool is_begun = false;  // kQueued: Started is in the journal already
+  // From the journal, and control has not yet said what it has of it: until then it does not run, unless it may
+  // run twice.
+  bool awaits_ack = false;
   bool has_children = false;  // exec: starts other programs
   std::string payload;        // serialized Command as signed; empty once the worker has it
   RunLimits limits;
@@ -67,8 +68,9 @@ struct OpenCommand {
   std::optional<Ending> ending;                              // decided while processes are left
   std::optional<::holdfast::command::v1::Result> last_word;  // the worker's kExit
   bool is_truncated = false;
-  bool output_lost = false;  // the spool failed: report without it
-  std::string held;          // kRunning: output that found no room, <= a chunk; its worker waits
+  bool output_lost = false;  // the spool failed, or control has another: report without it
+  std::uint32_t attempt_elsewhere = 0;  // that control has heard of, and this journal has not
+  std::string held;  // kRunning: output that found no room, <= a chunk; its worker waits
 
   std::string result_envelope;          // kEnding: signed, to be journaled
   std::optional<TimePoint> give_up_at;  // a refusal that nobody may acknowledge

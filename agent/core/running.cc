@@ -21,6 +21,12 @@ Ending Cancelled() {
   return {v1::OUTCOME_CANCELLED, v1::COMMAND_FAILURE_CANCELLED, "cancelled by an operator"};
 }
 
+// As control words it when it is the one who notices (docs/decisions/0042).
+Ending SetBack() {
+  return {v1::OUTCOME_INTERRUPTED, v1::COMMAND_FAILURE_JOURNAL_LOST,
+          "the agent's journal was set back: what it did with the command is not known"};
+}
+
 bool IsWaiting(const OpenCommand& command) {
   const bool has_not_begun = command.phase == Phase::kFetching || command.phase == Phase::kQueued;
   return has_not_begun && !command.cancels;
@@ -117,7 +123,8 @@ bool Running::BeginsAtOnce(const Command& parsed) const {
 void Running::StartQueued(Moment at) {
   for (const auto& command : table_) {
     if (CountRunning() >= kMaxRunningWorkers) return;
-    if (command->phase != Phase::kQueued || command->cancels || command->awaits_welcome) continue;
+    if (command->phase != Phase::kQueued || command->cancels) continue;
+    if (command->awaits_ack && !command->is_idempotent) continue;
     if (command->retry_at && at.now < *command->retry_at) continue;
     if (!Start(*command, at)) return;
   }
@@ -270,7 +277,8 @@ void Running::OnWorkerGone(WorkerId id, const WorkerEnd& end, Moment at) {
 
 void Running::EndAnew(OpenCommand& command, Ending ending, Moment at) {
   parts_.spool.Remove(command.stream->key());
-  const StreamKey key{command.digest, command.stream->key().attempt + 1};
+  const std::uint32_t last = std::max(command.stream->key().attempt, command.attempt_elsewhere);
+  const StreamKey key{command.digest, last + 1};
   const bool was_linked = command.stream->is_linked();
   command.stream = std::make_unique<AnswerStream>(key, parts_.spool);
   if (was_linked) command.stream->OnLinkUp(at.now);
@@ -281,8 +289,18 @@ void Running::EndAnew(OpenCommand& command, Ending ending, Moment at) {
 void Running::LoseOutput(OpenCommand& command, const Error& why, Moment at) {
   if (command.output_lost) return;
   log_.Add(LogLine(LogLevel::kError, "output_lost").Id("digest", command.digest.hex()).Err(why));
+  ReplaceStream(command,
+                Failed(v1::COMMAND_FAILURE_IO, "the output was lost on disk: " + why.message), at);
+}
+
+void Running::LosePlace(OpenCommand& command, std::uint32_t attempt, Moment at) {
+  if (command.output_lost) return;
+  command.attempt_elsewhere = attempt;
+  ReplaceStream(command, SetBack(), at);
+}
+
+void Running::ReplaceStream(OpenCommand& command, Ending ending, Moment at) {
   command.output_lost = true;
-  Ending ending = Failed(v1::COMMAND_FAILURE_IO, "the output was lost on disk: " + why.message);
   if (command.phase == Phase::kRunning) return Stop(command, std::move(ending));
   if (command.phase == Phase::kStopping) {
     command.ending = std::move(ending);

@@ -47,6 +47,8 @@ class Running {
   void EndAnew(OpenCommand& command, Ending ending, Moment at);
   // The stream's output can no longer be read: report that instead of it.
   void LoseOutput(OpenCommand& command, const Error& why, Moment at);
+  // Control has more of it than this journal, up to `attempt`: it ran in a time that was taken back.
+  void LosePlace(OpenCommand& command, std::uint32_t attempt, Moment at);
 
   void OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_view payload, Moment at);
   // The worker broke the framing of its pipe.
@@ -64,6 +66,7 @@ class Running {
   bool Start(OpenCommand& command, Moment at);
   void Cancel(OpenCommand& canceller, Moment at);
   void Stop(OpenCommand& command, Ending ending);
+  void ReplaceStream(OpenCommand& command, Ending ending, Moment at);
   void TakeOutput(OpenCommand& command, std::string_view data, Moment at);
   void TakeHeldOutput(OpenCommand& command, Moment at);
   void DropHeldOutput(OpenCommand& command);

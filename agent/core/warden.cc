@@ -46,6 +46,14 @@ JournalCommand RowOf(const sign::VerifiedCommand& verified,
   return row;
 }
 
+// Control has stored more of this stream than was ever made here.
+bool IsBehind(const AnswerStream& stream, const ::holdfast::link::v1::Ack& ack) {
+  if (ack.complete()) return false;
+  const std::uint32_t attempt = stream.key().attempt;
+  return ack.attempt() > attempt ||
+         (ack.attempt() == attempt && ack.next_seq() > stream.sender().recorded());
+}
+
 // What a verified command proves of the time: it is not earlier than it was issued. No further than
 // this clock: a signer whose clock is ahead must not make the commands of the others expire.
 WallTime FloorOf(const v1::Command& command, Moment at) {
@@ -165,7 +173,6 @@ void Warden::OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at) 
   log_.Add(LogLine(LogLevel::kInfo, "link_open")
                .Num("epoch", static_cast<std::int64_t>(greeting_.epoch())));
   LookAfterReserve(at.now);
-  for (const auto& command : table_) command->awaits_welcome = false;
   running_.OnTick(at);
 }
 
@@ -293,8 +300,19 @@ bool Warden::MakeRoomForRefusal() {
 
 void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
   const auto digest = Digest::From(ack.digest());
-  OpenCommand* command = digest ? FindCommand(table_, *digest) : nullptr;
-  if (command == nullptr) return;
+  if (!digest) return;
+  OpenCommand* command = FindCommand(table_, *digest);
+  if (command == nullptr) return OnAckOfUnknown(*digest, ack, at);
+  if (std::exchange(command->awaits_ack, false)) {
+    if (IsBehind(*command->stream, ack)) return running_.LosePlace(*command, ack.attempt(), at);
+    const bool has_not_begun = command->phase == OpenCommand::Phase::kQueued ||
+                               command->phase == OpenCommand::Phase::kFetching;
+    if (has_not_begun && ack.complete()) {  // control has ended it without us
+      parts_.spool.BlobRemove(*digest);
+      return Forget(*digest, at);
+    }
+    running_.OnTick(at);
+  }
   const std::uint64_t before = command->stream->sender().delivered_cost();
   if (auto taken = command->stream->OnAck(ack, at.now); !taken.ok()) {
     log_.Add(
@@ -303,6 +321,23 @@ void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
   }
   outbox_.OnAcked(command->stream->sender().delivered_cost() - before, at.now);
   if (command->stream->sender().complete()) Forget(*digest, at);
+}
+
+// Control has a receipt for a command that was never here.
+void Warden::OnAckOfUnknown(const Digest& digest, const ::holdfast::link::v1::Ack& ack, Moment at) {
+  if (ack.complete() || ack.next_seq() == 0 || ack.attempt() == 0 || ack.attempt() == UINT32_MAX) {
+    return;
+  }
+  const auto known = parts_.journal.Find(digest);
+  if (!known.ok() || known.value()) return;
+  if (!MakeRoomForRefusal()) return;
+  log_.Add(LogLine(LogLevel::kError, "journal_set_back").Id("digest", digest.hex()));
+  admission_.Remember({digest, v1::COMMAND_FAILURE_JOURNAL_LOST, {}, {}});
+  OpenCommand& command = AddToTable(digest, ack.attempt(), at);
+  command.is_refusal = true;
+  command.is_journaled = false;
+  command.give_up_at = at.now + kRefusalKeep;
+  running_.LosePlace(command, ack.attempt(), at);
 }
 
 void Warden::OnBlobData(const ::holdfast::link::v1::BlobData& data, Moment at) {

@@ -81,6 +81,7 @@ class Warden {
               Moment at);
   bool MakeRoomForRefusal();
   void OnAck(const ::holdfast::link::v1::Ack& ack, Moment at);
+  void OnAckOfUnknown(const Digest& digest, const ::holdfast::link::v1::Ack& ack, Moment at);
   void OnBlobData(const ::holdfast::link::v1::BlobData& data, Moment at);
   void RecoverEnded(const JournalCommand& row, Moment at);
   void RecoverWaiting(const JournalCommand& row, Moment at);

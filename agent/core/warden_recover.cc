@@ -76,6 +76,7 @@ void Warden::RecoverWaiting(const JournalCommand& row, Moment at) {
   auto parsed = sign::ParseCommand(envelope.value().payload());
   if (!parsed.ok()) return running_.EndAnew(command, interrupted, at);
   TakeFacts(command, parsed.value(), envelope.value().payload());
+  command.awaits_ack = true;  // control may know that this journal is older than what was done here
   if (row.state == CommandState::kStarted) {
     if (!command.is_idempotent) return running_.EndAnew(command, interrupted, at);
     command.stream =
@@ -89,8 +90,6 @@ void Warden::RecoverWaiting(const JournalCommand& row, Moment at) {
         {v1::OUTCOME_REFUSED, v1::COMMAND_FAILURE_TOO_MANY_OPEN, "there was no room for it"}, at);
   }
   HF_CHECK(command.stream->AddReceived(row.received_at).ok());
-  // The server may know that this journal is older than what this machine has done.
-  command.awaits_welcome = !command.is_idempotent;
   running_.Accept(command, parsed.value(), at);
 }
 

@@ -119,6 +119,7 @@ class ControlCore {
   void OnFromAgent(const std::string& gateway, const route::v1::FromAgent& from, Moment now);
   void OnFrame(const std::string& gateway, const AgentId& agent, link::v1::Frame frame, Moment now);
   void BeforeCommit(Moment now);
+  void Plan(Moment now);
   Status WriteAll();
   void AfterCommit(Moment now);
   void AfterFailure(const Error& why, Moment now);

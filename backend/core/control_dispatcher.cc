@@ -35,10 +35,8 @@ void Dispatcher::OnSweep() {
 bool Dispatcher::Due(const DeliveryRow& row, const Sending* sending, const LinkAt& link,
                      Moment now) const {
   const bool sent_here = sending != nullptr && sending->epoch == link.epoch;
-  if (HasReceipt(row.state)) {
-    // A live stream shows itself by a Sync when the link opens. If it does not, ask once a session.
-    return !sent_here && now.at - link.since >= options_.first_repeat;
-  }
+  // A live stream shows itself by a Sync when the link opens. If it does not, we ask once a session.
+  if (HasReceipt(row.state)) return !sent_here && now.at - link.since >= options_.first_repeat;
   if (!sent_here) return true;
   const Duration age = now.at - sending->at;
   return age >= (sending->times <= 1 ? options_.first_repeat : options_.repeat);
@@ -49,6 +47,11 @@ void Dispatcher::PlanOne(const DeliveryKey& key, const DeliveryRow& row, const L
   const auto found = sendings_.find(key);
   const Sending* sending = found == sendings_.end() ? nullptr : &found->second;
   if (!Due(row, sending, link, now)) return;
+  if (HasReceipt(row.state)) {
+    sendings_[key].epoch = link.epoch;
+    questions_.push_back(key);
+    return;
+  }
   if (row.sends == 0) first_.insert({link.gateway, key.digest});
   ledger_.MarkSent(key, now);
   Sending& mark = sendings_[key];

@@ -2,13 +2,14 @@
 //
 // The ledger is the outbox: this only decides what is due. A plan is made before the commit, because
 // SENT must be on disk before anything leaves; it leaves after the commit. A repeat is harmless: the
-// agent's journal answers it.
+// agent's journal answers it. What has a receipt is never sent again, only asked for: a journal that was
+// set back would take it for new (docs/decisions/0042).
 //
 // An agent gets as much as it takes without refusing; the rest waits here, not there. Cancels go past
 // what waits, but never past what they cancel: one that came first would find nothing to end, and the
 // command would run after it.
 //
-//   OnDue OnOnline OnAlive OnSweep --> [Dispatcher] --> Plan (marks SENT), commit, TakeSends
+//   OnDue OnOnline OnAlive OnSweep --> [Dispatcher] --> Plan (marks SENT), TakeQuestions, commit, TakeSends
 //
 // Ordering:  per agent in the order of acceptance; a cancel after the receipt of what it cancels.
 // Limits:    Options::max_at_agent and max_unreceipted deliveries per agent, cancels apart from the
@@ -61,6 +62,8 @@ class Dispatcher {
 
   // Decides and marks SENT. Nothing is planned while the transport is away.
   void Plan(Moment now);
+  // Received by agents that have not shown it since their link opened: say what we have of it.
+  std::vector<DeliveryKey> TakeQuestions() { return std::exchange(questions_, {}); }
   struct Send {
     std::string gateway;
     Digest digest;
@@ -86,6 +89,7 @@ class Dispatcher {
   const Sessions& sessions_;
   std::set<AgentId> due_;
   std::map<DeliveryKey, Sending> sendings_;
+  std::vector<DeliveryKey> questions_;
   // (gateway, command) -> agents; true: none of them gets it for the first time
   std::map<std::pair<std::string, Digest>, std::vector<AgentId>> plan_;
   std::vector<std::pair<std::string, Digest>> plan_order_;

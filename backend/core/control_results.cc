@@ -126,15 +126,19 @@ void Results::OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment no
 void Results::OnResumed(const AgentId& agent) {
   for (const Digest& digest : ports_.ledger.OpenOf(agent)) {
     const DeliveryKey key{digest, agent};
-    const DeliveryRow& row = *ports_.ledger.Find(key);
-    if (row.sends == 0) continue;
-    // Nothing came yet: the dispatcher sends it again, but the agent may have answered to one before us.
-    const std::uint32_t attempt = std::max<std::uint32_t>(row.attempt, 1);
-    Stream* stream = Open(key, attempt, 0);
-    if (stream == nullptr || stream->job) continue;
-    stream->receiver.OnSync(attempt);
-    ackable_.insert(key);
+    if (ports_.ledger.Find(key)->sends > 0) Ask(key);
   }
+}
+
+void Results::Ask(const DeliveryKey& key) {
+  const DeliveryRow* row = ports_.ledger.Find(key);
+  if (row == nullptr) return;
+  // Nothing came yet: the dispatcher sends it again, but the agent may have answered to one before us.
+  const std::uint32_t attempt = std::max<std::uint32_t>(row->attempt, 1);
+  Stream* stream = Open(key, attempt, 0);
+  if (stream == nullptr || stream->job) return;
+  stream->receiver.OnSync(attempt);
+  ackable_.insert(key);
 }
 
 void Results::OnJournalLost(const AgentId& agent) {

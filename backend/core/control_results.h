@@ -80,6 +80,8 @@ class Results {
   // Records on their way to the control before us are lost: says at once where each stream stands,
   // which the agent would else find out by its own timeout.
   void OnResumed(const AgentId& agent);
+  // Says where one stream stands: an agent that has it goes on from there, one that does not says so.
+  void Ask(const DeliveryKey& key);
   // Its streams begin anew, from whatever it still says: the positions we know mean nothing to it.
   void OnJournalLost(const AgentId& agent);
   void OnOffline(const AgentId& agent);

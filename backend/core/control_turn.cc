@@ -76,10 +76,15 @@ void ControlCore::BeforeCommit(Moment now) {
     if (found != api_.end()) found->second->Answer(reply.to.id, reply.progress);
   }
   HearNews(now);
-  if (connected_) dispatcher_.Plan(now);
+  if (connected_) Plan(now);
   if (!changed() && results_.MayWait(now)) return;
   results_.Advance(now);
-  if (connected_) dispatcher_.Plan(now);  // receipts have made room
+  if (connected_) Plan(now);  // receipts have made room
+}
+
+void ControlCore::Plan(Moment now) {
+  dispatcher_.Plan(now);
+  for (const DeliveryKey& key : dispatcher_.TakeQuestions()) results_.Ask(key);
 }
 
 void ControlCore::HearNews(Moment now) {

@@ -45,6 +45,7 @@ struct GatewayLink {
   ::holdfast::link::v1::CloseReason reason = ::holdfast::link::v1::CLOSE_REASON_UNSPECIFIED;
   bool welcomed = false;  // was open once: counts as a link, its messages carry the epoch
   bool busy = false;      // something is open at the agent: silence means more
+  bool crossing = false;  // a Deliver went down since the last record came up: Beats may cross it
   bool pinged = false;    // since it was heard last
 };
 

@@ -155,14 +155,19 @@ void GatewayRouter::OnOpenMessage(GatewayLink& link, const link::LinkMessage& me
     const link::Frame& frame = message.frames(i);
     switch (frame.body_case()) {
       case link::Frame::kBeat: {
-        if (frame.beat().idle()) link.busy = false;
+        // The first one after a Deliver may have left before that arrived; the next one knows of it.
+        if (frame.beat().idle()) link.busy = std::exchange(link.crossing, false);
         link::Frame answer;
         answer.mutable_beat()->set_server_time_ms(wall_.get());
         QueueFrame(link, answer);
         break;
       }
       case link::Frame::kUp:
-      case link::Frame::kSync: Forward(link, slices.value()[static_cast<std::size_t>(i)]); break;
+      case link::Frame::kSync:
+        // What it is about ends with an Ack, which goes down behind every Deliver so far.
+        link.crossing = false;
+        Forward(link, slices.value()[static_cast<std::size_t>(i)]);
+        break;
       case link::Frame::kBlobRequest:
         MeterRequest(link, frame, slices.value()[static_cast<std::size_t>(i)]);
         break;
@@ -173,7 +178,7 @@ void GatewayRouter::OnOpenMessage(GatewayLink& link, const link::LinkMessage& me
 }
 
 void GatewayRouter::Forward(GatewayLink& link, std::string_view frame) {
-  link.busy = true;  // also what a Deliver made busy while an idle Beat was on its way
+  link.busy = true;
   if (batch_link_ != &link || !batch_.Fits(frame.size())) FlushBatch();
   batch_link_ = &link;
   batch_.Append(frame);

@@ -79,8 +79,8 @@ void GatewayRouter::OnSend(const route::Send& send) {
     const auto agent_id = AgentId::From(id);
     const auto found = agent_id ? open_.find(*agent_id) : open_.end();
     if (found == open_.end()) continue;
-    found->second->busy = found->second->busy || delivers;
     GatewayLink& link = *found->second;
+    if (delivers) link.busy = link.crossing = true;
     for (const Down& down : frames) {
       Queue(link, down.frame,
             down.blob_of ? GatewayOutbox::Lane::kBlobs : GatewayOutbox::Lane::kFirst);

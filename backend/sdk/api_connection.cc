@@ -80,9 +80,7 @@ Status ApiConnection::Open(TimePoint deadline) {
   if (!dialled.ok()) return std::move(dialled).error();
   connection_ = dialled.value();
   while (!session_->open()) {
-    if (session_->login_refusal()) {
-      return FromApi(*session_->login_refusal()).In("the backend refuses this operator");
-    }
+    if (login_refused()) return LostError();
     if (MonotonicNow() >= deadline) {
       return Error{Code::kUnavailable, options_.url + " does not answer"};
     }
@@ -147,8 +145,11 @@ std::optional<std::string> ApiConnection::NextMessage() {
 
 Error ApiConnection::LostError() const {
   if (breach_) return *breach_;
-  if (session_ && session_->login_refusal()) {
-    return FromApi(*session_->login_refusal()).In("the backend refuses this operator");
+  if (login_refused()) {
+    Error refusal = FromApi(*session_->login_refusal());
+    // That it cannot serve now is not about the operator.
+    if (refusal.code == Code::kUnavailable) return refusal;
+    return std::move(refusal).In("the backend refuses this operator");
   }
   if (!end_) return {Code::kUnavailable, "not connected to " + options_.url};
   const std::string detail = end_->detail.empty() ? "" : ": " + Shown(end_->detail);

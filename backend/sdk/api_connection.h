@@ -43,6 +43,8 @@ class ApiConnection final : private LwsClientDelegate {
   // Dials and logs in; nothing to do when open.
   Status Open(TimePoint deadline);
   bool open() const { return connection_ != nullptr && session_ && session_->open(); }
+  // The last dial reached a control that said no to the login.
+  bool login_refused() const { return session_ && session_->login_refusal(); }
   Result<std::uint64_t> Send(api::ClientMessage request);
   // The next reply, whatever it answers; nullopt when the deadline came first.
   Result<std::optional<api::ServerMessage>> Receive(TimePoint deadline);

@@ -71,7 +71,8 @@ Status Client::Open() {
   for (int attempt = 0;; ++attempt) {
     const Status opened = connection_->Open(deadline);
     if (opened.ok()) break;
-    if (was_open_) return opened;  // the caller is the one who is patient
+    // One that answers is not about to start. Of an open client the caller is the one who is patient.
+    if (was_open_ || connection_->login_refused()) return opened;
     HF_TRY(BackOff(opened.error(), attempt, patience));
   }
   was_open_ = true;

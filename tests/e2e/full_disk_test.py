@@ -14,12 +14,23 @@ import time
 
 from harness.case import StackTest, main
 from harness.procs import wait_for
-from harness.stack import Agent
+from harness.stack import Agent, Stack
 
 DISK_MIB = 24
 COMMANDS = int(os.environ.get("HOLDFAST_FULL_DISK_COMMANDS", "12"))  # 200: the figure of the fault table
 NACK_SECONDS = 1
 BACK_SECONDS = 10
+
+
+def fill_up(path):
+    """To the last byte: tmpfs gives single pages."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                pass
 
 
 class FullDiskTest(StackTest):
@@ -47,14 +58,7 @@ class FullDiskTest(StackTest):
         return self.agent.state / "filler"
 
     def fill(self):
-        """To the last byte: tmpfs gives single pages."""
-        with open(self.filler(), "wb", buffering=0) as file:
-            for size in (1 << 20, 4096):
-                try:
-                    while True:
-                        file.write(bytes(size))
-                except OSError:
-                    pass
+        fill_up(self.filler())
         self.assertEqual(self.free(), 0)
 
     def empty(self):
@@ -182,6 +186,37 @@ class SpoolMaxTest(StackTest):
 
     def spooled(self):
         return sum(p.stat().st_size for p in pathlib.Path(self.agent.state, "spool").glob("*.seg"))
+
+
+class FullBackendTest(StackTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack().init()
+        cls.addClassCleanup(cls.stack.stop)
+        cls.state = cls.stack.fleet / "server/state"
+        cls.state.mkdir(exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}M,mode=0700", "tmpfs", cls.state],
+                       check=True)
+        cls.addClassCleanup(subprocess.run, ["umount", "-l", cls.state], check=False)
+        cls.stack.start()
+
+    def test_a_login_that_cannot_be_recorded_is_refused_at_once(self):
+        """The tool waits 2 s for a backend that is not there; this one is, and says no."""
+        self.stack.holdfast("agents")
+        fill_up(self.state / "filler")
+        tries = []
+        for _ in range(4):
+            began = time.monotonic()
+            done = self.stack.holdfast("agents", expect=None)
+            tries.append((time.monotonic() - began, done.status, done.err))
+        (self.state / "filler").unlink()
+        refused = [(took, words) for took, status, words in tries if status != 0]
+        self.assertTrue(refused, tries)  # the first may still have found room
+        took, words = min(refused)
+        self.assertLess(took, 1.5, tries)
+        self.assertIn("cannot write to its store now", words)
+        self.assertNotIn("refuses this operator", words)
+        self.stack.holdfast("agents")
 
 
 if __name__ == "__main__":

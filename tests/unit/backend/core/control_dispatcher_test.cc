@@ -54,6 +54,7 @@ class DispatcherTest : public ::testing::Test {
       }
       for (const std::string& bytes : message.send().frames()) {
         const auto frame = link::DecodeFrame(bytes, link::Direction::kDown);
+        if (frame.value().has_ack()) acks_.push_back(frame.value().ack());
         if (!frame.value().has_deliver()) continue;
         const auto envelope =
             sign::ParseEnvelope(frame.value().deliver().envelope(), sign::kCommandType).value();
@@ -98,6 +99,7 @@ class DispatcherTest : public ::testing::Test {
 
   ControlWorld world_{{.seed = 5, .agents = 1, .gateways = 1}};
   backend::Moment at_ = world_.now();
+  std::vector<link::v1::Ack> acks_;  // of all turns
   int commands_ = 0;
 };
 
@@ -157,6 +159,25 @@ TEST_F(DispatcherTest, HoldsItAlsoAfterControlStartedAgain) {
   EXPECT_EQ(Turn(kSecond / 10), Digests{command});
   Receive(command);
   EXPECT_EQ(Turn(kSecond / 10), Digests{cancel});
+}
+
+TEST_F(DispatcherTest, AsksForWhatHasAReceiptAndNeverSendsItAgain) {
+  const Digest command = SubmitCommand();
+  EXPECT_EQ(Turn(), Digests{command});
+  Receive(command);
+  EXPECT_EQ(Turn(kSecond / 10), Digests{});
+  world_.CrashControl();
+  Receive(Digest());  // shows where the agent's link is
+  (void)Turn(kSecond / 10);
+  acks_.clear();
+  EXPECT_EQ(Turn(6 * kSecond), Digests{});
+  ASSERT_EQ(acks_.size(), 1U);
+  EXPECT_EQ(acks_[0].digest(), command.view());
+  EXPECT_EQ(acks_[0].attempt(), 1U);
+  EXPECT_EQ(acks_[0].next_seq(), 1U);
+  EXPECT_FALSE(acks_[0].complete());
+  EXPECT_EQ(Turn(60 * kSecond), Digests{});
+  EXPECT_EQ(acks_.size(), 1U);  // once a session
 }
 
 TEST_F(DispatcherTest, SendsACancelOfWhatIsOverOrUnknownAtOnce) {

@@ -79,10 +79,32 @@ TEST(GatewayLivenessTest, ABeatThatSaysIdleEndsBeingBusyAndAnotherDoesNot) {
   rig.Say(socket, GatewayRig::Beat(false));
   rig.Wait(seconds(35));
   EXPECT_EQ(socket.pings, 1);
+  link_pb::LinkMessage up;
+  *up.add_frames() = GatewayRig::UpChunk(0);
+  rig.Say(socket, up);
   rig.Say(socket, GatewayRig::Beat(true));
   rig.Wait(seconds(76));
   EXPECT_FALSE(socket.closed_by_router);
   EXPECT_EQ(socket.pings, 1);
+}
+
+TEST(GatewayLivenessTest, AnIdleBeatThatADeliverCrossedLeavesTheLinkBusyAndTheNextOneDoesNot) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const RigAgent agent = rig.NewAgent();
+  RigSocket& died = rig.OpenLink(agent);
+  rig.Deliver(agent);
+  rig.Say(died, GatewayRig::Beat(true));  // had left before the Deliver came
+  EXPECT_LE(SilenceOf(rig, died), 44);
+
+  const RigAgent other = rig.NewAgent();
+  RigSocket& knew_it = rig.OpenLink(other);  // the command was over long ago: no record comes of it
+  rig.Deliver(other);
+  rig.Say(knew_it, GatewayRig::Beat(true));
+  rig.Say(knew_it, GatewayRig::Beat(true));
+  rig.Wait(seconds(76));
+  EXPECT_FALSE(knew_it.closed_by_router);
+  EXPECT_EQ(knew_it.pings, 0);
 }
 
 TEST(GatewayLivenessTest, AnAgentThatNeverSaysIdleStaysAsLongAsItsSocketAnswers) {
