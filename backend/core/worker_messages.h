@@ -1,8 +1,9 @@
 // What the supervisor and its children (gateways, controls) say over their SOCK_SEQPACKET pair.
 //
 // One datagram = one message: u8 type | payload; a socket travels beside kAgentSocket and kApiSocket
-// as SCM_RIGHTS. The child finds the pair at fd 3, the counters page (counters.h) at fd 4, and at fd 5 the
-// text of the configuration that its supervisor runs on: the file may say something else by now.
+// as SCM_RIGHTS. The child finds the pair at fd 3, the counters page (counters.h) at fd 4, at fd 5 the
+// text of the configuration that its supervisor runs on (the file may say something else by now), and at fd 6
+// who it is to Redis (redis_access.h).
 //
 // Limits:    4 KiB a datagram. A child that does not send kAlive for 15 s is killed and replaced.
 #pragma once
@@ -34,5 +35,6 @@ enum class WorkerMessageType : std::uint8_t {
 inline constexpr int kSupervisorFd = 3;
 inline constexpr int kCountersFd = 4;
 inline constexpr int kConfigFd = 5;
+inline constexpr int kRedisLoginFd = 6;
 
 }  // namespace holdfast::backend

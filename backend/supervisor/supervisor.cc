@@ -10,6 +10,8 @@
 
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/files.h"
+#include "backend/supervisor/check_config.h"
+#include "common/adapters/openssl/openssl_crypto.h"
 
 namespace holdfast::backend {
 namespace {
@@ -81,7 +83,7 @@ Status Supervisor::Start() {
   tick_.data = this;
   ev_timer_start(loop_, &tick_);
   AddChildren();
-  probe_.emplace(loop_, config_.redis_address());
+  probe_.emplace(loop_, config_.redis_address(), redis_users_.of(RedisRole::kSupervisor));
   return Ok();
 }
 
@@ -116,6 +118,17 @@ Status Supervisor::PrepareState() {
   ::unlink((config_.run_dir() + "/ready").c_str());
   HF_ASSIGN_OR_RETURN(config_text_, MemoryFile(config_.text));
   HF_ASSIGN_OR_RETURN(certificate_, ReadCertificate(config_));
+  return PrepareRedisUsers();
+}
+
+// In memory alone: a password is on no command line and on no disk of ours.
+Status Supervisor::PrepareRedisUsers() {
+  HF_ASSIGN_OR_RETURN(redis_users_, LoadRedisUsers(config_));
+  HF_ASSIGN_OR_RETURN(redis_acl_, MemoryFile(AclText(*NewOpensslCrypto(), redis_users_)));
+  HF_ASSIGN_OR_RETURN(gateway_login_,
+                      MemoryFile(EncodeRedisLogin(redis_users_.of(RedisRole::kGateway))));
+  HF_ASSIGN_OR_RETURN(control_login_,
+                      MemoryFile(EncodeRedisLogin(redis_users_.of(RedisRole::kControl))));
   return Ok();
 }
 
@@ -152,6 +165,7 @@ Child::Spec Supervisor::RedisSpec() const {
   spec.host = host_;
   spec.output_file = config_.redis_dir() + "/redis.log";
   spec.program = config_.redis_server_program;
+  spec.inherited_fds = {redis_acl_.get()};
   // Nothing is kept on disk: a restart equals FLUSHALL, a case that must pass anyway (delivery.md 5).
   spec.argv = [this](const std::string&) -> std::vector<std::string> {
     // At every start: whoever cleaned up there must not have stopped us. If it fails, redis says so.
@@ -175,6 +189,8 @@ Child::Spec Supervisor::RedisSpec() const {
             std::to_string(config_.redis_max_memory_mib) + "mb",
             "--maxmemory-policy",
             "noeviction",
+            "--aclfile",
+            "/proc/self/fd/3",
             "--protected-mode",
             "yes",
             "--loglevel",
@@ -190,7 +206,8 @@ Child::Spec Supervisor::WorkerSpec(std::string role, std::string slot) const {
   spec.role = role;
   spec.slot = slot;
   spec.host = host_;
-  spec.config_fd = config_text_.get();
+  spec.inherited_fds = {config_text_.get(),
+                        role == "control" ? control_login_.get() : gateway_login_.get()};
   spec.program = "/proc/self/exe";  // this very program, also if its file was replaced meanwhile
   spec.argv = [this, role = std::move(role),
                slot = std::move(slot)](const std::string& instance) -> std::vector<std::string> {
@@ -295,7 +312,7 @@ void Supervisor::CheckReady() {
 
 std::string Supervisor::NotReady() const {
   std::string missing;
-  if (!probe_->answers()) missing += "redis: no answer\n";
+  if (!probe_->answers()) missing += "redis: " + probe_->trouble() + "\n";
   if (!control_->ready()) missing += "control: not ready\n";
   const auto ready = std::count_if(gateways_.begin(), gateways_.end(),
                                    [](const auto& gateway) { return gateway->ready(); });

@@ -61,6 +61,7 @@ class Supervisor final : private ListenerDelegate,
   AdminAnswer Metrics() override;
 
   Status PrepareState();
+  Status PrepareRedisUsers();
   Status OpenListeners();
   Status OpenListener(std::unique_ptr<Listener>& listener, const char* key,
                       const ListenAddress& address);
@@ -112,7 +113,10 @@ class Supervisor final : private ListenerDelegate,
   LogWriter log_;
   std::string host_;
   UniqueFd lock_;
-  UniqueFd config_text_;     // for the children
+  UniqueFd config_text_;    // for the children
+  RedisUsers redis_users_;  // until the end: a Redis that is started again has the same
+  UniqueFd redis_acl_;      // for the embedded one
+  UniqueFd gateway_login_, control_login_;
   std::string certificate_;  // what new connections are served with: to see whether it changed
   bool certificate_changed_ = false;  // since the start
   std::unique_ptr<Listener> agents_;

@@ -8,10 +8,12 @@ from .stack import Stack
 class StackTest(unittest.TestCase):
     gateways = 1
     keys = ()
+    redis_users = ""
 
     @classmethod
     def setUpClass(cls):
         cls.stack = Stack(cls.gateways, cls.keys)
+        cls.stack.redis_users = cls.redis_users
         cls.addClassCleanup(cls.stack.stop)
         try:
             cls.stack.init().start()
