@@ -21,8 +21,8 @@ enum class WorkerMessageType : std::uint8_t {
   // of its own; empty: at once.
   kDrain = 4,
   kReload = 5,  // payload: LiveSettings; also once after kReady
-  // Set this command aside at this agent: a process died over it three times. payload: what
-  // CounterBlock::at_hand held, agent id (16 B) and digest (32 B).
+  // To control: set this command aside, processes died over it three times. payload: what
+  // CounterBlock::at_hand held, agent id (16 B; zeros: every one) and digest (32 B).
   kPoison = 6,
   // child -> supervisor
   kReady = 16,  // the child can take sockets

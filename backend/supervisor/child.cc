@@ -180,6 +180,13 @@ std::uint64_t Child::sockets() const {
   return sent_sockets_ > closed ? sent_sockets_ - closed : 0;
 }
 
+std::string Child::TakeAtHand() {
+  if (!page_) return {};
+  std::string at_hand = page_->block().AtHand();
+  page_->block().ClearAtHand();
+  return at_hand;
+}
+
 void Child::OnWorkerMessage(WorkerMessageType type, std::string_view payload, UniqueFd /*fd*/) {
   heard_at_ = MonotonicNow();
   if (type == WorkerMessageType::kHandshakesDone) return delegate_.OnHandshakesDone(*this, payload);

@@ -84,6 +84,8 @@ class Child final : private WorkerChannelDelegate {
   std::uint64_t starts() const { return starts_; }
   // Of the running one; of the last one while none runs; null before the first.
   const CounterBlock* counters() const { return page_ ? &page_->block() : nullptr; }
+  // Once it has ended: what it died over (CounterBlock::AtHand()), told once. Empty: nothing, or not known.
+  std::string TakeAtHand();
   // Sockets given to the running instance and not yet closed by it.
   std::uint64_t sockets() const;
 

@@ -12,6 +12,8 @@
 #include "backend/adapters/linux/files.h"
 #include "backend/supervisor/check_config.h"
 #include "common/adapters/openssl/openssl_crypto.h"
+#include "common/base/bytes.h"
+#include "common/base/ids.h"
 
 namespace holdfast::backend {
 namespace {
@@ -259,6 +261,7 @@ int Supervisor::Run() {
 void Supervisor::OnChildReady(Child& child) {
   SendLive(child, certificate_changed_);
   if (control_ && &child == control_.get()) {
+    SendPoison();  // before the gateways know whom to ask: what it is about must not come first
     for (Child* const other : children()) {
       if (other->spec().role == "gateway") {
         other->Send(WorkerMessageType::kControl, child.instance());
@@ -271,9 +274,31 @@ void Supervisor::OnChildReady(Child& child) {
 }
 
 void Supervisor::OnChildEnded(Child& child) {
+  NoteDeath(child);
   sources_.OwnerGone(&child);
   UpdateAccepting();
   if (stopping_) ContinueStop();
+}
+
+void Supervisor::NoteDeath(Child& child) {
+  const std::string at_hand = child.TakeAtHand();
+  if (at_hand.empty()) return;
+  const std::size_t deaths = deaths_.OnDeath(at_hand);
+  log_.Write(LogLine(LogLevel::kError, "died_over")
+                 .Id("slot", child.spec().slot)
+                 .Id("agent", ToHex(at_hand.substr(0, AgentId::kSize)))
+                 .Id("digest", ToHex(at_hand.substr(AgentId::kSize)))
+                 .Num("deaths", static_cast<std::int64_t>(deaths)));
+  if (deaths < DeathTally::kDeaths) return;
+  if (std::ranges::find(poison_, at_hand) == poison_.end()) poison_.push_back(at_hand);
+  SendPoison();
+}
+
+void Supervisor::SendPoison() {
+  if (!control_->ready()) return;
+  for (const std::string& at_hand : std::exchange(poison_, {})) {
+    control_->Send(WorkerMessageType::kPoison, at_hand);
+  }
 }
 
 void Supervisor::OnTick() {

@@ -27,6 +27,7 @@
 #include "backend/adapters/linux/listener.h"
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/core/config.h"
+#include "backend/core/death_tally.h"
 #include "backend/core/placement.h"
 #include "backend/core/roll.h"
 #include "backend/core/source_admission.h"
@@ -85,6 +86,8 @@ class Supervisor final : private ListenerDelegate,
   std::vector<GatewayLoad> Loads() const;
 
   // supervisor_orders.cc
+  void NoteDeath(Child& child);
+  void SendPoison();
   Status StartRoll();
   void ContinueRoll();
   void TakeRollStep(RollStep step);
@@ -132,6 +135,8 @@ class Supervisor final : private ListenerDelegate,
   std::vector<std::uint64_t> roll_watchers_;  // clients of orders_
   std::unique_ptr<OrderSocket> orders_;
   std::optional<RedisProbe> probe_;
+  DeathTally deaths_;
+  std::vector<std::string> poison_;  // control has not been told yet
   const std::uint64_t descriptors_;  // that each process may have
   Placement placement_;
   TokenBucket bucket_;
