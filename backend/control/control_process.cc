@@ -50,7 +50,7 @@ Status ControlProcess::Start() {
   StreamTransportDelegate& entries = *this;
   streams_.emplace(loop_,
                    RedisStreams::Options{config_.redis_address(), ControlStream(identity_.instance),
-                                         &worker_->counters()},
+                                         &worker_->counters(), identity_.redis},
                    entries);
   HF_TRY(OpenServer());
   StartWatchers();
@@ -224,6 +224,10 @@ void ControlProcess::OnLost(const Error& why) {
   touched_ = true;
   log_.Write(LogLine(LogLevel::kWarn, "redis_lost").Err(why));
   core_->OnTransport(false, now_);
+}
+
+void ControlProcess::OnDenied(const Error& why) {
+  log_.Write(LogLine(LogLevel::kError, "redis_denied").Err(why));
 }
 
 void ControlProcess::OnRestored() {

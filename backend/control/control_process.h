@@ -59,6 +59,7 @@ class ControlProcess final : private WorkerProcessDelegate,
   void OnBatchEnd() override;
   void OnLost(const Error& why) override;
   void OnRestored() override;
+  void OnDenied(const Error& why) override;
 
   Status LoadTrust();
   Status OpenFiles();

@@ -157,6 +157,8 @@ constexpr std::array kKeys{
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.redis_max_memory_mib, v, {64, 1024 * 1024});
               }},
+    ConfigKey{"redis.users", "\"\"", kAtStart, &Same<&Config::redis_users_file>,
+              [](Config& c, const ConfigValue& v) { return SetText(c.redis_users_file, v); }},
     ConfigKey{"log.level", "\"info\"", kLive, &Same<&Config::log_level>,
               [](Config& c, const ConfigValue& v) { return SetLevel(c.log_level, v); }},
 };
@@ -324,6 +326,7 @@ Result<Config> MakeConfig(std::span<const ConfigEntry> entries, std::string_view
                             &config.tls_key_file, &config.tls_ca_file}) {
     MakeAbsolute(*path, dir);
   }
+  if (!config.redis_users_file.empty()) MakeAbsolute(config.redis_users_file, dir);
   auto whole = CheckWhole(config);
   if (!whole.ok()) return std::move(whole).error().In(file);
   return config;

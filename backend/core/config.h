@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "backend/core/redis_access.h"
 #include "common/base/log_line.h"
 #include "common/base/result.h"
 
@@ -77,6 +78,7 @@ struct Config {
   std::string redis_url;             // empty: an embedded, private redis-server
   std::string redis_server_program;  // for the embedded one
   std::uint32_t redis_max_memory_mib;
+  std::string redis_users_file;  // absolute; empty: none
 
   // [log]
   LogLevel log_level = LogLevel::kInfo;
@@ -125,6 +127,7 @@ struct WorkerIdentity {
   WorkerRole role = WorkerRole::kGateway;
   std::string slot;      // "g0".., "c0"
   std::string instance;  // "<host>.<slot>.<nonce>"
+  RedisLogin redis;
 };
 
 }  // namespace holdfast::backend

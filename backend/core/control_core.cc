@@ -114,7 +114,13 @@ void ControlCore::OnFileDone(FileDone done, Moment now) {
 }
 
 void ControlCore::OnPoison(const DeliveryKey& key) {
-  poison_.push_back(key);
+  if (key.agent == AgentId()) {
+    for (const AgentId& agent : ledger_.OpenTargetsOf(key.digest)) {
+      poison_.push_back({key.digest, agent});
+    }
+  } else {
+    poison_.push_back(key);
+  }
   Log(LogLine(LogLevel::kError, "command_set_aside")
           .Id("digest", key.digest.hex())
           .Id("agent", key.agent.hex()));

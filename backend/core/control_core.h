@@ -91,7 +91,8 @@ class ControlCore {
   void OnEntry(std::string_view id, std::string_view to_control, Moment now);
   void OnTransport(bool connected, Moment now);
   void OnFileDone(FileDone done, Moment now);
-  // Controls before us died over what this agent says of this command: it is set aside (POISON).
+  // Processes died over this command, at this agent or (all zeros) wherever it goes: what has not ended of it is
+  // set aside (POISON).
   void OnPoison(const DeliveryKey& key);
   void OnTick(Moment now);  // a few times a second
   // false: no room, close the socket.
@@ -128,7 +129,7 @@ class ControlCore {
   void EmitSends();
   void Add(const std::string& gateway, route::v1::ToGateway message);
   void AddFrames(const std::string& gateway, const AgentId& agent,
-                 const std::vector<std::string>& frames);
+                 const std::vector<std::string>& frames, std::string_view digest);
   bool changed() const { return ledger_.changed() || agents_.changed() || audit_.changed(); }
   void Log(LogLine line);
 

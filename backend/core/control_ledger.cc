@@ -299,6 +299,16 @@ std::vector<AgentId> Ledger::AgentsWithWork() const {
   return out;
 }
 
+std::vector<AgentId> Ledger::OpenTargetsOf(const Digest& digest) const {
+  std::vector<AgentId> out;
+  const auto targets = targets_.find(digest);
+  if (targets == targets_.end()) return out;
+  for (const AgentId& agent : targets->second) {
+    if (!deliveries_.Find({digest, agent})->ended()) out.push_back(agent);
+  }
+  return out;
+}
+
 Status Ledger::WriteChanges(Store& store) const {
   for (const auto& [digest, before] : commands_.changes()) {
     const CommandRow& row = *commands_.Find(digest);

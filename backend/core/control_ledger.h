@@ -94,6 +94,7 @@ class Ledger {
   const std::deque<Digest>& CancelsOf(const AgentId& agent) const;
   const Digest* CancelledBy(const Digest& cancel) const;
   std::vector<AgentId> AgentsWithWork() const;
+  std::vector<AgentId> OpenTargetsOf(const Digest& digest) const;
   std::size_t open_deliveries() const { return open_deliveries_; }
 
   // --- the turn -------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ void ControlCore::BeforeCommit(Moment now) {
     results_.SetAside(key,
                       {::holdfast::command::v1::OUTCOME_FAILED,
                        ::holdfast::command::v1::COMMAND_FAILURE_POISON,
-                       "set aside: the backend died over its answer three times",
+                       "set aside: processes of the backend died over it three times",
                        {}},
                       now);
   }
@@ -155,7 +155,7 @@ void ControlCore::Add(const std::string& gateway, route::v1::ToGateway message) 
 }
 
 void ControlCore::AddFrames(const std::string& gateway, const AgentId& agent,
-                            const std::vector<std::string>& frames) {
+                            const std::vector<std::string>& frames, std::string_view digest) {
   route::v1::ToGateway message;
   std::size_t bytes = 0;
   for (const std::string& frame : frames) {
@@ -164,6 +164,7 @@ void ControlCore::AddFrames(const std::string& gateway, const AgentId& agent,
         (send.frames_size() >= static_cast<int>(options_.frames_per_entry) ||
          bytes + frame.size() > kMaxFrameBytes)) {
       send.add_agent_ids(agent.str());
+      send.set_digest(std::string(digest));
       Add(gateway, std::exchange(message, {}));
       bytes = 0;
     }
@@ -171,6 +172,7 @@ void ControlCore::AddFrames(const std::string& gateway, const AgentId& agent,
     bytes += frame.size();
   }
   message.mutable_send()->add_agent_ids(agent.str());
+  message.mutable_send()->set_digest(std::string(digest));
   Add(gateway, std::move(message));
 }
 
@@ -184,14 +186,16 @@ void ControlCore::Emit(Moment now) {
     *frame.mutable_ack() = std::move(ack.ack);
     frames[ack.agent].push_back(frame.SerializeAsString());
   }
-  while (auto blob = blobs_.NextData()) {
-    link::v1::Frame frame;
-    *frame.mutable_blob_data() = std::move(blob->data);
-    frames[blob->agent].push_back(frame.SerializeAsString());
-  }
   for (const auto& [agent, list] : frames) {
     const LinkAt* link = sessions_.FindLink(agent);
-    if (link != nullptr) AddFrames(link->gateway, agent, list);
+    if (link != nullptr) AddFrames(link->gateway, agent, list, {});
+  }
+  while (auto blob = blobs_.NextData()) {
+    const LinkAt* link = sessions_.FindLink(blob->agent);
+    if (link == nullptr) continue;
+    link::v1::Frame frame;
+    *frame.mutable_blob_data() = std::move(blob->data);
+    AddFrames(link->gateway, blob->agent, {frame.SerializeAsString()}, frame.blob_data().digest());
   }
   EmitSends();
   for (Sessions::Housekeeping& work : sessions_.TakeHousekeeping()) {
@@ -210,6 +214,7 @@ void ControlCore::EmitSends() {
     frame.mutable_deliver()->set_cert_envelope(command->cert_envelope);
     route::v1::ToGateway message;
     message.mutable_send()->add_frames(frame.SerializeAsString());
+    message.mutable_send()->set_digest(send.digest.str());
     for (const AgentId& agent : send.agents) message.mutable_send()->add_agent_ids(agent.str());
     if (send.repeat) figures_.sweeper_sends += send.agents.size();
     Add(send.gateway, std::move(message));

@@ -45,7 +45,8 @@ inline constexpr std::size_t kCounters =
 
 struct alignas(64) CounterBlock {
   std::array<std::atomic<std::uint64_t>, kCounters> values;
-  // Agent id (16 B) and digest (32 B) of what the process works on now; zeros: nothing of anybody's.
+  // Agent id (16 B) and digest (32 B) of what the process works on now; zeros: nothing of anybody's, or (the
+  // agent alone) of a command wherever it goes.
   // The page outlives the process: whoever finds it set knows what it died over.
   std::array<std::atomic<std::uint64_t>, 6> at_hand;
 

@@ -56,6 +56,8 @@ void GatewayRouter::OnEntry(std::string_view id, std::string_view message) {
 
 void GatewayRouter::OnSend(const route::Send& send) {
   if (send.agent_ids_size() > kMaxSendAgents || send.frames_size() > kMaxSendFrames) return;
+  // Whoever of its agents it was: the next would kill us as well.
+  const AtHandScope at_hand(&counters_, AgentId(), Digest::From(send.digest()).value_or(Digest()));
   struct Down {
     GatewayOutbox::SharedFrame frame;
     std::optional<Digest> blob_of;  // the command whose blob this is part of

@@ -31,6 +31,9 @@ class StreamTransportDelegate {
   virtual void OnBatchEnd() = 0;
   virtual void OnLost(const Error& why) = 0;
   virtual void OnRestored() = 0;
+  // Redis does not let us in, or refuses one of our commands: its users are not as documented. Said once,
+  // and again after OnRestored().
+  virtual void OnDenied(const Error& why) { static_cast<void>(why); }
 };
 
 class StreamTransport {

@@ -1,8 +1,9 @@
 // What the supervisor and its children (gateways, controls) say over their SOCK_SEQPACKET pair.
 //
 // One datagram = one message: u8 type | payload; a socket travels beside kAgentSocket and kApiSocket
-// as SCM_RIGHTS. The child finds the pair at fd 3, the counters page (counters.h) at fd 4, and at fd 5 the
-// text of the configuration that its supervisor runs on: the file may say something else by now.
+// as SCM_RIGHTS. The child finds the pair at fd 3, the counters page (counters.h) at fd 4, at fd 5 the
+// text of the configuration that its supervisor runs on (the file may say something else by now), and at fd 6
+// who it is to Redis (redis_access.h).
 //
 // Limits:    4 KiB a datagram. A child that does not send kAlive for 15 s is killed and replaced.
 #pragma once
@@ -20,8 +21,8 @@ enum class WorkerMessageType : std::uint8_t {
   // of its own; empty: at once.
   kDrain = 4,
   kReload = 5,  // payload: LiveSettings; also once after kReady
-  // Set this command aside at this agent: a process died over it three times. payload: what
-  // CounterBlock::at_hand held, agent id (16 B) and digest (32 B).
+  // To control: set this command aside, processes died over it three times. payload: what
+  // CounterBlock::at_hand held, agent id (16 B; zeros: every one) and digest (32 B).
   kPoison = 6,
   // child -> supervisor
   kReady = 16,  // the child can take sockets
@@ -34,5 +35,6 @@ enum class WorkerMessageType : std::uint8_t {
 inline constexpr int kSupervisorFd = 3;
 inline constexpr int kCountersFd = 4;
 inline constexpr int kConfigFd = 5;
+inline constexpr int kRedisLoginFd = 6;
 
 }  // namespace holdfast::backend

@@ -59,7 +59,7 @@ Status GatewayProcess::Start() {
   StreamTransportDelegate& entries = *this;
   streams_.emplace(loop_,
                    RedisStreams::Options{config_.redis_address(), GatewayStream(identity_.instance),
-                                         &worker_->counters()},
+                                         &worker_->counters(), identity_.redis},
                    entries);
   router_->SetStreams(*streams_);
 
@@ -208,6 +208,10 @@ void GatewayProcess::OnBatchEnd() { router_->OnBatchEnd(); }
 void GatewayProcess::OnLost(const Error& why) {
   log_.Write(LogLine(LogLevel::kWarn, "redis_lost").Err(why));
   router_->OnLost(why);
+}
+
+void GatewayProcess::OnDenied(const Error& why) {
+  log_.Write(LogLine(LogLevel::kError, "redis_denied").Err(why));
 }
 
 void GatewayProcess::OnRestored() {

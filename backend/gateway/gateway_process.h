@@ -53,6 +53,7 @@ class GatewayProcess final : private WorkerProcessDelegate,
   void OnBatchEnd() override;
   void OnLost(const Error& why) override;
   void OnRestored() override;
+  void OnDenied(const Error& why) override;
 
   void OnAgentSocket(std::string_view peer_address, UniqueFd fd);
   void OnDrain(std::string_view payload);

@@ -6,7 +6,9 @@
 
 namespace holdfast::backend {
 
-// The files that it names are there and good for their purpose: policy, certificate, key, CA.
+// The files that it names are there and good for their purpose: policy, certificate, key, CA, users.
 Status CheckConfig(const Config& config);
+// Who the processes are to Redis: drawn for the embedded one, and what redis.users says.
+Result<RedisUsers> LoadRedisUsers(const Config& config);
 
 }  // namespace holdfast::backend

@@ -66,6 +66,7 @@ Status Child::StartProcess() {
   options.program = spec_.program;
   options.argv = spec_.argv(instance_);
   options.output_file = spec_.output_file;
+  options.inherited_fds = spec_.inherited_fds;
   UniqueFd theirs;
   if (spec_.kind == Kind::kWorker) {
     HF_ASSIGN_OR_RETURN(CountersPage page, CountersPage::Make());
@@ -74,7 +75,7 @@ Status Child::StartProcess() {
     WorkerChannelDelegate& here = *this;
     channel_.emplace(loop_, std::move(pair.first), here);
     theirs = std::move(pair.second);
-    options.inherited_fds = {theirs.get(), page_->fd(), spec_.config_fd};
+    options.inherited_fds.insert(options.inherited_fds.begin(), {theirs.get(), page_->fd()});
   }
   HF_ASSIGN_OR_RETURN(const pid_t pid, Spawn(options));
   ev_child_set(&watcher_, pid, 0);
@@ -177,6 +178,13 @@ std::uint64_t Child::sockets() const {
         static_cast<Counter>(static_cast<std::size_t>(Counter::kClosedBase) + i));
   }
   return sent_sockets_ > closed ? sent_sockets_ - closed : 0;
+}
+
+std::string Child::TakeAtHand() {
+  if (!page_) return {};
+  std::string at_hand = page_->block().AtHand();
+  page_->block().ClearAtHand();
+  return at_hand;
 }
 
 void Child::OnWorkerMessage(WorkerMessageType type, std::string_view payload, UniqueFd /*fd*/) {

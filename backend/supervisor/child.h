@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <ev.h>
 
@@ -53,9 +54,10 @@ class Child final : private WorkerChannelDelegate {
     std::string program;
     // The command line of an instance of this name, from argv[0] on.
     std::function<std::vector<std::string>(const std::string& instance)> argv;
-    std::string output_file;   // empty: our stderr
-    std::string host;          // first part of the instance's name
-    int config_fd = -1;        // kWorker: becomes kConfigFd
+    std::string output_file;  // empty: our stderr
+    std::string host;         // first part of the instance's name
+    // kForeign: become 3, 4, ...; kWorker: kConfigFd and kRedisLoginFd.
+    std::vector<int> inherited_fds;
     std::uint64_t starts = 0;  // of those who filled this slot before
   };
   Child(struct ev_loop* loop, Spec spec, const LogWriter& log, ChildDelegate& delegate);
@@ -82,6 +84,8 @@ class Child final : private WorkerChannelDelegate {
   std::uint64_t starts() const { return starts_; }
   // Of the running one; of the last one while none runs; null before the first.
   const CounterBlock* counters() const { return page_ ? &page_->block() : nullptr; }
+  // Once it has ended: what it died over (CounterBlock::AtHand()), told once. Empty: nothing, or not known.
+  std::string TakeAtHand();
   // Sockets given to the running instance and not yet closed by it.
   std::uint64_t sockets() const;
 

@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 #include <ev.h>
 #include <malloc.h>
@@ -45,6 +46,25 @@ Result<Config> WorkerConfig(const std::string& file) {
   return ParseConfig(text, file);
 }
 
+// Not in the configuration, which every process reads.
+Result<RedisLogin> WorkerRedisLogin() {
+  constexpr std::size_t kMaxBytes = 1024;  // redis_access.h
+  const UniqueFd given(kRedisLoginFd);
+  HF_ASSIGN_OR_RETURN(const std::string text,
+                      ReadWholeFile("/proc/self/fd/" + std::to_string(given.get()), kMaxBytes));
+  return DecodeRedisLogin(text);
+}
+
+int Work(const Config& config, WorkerIdentity identity) {
+  auto login = WorkerRedisLogin();
+  if (!login.ok()) return Complain(login.error(), kFailed);
+  identity.redis = std::move(login).value();
+  KeepMemory();
+  ::prctl(PR_SET_NAME, "holdfastd");  // else "exe", as we were started by /proc/self/exe
+  return identity.role == WorkerRole::kGateway ? RunGateway(config, identity)
+                                               : RunControl(config, identity);
+}
+
 int Supervise(const Config& config) {
   Supervisor supervisor(ev_default_loop(EVFLAG_AUTO), config);
   const Status started = supervisor.Start();
@@ -63,13 +83,7 @@ int Main(int argc, const char* const* argv) {
   const auto config = is_worker ? WorkerConfig(arguments.value().config_file)
                                 : LoadConfig(arguments.value().config_file);
   if (!config.ok()) return Complain(config.error(), kUsage);
-  if (is_worker) {
-    const WorkerIdentity& identity = arguments.value().identity;
-    KeepMemory();
-    ::prctl(PR_SET_NAME, "holdfastd");  // else "exe", as we were started by /proc/self/exe
-    return identity.role == WorkerRole::kGateway ? RunGateway(config.value(), identity)
-                                                 : RunControl(config.value(), identity);
-  }
+  if (is_worker) return Work(config.value(), arguments.value().identity);
   if (arguments.value().command == Arguments::Command::kOrder) {
     const auto status = GiveOrder(config.value(), arguments.value().text);
     return status.ok() ? status.value() : Complain(status.error(), kFailed);

@@ -4,25 +4,27 @@
 
 namespace holdfast::backend {
 
-RedisProbe::RedisProbe(struct ev_loop* loop, std::string url)
-    : connection_(loop, *this), url_(std::move(url)) {}
+RedisProbe::RedisProbe(struct ev_loop* loop, std::string url, RedisLogin login)
+    : connection_(loop, *this), url_(std::move(url)), login_(std::move(login)) {}
 
 void RedisProbe::OnSecond() {
-  if (!connection_.up()) return connection_.Dial(url_);
+  if (!connection_.up()) return connection_.Dial(url_, login_);
   ++unanswered_;
   connection_.Send(0, 0, {"PING"});
 }
 
 void RedisProbe::OnConnected() { OnSecond(); }
 
-void RedisProbe::OnConnectionLost(std::string /*why*/) {
+void RedisProbe::OnConnectionLost(std::string why) {
   answered_ = false;
+  trouble_ = IsDenial(why) ? std::move(why) : std::string("no answer");
   connection_.Drop();
 }
 
 void RedisProbe::OnReply(int /*kind*/, std::size_t /*tag*/, const redisReply* reply) {
   if (reply == nullptr) return;
   answered_ = reply->type != REDIS_REPLY_ERROR;  // -LOADING is not an answer
+  trouble_ = answered_ ? std::string("no answer") : std::string(reply->str, reply->len);
   unanswered_ = 0;
 }
 

@@ -11,9 +11,11 @@ namespace holdfast::backend {
 
 class RedisProbe final : private RedisConnectionOwner {
  public:
-  RedisProbe(struct ev_loop* loop, std::string url);
+  RedisProbe(struct ev_loop* loop, std::string url, RedisLogin login);
   void OnSecond();
   bool answers() const { return unanswered_ < kMaxUnanswered && answered_; }
+  // Why not: Redis's own words if it said no.
+  const std::string& trouble() const { return trouble_; }
 
  private:
   static constexpr int kMaxUnanswered = 3;
@@ -23,6 +25,8 @@ class RedisProbe final : private RedisConnectionOwner {
 
   RedisConnection connection_;
   const std::string url_;
+  const RedisLogin login_;
+  std::string trouble_ = "no answer";
   int unanswered_ = 0;  // PINGs since the last answer
   bool answered_ = false;
 };

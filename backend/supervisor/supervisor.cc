@@ -10,6 +10,10 @@
 
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/files.h"
+#include "backend/supervisor/check_config.h"
+#include "common/adapters/openssl/openssl_crypto.h"
+#include "common/base/bytes.h"
+#include "common/base/ids.h"
 
 namespace holdfast::backend {
 namespace {
@@ -81,7 +85,7 @@ Status Supervisor::Start() {
   tick_.data = this;
   ev_timer_start(loop_, &tick_);
   AddChildren();
-  probe_.emplace(loop_, config_.redis_address());
+  probe_.emplace(loop_, config_.redis_address(), redis_users_.of(RedisRole::kSupervisor));
   return Ok();
 }
 
@@ -116,6 +120,17 @@ Status Supervisor::PrepareState() {
   ::unlink((config_.run_dir() + "/ready").c_str());
   HF_ASSIGN_OR_RETURN(config_text_, MemoryFile(config_.text));
   HF_ASSIGN_OR_RETURN(certificate_, ReadCertificate(config_));
+  return PrepareRedisUsers();
+}
+
+// In memory alone: a password is on no command line and on no disk of ours.
+Status Supervisor::PrepareRedisUsers() {
+  HF_ASSIGN_OR_RETURN(redis_users_, LoadRedisUsers(config_));
+  HF_ASSIGN_OR_RETURN(redis_acl_, MemoryFile(AclText(*NewOpensslCrypto(), redis_users_)));
+  HF_ASSIGN_OR_RETURN(gateway_login_,
+                      MemoryFile(EncodeRedisLogin(redis_users_.of(RedisRole::kGateway))));
+  HF_ASSIGN_OR_RETURN(control_login_,
+                      MemoryFile(EncodeRedisLogin(redis_users_.of(RedisRole::kControl))));
   return Ok();
 }
 
@@ -152,6 +167,7 @@ Child::Spec Supervisor::RedisSpec() const {
   spec.host = host_;
   spec.output_file = config_.redis_dir() + "/redis.log";
   spec.program = config_.redis_server_program;
+  spec.inherited_fds = {redis_acl_.get()};
   // Nothing is kept on disk: a restart equals FLUSHALL, a case that must pass anyway (delivery.md 5).
   spec.argv = [this](const std::string&) -> std::vector<std::string> {
     // At every start: whoever cleaned up there must not have stopped us. If it fails, redis says so.
@@ -175,6 +191,8 @@ Child::Spec Supervisor::RedisSpec() const {
             std::to_string(config_.redis_max_memory_mib) + "mb",
             "--maxmemory-policy",
             "noeviction",
+            "--aclfile",
+            "/proc/self/fd/3",
             "--protected-mode",
             "yes",
             "--loglevel",
@@ -190,7 +208,8 @@ Child::Spec Supervisor::WorkerSpec(std::string role, std::string slot) const {
   spec.role = role;
   spec.slot = slot;
   spec.host = host_;
-  spec.config_fd = config_text_.get();
+  spec.inherited_fds = {config_text_.get(),
+                        role == "control" ? control_login_.get() : gateway_login_.get()};
   spec.program = "/proc/self/exe";  // this very program, also if its file was replaced meanwhile
   spec.argv = [this, role = std::move(role),
                slot = std::move(slot)](const std::string& instance) -> std::vector<std::string> {
@@ -242,6 +261,7 @@ int Supervisor::Run() {
 void Supervisor::OnChildReady(Child& child) {
   SendLive(child, certificate_changed_);
   if (control_ && &child == control_.get()) {
+    SendPoison();  // before the gateways know whom to ask: what it is about must not come first
     for (Child* const other : children()) {
       if (other->spec().role == "gateway") {
         other->Send(WorkerMessageType::kControl, child.instance());
@@ -254,9 +274,31 @@ void Supervisor::OnChildReady(Child& child) {
 }
 
 void Supervisor::OnChildEnded(Child& child) {
+  NoteDeath(child);
   sources_.OwnerGone(&child);
   UpdateAccepting();
   if (stopping_) ContinueStop();
+}
+
+void Supervisor::NoteDeath(Child& child) {
+  const std::string at_hand = child.TakeAtHand();
+  if (at_hand.empty()) return;
+  const std::size_t deaths = deaths_.OnDeath(at_hand);
+  log_.Write(LogLine(LogLevel::kError, "died_over")
+                 .Id("slot", child.spec().slot)
+                 .Id("agent", ToHex(at_hand.substr(0, AgentId::kSize)))
+                 .Id("digest", ToHex(at_hand.substr(AgentId::kSize)))
+                 .Num("deaths", static_cast<std::int64_t>(deaths)));
+  if (deaths < DeathTally::kDeaths) return;
+  if (std::ranges::find(poison_, at_hand) == poison_.end()) poison_.push_back(at_hand);
+  SendPoison();
+}
+
+void Supervisor::SendPoison() {
+  if (!control_->ready()) return;
+  for (const std::string& at_hand : std::exchange(poison_, {})) {
+    control_->Send(WorkerMessageType::kPoison, at_hand);
+  }
 }
 
 void Supervisor::OnTick() {
@@ -295,7 +337,7 @@ void Supervisor::CheckReady() {
 
 std::string Supervisor::NotReady() const {
   std::string missing;
-  if (!probe_->answers()) missing += "redis: no answer\n";
+  if (!probe_->answers()) missing += "redis: " + probe_->trouble() + "\n";
   if (!control_->ready()) missing += "control: not ready\n";
   const auto ready = std::count_if(gateways_.begin(), gateways_.end(),
                                    [](const auto& gateway) { return gateway->ready(); });

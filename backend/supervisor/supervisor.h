@@ -27,6 +27,7 @@
 #include "backend/adapters/linux/listener.h"
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/core/config.h"
+#include "backend/core/death_tally.h"
 #include "backend/core/placement.h"
 #include "backend/core/roll.h"
 #include "backend/core/source_admission.h"
@@ -61,6 +62,7 @@ class Supervisor final : private ListenerDelegate,
   AdminAnswer Metrics() override;
 
   Status PrepareState();
+  Status PrepareRedisUsers();
   Status OpenListeners();
   Status OpenListener(std::unique_ptr<Listener>& listener, const char* key,
                       const ListenAddress& address);
@@ -84,6 +86,8 @@ class Supervisor final : private ListenerDelegate,
   std::vector<GatewayLoad> Loads() const;
 
   // supervisor_orders.cc
+  void NoteDeath(Child& child);
+  void SendPoison();
   Status StartRoll();
   void ContinueRoll();
   void TakeRollStep(RollStep step);
@@ -112,7 +116,10 @@ class Supervisor final : private ListenerDelegate,
   LogWriter log_;
   std::string host_;
   UniqueFd lock_;
-  UniqueFd config_text_;     // for the children
+  UniqueFd config_text_;    // for the children
+  RedisUsers redis_users_;  // until the end: a Redis that is started again has the same
+  UniqueFd redis_acl_;      // for the embedded one
+  UniqueFd gateway_login_, control_login_;
   std::string certificate_;  // what new connections are served with: to see whether it changed
   bool certificate_changed_ = false;  // since the start
   std::unique_ptr<Listener> agents_;
@@ -128,6 +135,8 @@ class Supervisor final : private ListenerDelegate,
   std::vector<std::uint64_t> roll_watchers_;  // clients of orders_
   std::unique_ptr<OrderSocket> orders_;
   std::optional<RedisProbe> probe_;
+  DeathTally deaths_;
+  std::vector<std::string> poison_;  // control has not been told yet
   const std::uint64_t descriptors_;  // that each process may have
   Placement placement_;
   TokenBucket bucket_;

@@ -42,11 +42,12 @@ holdfast_test(conformance_backend_streams_redis LABEL conformance
 holdfast_test(unit_backend_gateway LABEL unit
   DEPS holdfast_backend_core_gateway holdfast_common_adapters_openssl
   SRCS unit/backend/core/blob_meter_test.cc unit/backend/core/config_test.cc
-    unit/backend/core/gateway_frames_test.cc
+    unit/backend/core/death_tally_test.cc unit/backend/core/gateway_frames_test.cc
     unit/backend/core/gateway_liveness_test.cc unit/backend/core/gateway_outbox_test.cc
     unit/backend/core/gateway_router_test.cc
     unit/backend/core/live_settings_test.cc unit/backend/core/metrics_text_test.cc
-    unit/backend/core/placement_test.cc unit/backend/core/roll_test.cc
+    unit/backend/core/placement_test.cc unit/backend/core/redis_access_test.cc
+    unit/backend/core/roll_test.cc
     unit/backend/core/source_admission_test.cc)
 holdfast_test(conformance_backend_toml LABEL conformance
   DEPS holdfast_backend_adapters_toml

@@ -36,6 +36,7 @@ struct RigSocket {
   backend::GatewayLink* link = nullptr;
   std::size_t max_message_bytes = 0;
   bool wants_write = false;
+  std::string at_hand;  // when it last wanted to write
   int pings = 0;
   bool closed_by_router = false;
 };
@@ -211,6 +212,7 @@ class GatewayRig final : public backend::LinkPort {
   // LinkPort
   void WantWrite(void* transport) override {
     static_cast<RigSocket*>(transport)->wants_write = true;
+    static_cast<RigSocket*>(transport)->at_hand = counters.AtHand();
   }
   void Ping(void* transport) override { ++static_cast<RigSocket*>(transport)->pings; }
   void Close(void* transport, std::uint16_t /*code*/, std::string_view /*text*/) override {

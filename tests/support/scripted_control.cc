@@ -31,7 +31,7 @@ class ScriptedControl final : public WorkerProcessDelegate, public StreamTranspo
     worker_ = std::move(started).value();
     streams_.emplace(loop,
                      RedisStreams::Options{config.redis_address(), ControlStream(identity.instance),
-                                           &worker_->counters()},
+                                           &worker_->counters(), identity.redis},
                      *this);
     worker_->SendReady();
   }

@@ -70,7 +70,28 @@ void RedisConnection::GuardReader() {
   reader->fn = &g_functions;
 }
 
-void RedisConnection::Dial(const std::string& url) {
+bool IsDenial(std::string_view error) {
+  return error.starts_with("NOPERM") || error.starts_with("NOAUTH") ||
+         error.starts_with("WRONGPASS");
+}
+
+// The first thing on the connection; what follows it is refused by Redis if it fails.
+void RedisConnection::LogIn(const RedisLogin& login) {
+  if (login.empty()) return;
+  // hiredis takes it before the connection stands, and calls back also on its way down.
+  redisAsyncCommand(context_, &RedisConnection::OnLoginReply, nullptr, "AUTH %b %b",
+                    login.user.data(), login.user.size(), login.password.data(),
+                    login.password.size());
+}
+
+void RedisConnection::OnLoginReply(redisAsyncContext* context, void* reply, void* /*none*/) {
+  auto* const self = static_cast<RedisConnection*>(context->data);
+  const auto* const answer = static_cast<const redisReply*>(reply);
+  if (self == nullptr || answer == nullptr || answer->type != REDIS_REPLY_ERROR) return;
+  self->Lose(std::string(answer->str, answer->len));
+}
+
+void RedisConnection::Dial(const std::string& url, const RedisLogin& login) {
   Drop();
   silent_since_ = ev_now(loop_);
   constexpr std::string_view kUnix = "unix://";
@@ -108,6 +129,7 @@ void RedisConnection::Dial(const std::string& url) {
     self->up_ = false;
     self->owner_.OnConnectionLost(context->errstr[0] != '\0' ? context->errstr : "closed by Redis");
   });
+  LogIn(login);
 }
 
 void RedisConnection::Drop() {

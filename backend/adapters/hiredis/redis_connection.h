@@ -16,6 +16,7 @@
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 
+#include "backend/core/redis_access.h"
 #include "common/base/result.h"
 
 namespace holdfast::backend {
@@ -24,6 +25,9 @@ namespace holdfast::backend {
 inline constexpr int kEntriesPerRead = 64;
 inline constexpr std::size_t kMaxReplyBytes = std::size_t{48} * 1024 * 1024;
 inline constexpr std::size_t kMaxReplyElements = 1024;
+
+// Redis's word for "you may not": nothing that waiting helps.
+bool IsDenial(std::string_view error);
 
 class RedisConnectionOwner {
  public:
@@ -41,8 +45,8 @@ class RedisConnection {
   RedisConnection(const RedisConnection&) = delete;
   RedisConnection& operator=(const RedisConnection&) = delete;
 
-  // unix:///path or redis://host:port
-  void Dial(const std::string& url);
+  // unix:///path or redis://host:port. Who is not let in loses the connection, with Redis's reason.
+  void Dial(const std::string& url, const RedisLogin& login);
   void Drop();
   bool up() const { return up_; }
   // Seconds since something was asked (or dialled) without any answer since; 0: nothing is awaited.
@@ -58,7 +62,9 @@ class RedisConnection {
     std::size_t tag;
   };
   static void OnHiredisReply(redisAsyncContext* context, void* reply, void* pending);
+  static void OnLoginReply(redisAsyncContext* context, void* reply, void* none);
   void GuardReader();
+  void LogIn(const RedisLogin& login);
   void Lose(std::string why);
 
   struct ev_loop* const loop_;

@@ -116,10 +116,15 @@ void RedisStreams::CountError() {
   if (options_.counters != nullptr) options_.counters->Add(Counter::kRedisErrors);
 }
 
+void RedisStreams::TellIfDenied(std::string_view error) {
+  if (!IsDenial(error) || std::exchange(told_denied_, true)) return;
+  delegate_.OnDenied(Error{Code::kDenied, "Redis at " + options_.url + ": " + std::string(error)});
+}
+
 void RedisStreams::Dial() {
-  writer_.Dial(options_.url);
+  writer_.Dial(options_.url, options_.login);
   // The first may have failed at once, and the next try be planned.
-  if (!ev_is_active(&timer_)) reader_.Dial(options_.url);
+  if (!ev_is_active(&timer_)) reader_.Dial(options_.url, options_.login);
 }
 
 void RedisStreams::OnConnected() {
@@ -136,6 +141,7 @@ void RedisStreams::OnConnectionLost(std::string why) {
   read_in_flight_ = false;
   cursor_ = "0";
   ready_ = false;
+  TellIfDenied(why);
   Start(backoff_ms_);
   backoff_ms_ = std::min(backoff_ms_ * 2, kMaxBackoffMs);
   if (std::exchange(told_lost_, true)) return;
@@ -149,7 +155,7 @@ void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
     case kProbe:
       if (reply->type == REDIS_REPLY_ERROR) return OnConnectionLost(std::string(Text(*reply)));
       ready_ = true;
-      told_lost_ = false;
+      told_lost_ = told_denied_ = false;
       backoff_ms_ = kFirstBackoffMs;
       delegate_.OnRestored();
       return ReadMore();
@@ -166,6 +172,7 @@ void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
 void RedisStreams::OnWriteReply(const redisReply* reply) {
   if (reply->type != REDIS_REPLY_ERROR) return;
   CountError();
+  TellIfDenied(Text(*reply));
   // WRONGTYPE is the business of the stream's owner alone; the others concern every stream.
   if (!Text(*reply).starts_with("WRONGTYPE")) refused_until_ = now() + kRefusedSeconds;
 }
@@ -188,6 +195,7 @@ void RedisStreams::OnReadReply(const redisReply* reply) {
   }
   if (reply->type == REDIS_REPLY_ERROR) {
     CountError();
+    TellIfDenied(Text(*reply));
     if (Text(*reply).starts_with("WRONGTYPE")) {
       Remove(options_.own_stream);  // the key is ours: whoever made it something else was wrong
       cursor_ = "0";

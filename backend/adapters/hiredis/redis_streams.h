@@ -35,6 +35,7 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
     std::string url;                   // unix:///path or redis://host:port
     std::string own_stream;            // read by us, written by others
     CounterBlock* counters = nullptr;  // kRedisErrors is counted there
+    RedisLogin login;
   };
   RedisStreams(struct ev_loop* loop, Options options, StreamTransportDelegate& delegate);
   ~RedisStreams() override;
@@ -68,6 +69,7 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   void SendAdd(std::string_view stream, std::string_view message);
   void ReadMore();
   void CountError();
+  void TellIfDenied(std::string_view error);
   double now() const { return ev_now(loop_); }
 
   struct ev_loop* const loop_;
@@ -86,6 +88,7 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   int backoff_ms_;
   bool ready_ = false;      // between OnRestored and OnLost
   bool told_lost_ = false;  // OnLost is said once per loss
+  bool told_denied_ = false;
   bool reading_ = true;
   bool read_in_flight_ = false;
 };

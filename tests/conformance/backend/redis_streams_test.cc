@@ -46,8 +46,14 @@ class RealWorld final : public StreamWorld {
   }
   std::unique_ptr<backend::StreamTransport> Make(
       std::string own_stream, backend::StreamTransportDelegate& delegate) override {
+    return MakeAs({}, std::move(own_stream), delegate);
+  }
+  std::unique_ptr<RedisStreams> MakeAs(backend::RedisLogin login, std::string own_stream,
+                                       backend::StreamTransportDelegate& delegate) {
     return std::make_unique<RedisStreams>(
-        loop_, RedisStreams::Options{"unix://" + socket(), std::move(own_stream), nullptr},
+        loop_,
+        RedisStreams::Options{"unix://" + socket(), std::move(own_stream), nullptr,
+                              std::move(login)},
         delegate);
   }
   void Turn() override { TurnLoop(loop_); }
@@ -122,6 +128,46 @@ TEST(RedisStreamsTest, ReadsAStreamThatWasMadeAnewWithLowerIds) {
   EXPECT_EQ(events.messages[1], "second");
 }
 
+TEST(RedisStreamsTest, LogsInAndSaysOnceWhatRedisDoesNotLetItDo) {
+  RealWorld world;
+  world.Command("ACL SETUSER u reset on >good +ping (+xread +xrevrange %%R~own) (+xadd %%W~other)");
+  RecordingDelegate events;
+  const auto streams = world.MakeAs({"u", "good"}, "own", events);
+  const auto until = [&](const auto& done) {
+    for (int i = 0; i < 2000 && !done(); ++i) world.Turn();
+    return done();
+  };
+  ASSERT_TRUE(until([&] { return events.restored == 1; }));
+  ASSERT_TRUE(streams->Add("other", "m").ok());
+  world.Command("XADD own * m hello");
+  ASSERT_TRUE(until([&] { return events.messages.size() == 1; }));
+  EXPECT_TRUE(events.denied.empty());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(until([&] { return streams->Add("third", "m").ok(); }));  // refuses for a moment
+    ASSERT_TRUE(until([&] { return !events.denied.empty(); }));
+  }
+  ASSERT_EQ(events.denied.size(), 1U);
+  EXPECT_NE(events.denied[0].find("NOPERM"), std::string::npos) << events.denied[0];
+  EXPECT_EQ(events.lost, 0);
+}
+
+TEST(RedisStreamsTest, SaysOnceThatItIsNotLetInAndComesBackWhenItIs) {
+  RealWorld world;
+  world.Command("ACL SETUSER u reset on >other +ping (+xread +xrevrange %%R~own)");
+  RecordingDelegate events;
+  const auto streams = world.MakeAs({"u", "good"}, "own", events);
+  for (int i = 0; i < 200; ++i) world.Turn();  // and is told once
+  ASSERT_EQ(events.denied.size(), 1U);
+  EXPECT_NE(events.denied[0].find("WRONGPASS"), std::string::npos) << events.denied[0];
+  EXPECT_EQ(events.denied[0].find("good"), std::string::npos);
+  EXPECT_EQ(events.lost, 1);
+  EXPECT_EQ(events.restored, 0);
+  world.Command("ACL SETUSER u >good");
+  for (int i = 0; i < 2000 && events.restored == 0; ++i) world.Turn();
+  EXPECT_EQ(events.restored, 1);
+  EXPECT_EQ(events.denied.size(), 1U);
+}
+
 TEST(RedisStreamsTest, KeepsARedisThatIsOnlyIdle) {
   RealWorld world;
   RecordingDelegate events;
@@ -182,7 +228,7 @@ TEST_P(HostileRedisTest, IsLeftAndDialledAgain) {
   struct ev_loop* const loop = ev_loop_new(EVFLAG_AUTO);
   RecordingDelegate events;
   {
-    RedisStreams streams(loop, {"unix://" + server.path(), "own", nullptr}, events);
+    RedisStreams streams(loop, {"unix://" + server.path(), "own", nullptr, {}}, events);
     for (int i = 0; i < 400 && server.accepted < 4; ++i) {
       server.Serve();
       TurnLoop(loop);

@@ -44,8 +44,13 @@ struct RecordingDelegate : backend::StreamTransportDelegate {
     ++lost;
   }
   void OnRestored() override { ++restored; }
+  void OnDenied(const Error& why) override {
+    EXPECT_EQ(why.code, Code::kDenied);
+    denied.push_back(why.message);
+  }
   std::vector<std::string> ids;
   std::vector<std::string> messages;
+  std::vector<std::string> denied;
   int batches = 0;
   int lost = 0;
   int restored = 0;

@@ -18,8 +18,8 @@ std::string Complaint(const std::string& text) {
   return parsed.ok() ? "nothing" : parsed.error().message;
 }
 
-std::string Documentation() {
-  std::ifstream in(HOLDFAST_SOURCE_DIR "/docs/operations/configuration.md");
+std::string Documentation(const std::string& page) {
+  std::ifstream in(HOLDFAST_SOURCE_DIR "/docs/operations/" + page);
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();
@@ -55,7 +55,7 @@ TEST(TomlConfigTest, SaysThatAFileIsNotThere) {
 }
 
 TEST(TomlConfigTest, EveryKeyIsDocumentedWithItsDefaultAndNoOther) {
-  const std::string documentation = Documentation();
+  const std::string documentation = Documentation("configuration.md");
   ASSERT_FALSE(documentation.empty());
   std::size_t rows = 0;
   for (std::size_t at = documentation.find("\n| `"); at != std::string::npos;
@@ -72,6 +72,15 @@ TEST(TomlConfigTest, EveryKeyIsDocumentedWithItsDefaultAndNoOther) {
                                     "`" + std::string(key.default_text) + "`"),
               0)
         << key.name;
+  }
+}
+
+TEST(TomlConfigTest, TheRulesOfRedisUsersAreDocumentedAsTheyAre) {
+  const std::string page = Documentation("redis.md");
+  for (const RedisRole role : {RedisRole::kSupervisor, RedisRole::kGateway, RedisRole::kControl}) {
+    const std::string line = "\nuser holdfast-" + std::string(ToString(role)) +
+                             " reset on >PASSWORD " + std::string(RedisRules(role)) + "\n";
+    EXPECT_NE(page.find(line), std::string::npos) << line;
   }
 }
 

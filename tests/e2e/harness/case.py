@@ -8,10 +8,14 @@ from .stack import Stack
 class StackTest(unittest.TestCase):
     gateways = 1
     keys = ()
+    redis_users = ""
+    backend_env = {}
 
     @classmethod
     def setUpClass(cls):
         cls.stack = Stack(cls.gateways, cls.keys)
+        cls.stack.redis_users = cls.redis_users
+        cls.stack.backend_env = cls.backend_env
         cls.addClassCleanup(cls.stack.stop)
         try:
             cls.stack.init().start()

@@ -28,6 +28,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("HOLDFAST_BIN", ROOT / "build/dev/bin"))
 START_SECONDS = 30   # a debug build on a busy two-core machine
 ANSWER_SECONDS = 60  # any one command line
+# Who the tests are to the private Redis: its other users may do only what their process does.
+REDIS_ADMIN = ("tests", "a-password-for-tests")
 
 
 def free_ports(count):
@@ -142,6 +144,8 @@ class Agent:
 
 class Stack:
     descriptors = None  # how many holdfastd may have; None: as many as we may
+    redis_users = ""    # more lines for the file of redis.users
+
     def __init__(self, gateways=1, keys=(), folder=None):
         """keys: more settings for holdfastd.toml, as (section, key, value)."""
         self.dir = pathlib.Path(folder or tempfile.mkdtemp(prefix="holdfast-e2e-"))
@@ -155,6 +159,7 @@ class Stack:
         self.agent_port, self.api_port, self.admin_port = free_ports(3)
         self.gateways = gateways
         self.keys = keys
+        self.backend_env = {}  # more environment for holdfastd
 
     # --- set up ----------------------------------------------------------------------------------
     def env(self, **more):
@@ -165,7 +170,11 @@ class Stack:
         self.run("holdfast", *self.init_argv())
         config = self.fleet / "server/holdfastd.toml"
         text = config.read_text()
-        for section, key, value in (("gateways", "count", self.gateways), *self.keys):
+        users = config.with_name("redis.users")
+        users.write_text(f"admin {' '.join(REDIS_ADMIN)}\n{self.redis_users}")
+        users.chmod(0o600)
+        for section, key, value in (("gateways", "count", self.gateways), ("redis", "users", users.name),
+                                    *self.keys):
             text = set_key(text, section, key, value)
         config.write_text(text)
         return self
@@ -178,8 +187,9 @@ class Stack:
     def start(self):
         with open(self.log, "ab") as log:
             self.backend = subprocess.Popen(
-                [BIN / "holdfastd", "--dir", self.fleet], env=self.env(), stdout=log, stderr=log,
-                stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=self.before_exec)
+                [BIN / "holdfastd", "--dir", self.fleet], env=self.env(**self.backend_env), stdout=log,
+                stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                preexec_fn=self.before_exec)
         self.wait_ready()
         return self
 
@@ -273,16 +283,12 @@ class Stack:
             return any(w == "--role" and v == role for w, v in zip(p.argv, p.argv[1:]))
         return [p for p in procs.descendants(self.backend.pid) if p.argv and is_it(p)]
 
-    def redis(self):
-        sockets = list((self.fleet / "server/state").rglob("*.sock"))
-        for path in sockets:
-            try:
-                client = Redis(path)
-                if client.call("PING") == b"PONG":
-                    return client
-            except (OSError, RuntimeError):
-                pass
-        raise AssertionError(f"no Redis socket that answers among {sockets}")
+    def redis(self, user=REDIS_ADMIN):
+        """A client of the private Redis; `user`: name and password, or None to say nothing."""
+        client = Redis(self.fleet / "server/state/run/redis.sock")
+        if user:
+            client.call("AUTH", *user)
+        return client
 
     # --- tear down -------------------------------------------------------------------------------
     def remember(self, processes):

@@ -13,9 +13,10 @@ from .bites import Bites
 from .client import Client
 from .marks import Marks, now_ms
 from .slack import bound
-from .stack import BIN, LabStack, free_ports, procs, wait_for
+from .stack import BIN, LabStack, free_ports, poison, procs, wait_for
 
 QUIESCE_SECONDS = 60
+POISON = "poison-for-gateways"
 
 
 class Lab:
@@ -48,6 +49,8 @@ class Lab:
         self.make_disks()
         if self.spec.prepare == "plan":
             self.plan = shim.Plan(self.stack)
+        if self.spec.prepare == "poison":
+            self.stack.backend_env = poison.environment(("gateway", poison.FRAME, POISON))
         self.stack.start()
         self.agents = self.stack.make_agents(self.spec.agents, program=BIN / self.spec.program)
         self.client = Client(self.stack)

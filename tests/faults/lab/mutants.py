@@ -24,7 +24,7 @@ FOLDER = pathlib.Path(__file__).resolve().parents[1] / "mutants"
 PLACE = ROOT / "build/mutants"
 TREE = PLACE / "tree"
 TARGETS = ("holdfast", "holdfastd", "holdfast-agent", "holdfast-agent-dyn", "holdfast-fleet",
-           "holdfast-mark", "fault_shim", "clock_shim")
+           "holdfast-mark", "fault_shim", "clock_shim", "poison_shim")
 ROW_SECONDS = 900
 
 

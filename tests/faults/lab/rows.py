@@ -15,7 +15,8 @@ class Spec:
     """What stack a row needs; rows with equal specs share one. `keys`: of holdfastd.toml;
     `program`: another build of the agent; `disks`: (("agent" or "backend", "loop" or "tmpfs", MiB),
     ...), under the state of all agents or of the backend (lab/disk.py); `proxy`: agents reach the backend through lab.proxy;
-    `prepare`: "plan" runs the backend with the shim (lab/shim.py), "net" puts the agents behind a
+    `prepare`: "plan" runs the backend with the shim (lab/shim.py), "poison" with one that crashes gateways
+    over POISON (lab.py), "net" puts the agents behind a
     wire of their own (rows_net.py)."""
     gateways: int = 2
     agents: int = 4

@@ -12,7 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e"))
 
-from harness import procs  # noqa: E402
+from harness import poison, procs  # noqa: E402
 from harness.procs import wait_for  # noqa: E402
 from harness.stack import BIN, START_SECONDS, Agent, Stack, free_ports  # noqa: E402,F401  (for the rows)
 
@@ -62,14 +62,12 @@ class LabAgent(Agent):
 
 class LabStack(Stack):
     def __init__(self, gateways=2, keys=(), folder=None, max_targets=1000):
-        self._now = {}
         super().__init__(gateways, keys, folder)
         self.max_targets = max_targets
         self.programs = self.dir / "programs"
         self.programs.mkdir()
         self.server_host = ""  # instead of 127.0.0.1
         self.prefix = ()       # words before every agent's program
-        self.backend_env = {}  # more environment for holdfastd
         self.aliases = {}      # program name of a copied agent: that of the one it was copied from
         self.states = self.dir / "states"
         self.states.mkdir()
@@ -82,16 +80,6 @@ class LabStack(Stack):
         if self.server_host:
             words[words.index("--server") + 1] = f"{scheme}://{self.server_host}:{self.agent_port}"
         return words
-
-    def env(self, **more):
-        return super().env(**{**self._now, **more})
-
-    def start(self):
-        self._now = self.backend_env
-        try:
-            return super().start()
-        finally:
-            self._now = {}
 
     def link_program(self, name, source):
         """A file of that name with the program's bytes; one copy for all."""

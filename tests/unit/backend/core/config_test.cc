@@ -33,6 +33,7 @@ TEST(ConfigTest, FillsInDefaultsAndTakesPathsFromTheFilesDirectory) {
   EXPECT_EQ(config.state_dir, "/etc/holdfast/state");
   EXPECT_EQ(config.agents_listen.text(), "0.0.0.0:8443");
   EXPECT_EQ(config.redis_address(), "unix:///etc/holdfast/state/run/redis.sock");
+  EXPECT_EQ(config.redis_users_file, "");
   EXPECT_EQ(config.server_names(), std::vector<std::string>{"backend.test"});
   EXPECT_EQ(config.log_level, LogLevel::kInfo);
 }

@@ -321,6 +321,36 @@ TEST_F(ControlResultsTest, SetsACommandAsideThatControlsDiedOver) {
   EXPECT_FALSE(looked);
 }
 
+TEST_F(ControlResultsTest, SetsACommandAsideWhereverItGoesAndNowhereElse) {
+  pb::Command command = world_.fleet().GoodCommand();
+  command.set_command_id(std::string(16, 'd'));
+  command.mutable_target()->clear_agent_ids();
+  for (SimAgent* const to : {&agent(), &other()}) {
+    command.mutable_target()->add_agent_ids(to->id().str());
+  }
+  command.set_issued_at_ms(world_.now().wall_ms());
+  command.set_not_after_ms(world_.now().wall_ms() + kHourMs);
+  const Digest digest = world_.analyst().Submit(command);
+  for (const std::string& message : world_.analyst().TakeMessages()) {
+    world_.core().OnApiMessage(1, message, world_.now());
+  }
+  world_.core().EndTurn(world_.now());
+  std::set<std::string> brought;
+  while (const auto route = world_.core().NextOut()) {
+    route::v1::ToGateway message;
+    if (message.ParseFromString(route->bytes)) brought.insert(message.send().digest());
+  }
+  EXPECT_TRUE(brought.contains(digest.str()));
+  world_.core().OnPoison({digest, AgentId()});
+  (void)Turn();
+  for (SimAgent* const to : {&agent(), &other()}) {
+    const auto row = world_.store().FindDelivery(digest, to->id());
+    ASSERT_TRUE(row.ok() && row.value());
+    EXPECT_EQ(row.value()->failure, pb::COMMAND_FAILURE_POISON);
+  }
+  EXPECT_FALSE(Row().ended());
+}
+
 TEST_F(ControlResultsTest, SetsItAsideAlsoWhenTheFirstCommitFails) {
   world_.store().FailNextCommits(1);
   world_.core().OnPoison({digest_, agent().id()});

@@ -356,6 +356,25 @@ TEST(GatewayRouterTest, SendsFramesToTheNamedAgentsOnly) {
   EXPECT_TRUE(rig.Hear(link_b).empty());
 }
 
+TEST(GatewayRouterTest, NotesWhatItHasInHandWhileItHandsItOn) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const RigAgent agent = rig.NewAgent();
+  RigSocket& socket = rig.OpenLink(agent);
+  rig.Hear(socket);
+  route::ToGateway message;
+  message.mutable_send()->add_agent_ids(agent.id.str());
+  message.mutable_send()->set_digest(std::string(32, 'd'));
+  link_pb::Frame deliver;
+  deliver.mutable_deliver()->set_envelope("e");
+  deliver.mutable_deliver()->set_cert_envelope("c");
+  message.mutable_send()->add_frames(deliver.SerializeAsString());
+  rig.FromControl(message);
+  // Not at this agent alone: the next one's would be the same bytes.
+  EXPECT_EQ(socket.at_hand, std::string(16, '\0') + std::string(32, 'd'));
+  EXPECT_EQ(rig.counters.AtHand(), "");
+}
+
 TEST(GatewayRouterTest, ACommandPassesTheBlobsThatWait) {
   GatewayRig rig;
   rig.ControlIsThere();
