@@ -2,8 +2,9 @@
 import time
 
 from lab.campaign import Load
+from lab.ledger import Ledger
 from lab.rows import Spec, register
-from lab.stack import wait_for
+from lab.slack import bound
 from rows_redis import FLEET, finish
 
 
@@ -35,30 +36,47 @@ def again(lab, n):
     return figures
 
 
+EARLY_S, EDGE_AFTER_S, LATE_S = 3, 2, 600
+
+
+def submit_for(lab, seconds):
+    """A command to all agents that expires so much later: its mark, and when it does."""
+    mark, argv = lab.marks.exec(lab.agents, 0, 1)
+    lab.client.submit(mark, argv, ttl=f"{int(seconds)}s")
+    lab.client.drain()
+    assert mark.status == "ok", mark.words
+    return mark, Ledger(lab.stack).commands[mark.id]["not_after_ms"] / 1000
+
+
 @register(id="EXP", fault="the agents come back just before and just after a command's expiry",
           figure="expired: EXPIRED, 0 effects; in time: DONE", spec=Spec(),
           n={"commit": 2, "nightly": 20, "release": 100}, must_bite=("expired", "in time"))
 def expiry(lab, n):
-    figures = {"expired": 0, "done": 0}
-    for turn in range(n):
+    """Each time one command that has expired before they come, one that is about to, and one with time."""
+    figures = {}
+    for _ in range(n):
         for agent in lab.agents:
             agent.stop()
         lab.stack.wait_online(*lab.agents, online=False)
-        mark, argv = lab.marks.exec(lab.agents, 0, 1)
-        mark.may |= {"EXPIRED", "REFUSED"}
-        lab.client.submit(mark, argv, ttl="4s")
-        lab.client.drain()
-        time.sleep(0.2 if turn % 2 else lab.rng.uniform(3.2, 4.6))
+        soon = bound(lab, EARLY_S)  # a command line on a busy machine must not be what expires
+        edge, edge_at = submit_for(lab, soon + EDGE_AFTER_S)
+        early, early_at = submit_for(lab, soon)
+        late, _ = submit_for(lab, LATE_S)
+        early.may |= {"EXPIRED"}
+        edge.may |= {"EXPIRED", "REFUSED"}
+        edge.grace_ms = int(1000 * bound(lab, 1))
+        # From their start to a command's turn takes agents about a second.
+        back = max(early_at + 0.2, edge_at + lab.rng.uniform(-1.5, 0.3))
+        time.sleep(max(0.0, back - time.time()))
         for agent in lab.agents:
             agent.start()
-        lab.stack.wait_online(*lab.agents)
-        wait_for(lambda: all(row["job"] != mark.job for row in
-                             lab.stack.holdfast("jobs", "--open").json()), 30, "no end", every=0.2)
-        rows = lab.stack.holdfast("job", mark.job).json()["deliveries"]
-        done = sum(row["outcome"] == "DONE" for row in rows)
-        figures["done"] += done
-        figures["expired"] += sum(row["outcome"] == "EXPIRED" for row in rows)
         finish(lab, 60, figures)
-    lab.bites.hit("expired", figures["expired"])
-    lab.bites.hit("in time", figures["done"])
+        outcomes = {mark.id: [row["outcome_name"] for row in lab.last_verdict.ledger.deliveries
+                              if row["mark"] == mark.id] for mark in (early, edge, late)}
+        assert set(outcomes[early.id]) == {"EXPIRED"}, outcomes
+        assert set(outcomes[late.id]) == {"DONE"}, outcomes
+        for found in outcomes.values():
+            lab.bites.hit("in time", found.count("DONE"))
+            lab.bites.hit("expired", found.count("EXPIRED"))
+        lab.bites.hit("expired on the way", outcomes[edge.id].count("EXPIRED"))
     return figures

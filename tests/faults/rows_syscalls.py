@@ -3,7 +3,7 @@
 The flow: start, journal, dial, one command with an effect and one result of five chunks, from
 RECEIVED to forgotten. A run that only counts says how many calls there are; each is then broken.
 """
-import time
+import collections
 
 from lab import shim
 from lab.rows import Spec, register
@@ -16,10 +16,10 @@ FLOW_SECONDS = 30
 
 
 class Point:
-    """One call of one agent to break. `may`: outcomes besides the good ones."""
+    """The `at`-th call of a kind, of one agent, to break; at 0: none, of all kinds."""
 
-    def __init__(self, at, do, calls=shim.ALL_CALLS):
-        self.at, self.do, self.calls = at, do, calls
+    def __init__(self, at, do, kind):
+        self.at, self.do, self.kind = at, do, kind
 
 
 def begin_flow(lab, agents, may):
@@ -42,7 +42,7 @@ def run_flow(lab, points, may=frozenset()):
         log = lab.stack.dir / f"shim-{agent.name}.log"
         log.unlink(missing_ok=True)
         logs.append(log)
-        agent.more_env = shim.environment(f"{agent.state}/", log, point.at, point.do, point.calls)
+        agent.more_env = shim.environment(f"{agent.state}/", log, point.at, point.do, point.kind)
         agent.start()
         agent.more_env = {}
 
@@ -62,11 +62,13 @@ def run_flow(lab, points, may=frozenset()):
     return [shim.read(log) for log in logs]
 
 
-def count_calls(lab, calls=shim.ALL_CALLS):
-    """How many a whole flow has, and their names."""
-    (seen,) = run_flow(lab, [Point(0, "", calls)])
+def count_calls(lab):
+    """How many of each kind a whole flow has. Points are numbered within their kind: no flow makes all
+    its calls in the same order as the one before."""
+    (seen,) = run_flow(lab, [Point(0, "", shim.ALL_CALLS)])
     assert len(seen) > 8, f"the shim sees only {seen}"
-    return [call for _, call, _, _ in seen]
+    return collections.Counter("send" if path.startswith("socket:") else call
+                               for _, call, path, _ in seen)
 
 
 def interleave(rng, groups):
@@ -83,9 +85,9 @@ def run_all(lab, points, may=frozenset()):
     for first in range(0, len(points), width):
         batch = points[first:first + width]
         for point, seen in zip(batch, run_flow(lab, batch, may)):
-            hits = [call for _, call, _, hit in seen if hit]
-            lab.bites.hit(f"{point.do} at {hits[0]}" if hits else "call not reached")
-            figures["points" if hits else "not_reached"] += 1
+            was_hit = any(hit for *_, hit in seen)
+            lab.bites.hit(f"{point.do} at {point.kind}" if was_hit else "call not reached")
+            figures["points" if was_hit else "not_reached"] += 1
         if first // width % 10 == 9:
             lab.say(f"  {first + len(batch)} of {len(points)} points")
     return figures
@@ -98,12 +100,12 @@ def run_all(lab, points, may=frozenset()):
 def every_call(lab, n):
     calls = count_calls(lab)
     groups = {}
-    for k, call in enumerate(calls, 1):
-        for do in ("kill", "killafter", *(("tear",) if call in ("write", "send") else ())):
-            groups.setdefault((do, call), []).append(Point(k, do))
+    for kind, times in calls.items():
+        for do in ("kill", "killafter", *(("tear",) if kind in ("write", "send") else ())):
+            groups[do, kind] = [Point(k, do, kind) for k in range(1, times + 1)]
     points = interleave(lab.rng, groups)
     figures = run_all(lab, points[:n])
-    return {"calls_in_flow": len(calls), "possible": len(points), **figures}
+    return {"calls_in_flow": calls.total(), "possible": len(points), **figures}
 
 
 @register(id="D2", fault="EIO at the k-th fsync, and at the k-th write, of the agent",
@@ -112,8 +114,9 @@ def every_call(lab, n):
           must_bite=("eio at fsync", "eio at write"))
 def fsync_fails(lab, n):
     lab.may_linger = True
-    groups = {calls: [Point(k, "eio", calls) for k in range(1, len(count_calls(lab, calls)) + 1)]
-              for calls in ("fsync", "write")}
+    calls = count_calls(lab)
+    groups = {kind: [Point(k, "eio", kind) for k in range(1, calls[kind] + 1)]
+              for kind in ("fsync", "write")}
     points = interleave(lab.rng, groups)
     # A journal that had to be begun anew refuses what is older than itself.
     return {"possible": len(points), **run_all(lab, points[:n], may={"REFUSED", "INTERRUPTED"})}

@@ -129,7 +129,7 @@ def check_effects(mark, book, rows, effects, verdict):
             verdict.fail("I4", f"{mark.id} ran at {name_of(row)} and was never started: unjournaled;"
                                f" ended {row['outcome_name']} {row['failure']} {row['message']}")
         for at_ms in times:
-            if at_ms > book.commands[mark.id]["not_after_ms"]:
+            if at_ms > book.commands[mark.id]["not_after_ms"] + mark.grace_ms:
                 verdict.fail("I4", f"{mark.id} ran at {name_of(row)} after its expiry")
     nowhere = effects.get((mark.id, "unknown"), [])
     done = sum(row["outcome_name"] in RAN for row in rows)
