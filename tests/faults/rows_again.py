@@ -17,7 +17,7 @@ def cut_redis_clients(lab):
 
 
 @register(id="B-again", fault="all connections to Redis cut, again and again: entries are read twice",
-          figure="0 double, 0 lost", spec=FLEET, n={"commit": 2, "nightly": 60, "release": 300},
+          figure="0 double, 0 lost", spec=FLEET, n={"nightly": 60, "release": 300},
           must_bite=("cut", "entries read again"))
 def again(lab, n):
     figures = {}
@@ -37,7 +37,7 @@ def again(lab, n):
 
 @register(id="EXP", fault="the agents come back just before and just after a command's expiry",
           figure="expired: EXPIRED, 0 effects; in time: DONE", spec=Spec(),
-          n={"commit": 2, "nightly": 20, "release": 100}, must_bite=("expired", "in time"))
+          n={"nightly": 20, "release": 100}, must_bite=("expired", "in time"))
 def expiry(lab, n):
     figures = {"expired": 0, "done": 0}
     for turn in range(n):

@@ -91,7 +91,7 @@ def everything(lab, n):
 
 
 @register(id="A8-agents", fault="power cut of the endpoints alone", figure="100: I1-I5", spec=CUT,
-          n={"commit": 1, "nightly": 50, "release": 100}, must_bite=(*BIT, "ended interrupted"))
+          n={"nightly": 50, "release": 100}, must_bite=(*BIT, "ended interrupted"))
 def agents(lab, n):
     return cuts(lab, n, [lab.agent_disk], [end_agents])
 
