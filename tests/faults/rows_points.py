@@ -79,7 +79,7 @@ def hits(lab, n, name, *where):
 
 def slowest(lab, figures, turns, name, since, seconds):
     """From a moment of the hit to the receipt of the endpoint, of what had none before."""
-    waits = [(row["received_ms"] - since(turn)) / 1000 for turn in turns for row in turn.rows
+    waits = [max(0, row["received_ms"] - since(turn)) / 1000 for turn in turns for row in turn.rows
              if row["received_ms"] and row["received_ms"] > turn.at_ms]
     lab.bites.hit("delivered after the hit", len(waits))
     if waits:
@@ -105,7 +105,7 @@ def before_commit(lab, n):
 
 @register(id="A2", fault="control killed between a commit and its XADD", spec=POINTS,
           figure="200: at the endpoint <= 2 s after the restart",
-          n={"commit": 1, "nightly": 50, "release": 200},
+          n={"commit": 3, "nightly": 50, "release": 200},
           must_bite=("killed before an XADD", "delivered after the hit"))
 def before_add(lab, n):
     figures, turns = hits(lab, n, "killed before an XADD", "control", "unix", "send", "kill", 4)
@@ -115,7 +115,7 @@ def before_add(lab, n):
 
 @register(id="A3", fault="a gateway killed before it writes to an agent's socket", spec=POINTS,
           figure="500: redelivered <= 10 s, 0 lost",
-          n={"commit": 1, "nightly": 50, "release": 500},
+          n={"commit": 3, "nightly": 50, "release": 500},
           must_bite=("killed before a write", "delivered after the hit"))
 def before_write(lab, n):
     figures, turns = hits(lab, n, "killed before a write", "gateway", lab.stack.agent_port, "send", "kill", 4)

@@ -1,4 +1,5 @@
 """Power cuts: agents' and backend's state on an ext4 that loses whatever was not synced."""
+import re
 import time
 
 from lab import faults
@@ -6,7 +7,7 @@ from lab.campaign import Load
 from lab.disk import LoopDisk
 from lab.rows import Spec, register
 from lab.slack import bound
-from lab.stack import procs
+from lab.stack import procs, wait_for
 
 CUT = Spec(gateways=2, agents=6, disks=(("agent", "loop", 96), ("backend", "loop", 96)))
 
@@ -100,3 +101,33 @@ def agents(lab, n):
           n={"commit": 1, "nightly": 50, "release": 100}, must_bite=BIT)
 def backend(lab, n):
     return cuts(lab, n, [lab.backend_disk], [end_backend])
+
+
+RECONNECTS = 100
+RESET = Spec(gateways=2, agents=4, proxy=True, disks=CUT.disks)
+
+
+def epochs(agent):
+    return [int(n) for n in re.findall(r"event=link_open epoch=(\d+)", agent.log.read_text(errors="replace"))]
+
+
+@register(id="B9", fault=f"{RECONNECTS} reconnects, then the power cut for backend and agents, n times",
+          figure="no epoch is used twice: I6", spec=RESET, n={"nightly": 3, "release": 20},
+          must_bite=("reconnects", *BIT))
+def reconnects_then_cut(lab, n):
+    figures = {"reconnects": 0}
+    links = lambda: lab.stack.metrics().get("holdfast_links", 0) == len(lab.agents)
+    for _ in range(n):
+        for _ in range(RECONNECTS // len(lab.agents)):
+            lab.client.submit(*lab.marks.exec(lab.agents, 50, 1))
+            figures["reconnects"] += lab.proxy.reset_all()
+            wait_for(lambda: lab.client.pump() or links(), bound(lab, 60), "agents do not come back")
+        more = cuts(lab, 1, [lab.agent_disk, lab.backend_disk], [end_agents, end_backend])
+        for name, value in more.items():
+            figures[name] = figures.get(name, 0) + value
+        for agent in lab.agents:
+            used = epochs(agent)
+            assert len(used) > RECONNECTS // len(lab.agents) / 2, f"{agent.name}: only {len(used)} links"
+            assert used == sorted(set(used)), f"{agent.name} used an epoch twice: {used}"
+    lab.bites.hit("reconnects", figures["reconnects"])
+    return figures

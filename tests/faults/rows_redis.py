@@ -163,7 +163,7 @@ def break_streams(lab, n):
         redis.close()
         began = time.monotonic()
         time.sleep(2.0)  # what was under way is lost, and repeated after 5 to 10 s; a new one is not
-        question_answered(lab, 3.0, "repair")
+        question_answered(lab, bound(lab, 3.0), "repair")
         took = time.monotonic() - began
         figures["repaired_s"] = round(max(figures["repaired_s"], took), 2)
         finish(lab, 60, figures)
@@ -172,7 +172,7 @@ def break_streams(lab, n):
 
 @register(id="B5", fault="Redis full up to its memory limit with somebody else's keys, for 8 s, n times",
           figure="nothing evicted; refused clearly or served later, 0 lost",
-          spec=Spec(gateways=2, agents=10, keys=(("redis", "max_memory_mib", 16),)),
+          spec=Spec(gateways=2, agents=10, keys=(("redis", "max_memory_mib", 64),)),
           n={"nightly": 10, "release": 50}, must_bite=("refused by Redis", "sent into the full Redis"))
 def full_memory(lab, n):
     figures = {}

@@ -70,10 +70,10 @@ def bit_rot(lab, n):
     done = 0
     while done < n:
         kill_in_the_middle(lab)
-        for agent in lab.agents:
-            files = [p for p in agent.state.rglob("*") if p.is_file() and p.stat().st_size
-                     and (p.name in ("journal.db", "journal.db-wal") or p.suffix == ".seg")]
-            path = lab.rng.choice(files)
+        for at, agent in enumerate(lab.agents):
+            kinds = [[p for p in agent.state.rglob(pattern) if p.is_file() and p.stat().st_size]
+                     for pattern in ("journal.db-wal", "journal.db", "*.seg")]
+            path = lab.rng.choice(kinds[at % 3] or kinds[0])
             flips = lab.rng.choice((1, 1, 3, 20))
             flip_bits(lab, path, flips)
             figures["flips"] += flips

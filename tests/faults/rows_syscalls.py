@@ -97,10 +97,11 @@ def run_all(lab, points, may=frozenset()):
           must_bite=("kill at write", "kill at fsync", "kill at send", "tear at write"))
 def every_call(lab, n):
     calls = count_calls(lab)
+    # The k-th of its kind: how many sends there are varies from flow to flow, and must not move the others.
     groups = {}
-    for k, call in enumerate(calls, 1):
+    for call in sorted(set(calls)):
         for do in ("kill", "killafter", *(("tear",) if call in ("write", "send") else ())):
-            groups.setdefault((do, call), []).append(Point(k, do))
+            groups[(do, call)] = [Point(k, do, call) for k in range(1, calls.count(call) + 1)]
     points = interleave(lab.rng, groups)
     figures = run_all(lab, points[:n])
     return {"calls_in_flow": len(calls), "possible": len(points), **figures}

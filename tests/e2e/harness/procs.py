@@ -30,8 +30,11 @@ class Process:
         return int(fields[19]) == self.started and fields[0] not in "ZX"
 
     def kill(self, sig=signal.SIGKILL):
-        if self.alive():
-            os.kill(self.pid, sig)
+        try:
+            if self.alive():
+                os.kill(self.pid, sig)
+        except ProcessLookupError:
+            pass  # it ended in between
 
     def memory(self, key="Pss"):
         """Bytes, from smaps_rollup: Pss, Private_Dirty, Private_Clean, Rss, ..."""
