@@ -119,7 +119,8 @@ def reconnects_then_cut(lab, n):
     links = lambda: lab.stack.metrics().get("holdfast_links", 0) == len(lab.agents)
     for _ in range(n):
         for _ in range(RECONNECTS // len(lab.agents)):
-            lab.client.submit(*lab.marks.exec(lab.agents, 50, 1))
+            # With work open a cut link is dialled again within a second.
+            lab.client.submit(*lab.marks.exec(lab.agents, 2000, 1))
             figures["reconnects"] += lab.proxy.reset_all()
             wait_for(lambda: lab.client.pump() or links(), bound(lab, 60), "agents do not come back")
         more = cuts(lab, 1, [lab.agent_disk, lab.backend_disk], [end_agents, end_backend])

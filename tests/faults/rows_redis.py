@@ -142,7 +142,7 @@ def freeze(lab, n):
 
 @register(id="B10", fault="streams deleted, or replaced by another type, or clients paused",
           figure="50: a new question answered <= 5 s later, 0 lost", spec=FLEET,
-          n={"commit": 3, "nightly": 20, "release": 50},
+          n={"nightly": 20, "release": 50},
           must_bite=("deleted", "wrong type", "paused"))
 def break_streams(lab, n):
     figures = {"repaired_s": 0.0}

@@ -1,7 +1,9 @@
 """Soak: hours of commands and reconnects; what grows is found by its slope."""
+import json
 import pathlib
 import time
 
+from lab import report
 from lab.campaign import Load
 from lab.rows import Spec, register
 from lab.stack import procs
@@ -65,7 +67,11 @@ class Samples:
         return out
 
     def judge(self, figures, minutes):
-        """Prints the slopes, and fails for what grows."""
+        """Prints the slopes, keeps the samples, and fails for what grows."""
+        report.FOLDER.mkdir(parents=True, exist_ok=True)
+        kept = report.FOLDER / f"memory-{self.lab.seed}-{minutes}-minutes.json"
+        kept.write_text(json.dumps(self.series))
+        self.lab.say(f"  samples (s, bytes, descriptors): {kept}")
         warm_up = min(LONGEST_WARM_UP_SECONDS, minutes * 60 / 3)
         trends = self.trends(warm_up)
         assert trends, f"no process lived for {FEWEST} minutes after {warm_up:.0f} s of warm-up"
