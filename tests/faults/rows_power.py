@@ -59,6 +59,9 @@ def cuts(lab, n, disks, ends):
     load = Load(lab, 6.0, sleep_ms=600)
     lab.may_linger = True
     for turn in range(n):
+        # One that is open when the power goes, whatever the load's have come to by then.
+        lab.client.submit(*lab.marks.exec(lab.agents, 3500, 1))
+        lab.client.drain()
         work_a_while(lab, load, lab.rng.uniform(0.8, 2.5))
         lab.kills.append(faults.Kill("power", None, faults.now_ms()))
         cut(lab, disks, ends)
