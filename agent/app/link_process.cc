@@ -86,7 +86,11 @@ void LinkProcess::OnTurn() {
   }
   if (const auto reason = dialer_.TakeHangUp()) {
     closing_ = reason;
-    connection_->Close(kNormalClosure);
+    if (*reason == pb::CLOSE_REASON_PEER_SILENT) {
+      connection_->Abort();
+    } else {
+      connection_->Close(kNormalClosure);
+    }
   }
   if (exit_status_) return;
   const auto due = dialer_.NextDeadline();

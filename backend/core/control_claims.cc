@@ -123,9 +123,11 @@ std::optional<Sessions::Denial> Sessions::DecideOld(const std::string& gateway,
       link == nullptr ||
       (link->gateway == gateway && (link->link_ref == 0 || link->link_ref == claim.link_ref()));
   if (hello.epoch < row.epoch || !same_link) return Denial{CloseReason::CLOSE_REASON_SUPERSEDED};
-  // The claim came twice: the answer got lost, or the control before us died over it.
+  // The claim came twice: the answer got lost, or the control before us died over it. An agent that has
+  // confirmed its contact was answered, and is not told anything new.
+  const bool is_confirmed = row.prev_contact == row.contact;
   grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, false,
-                     hello.contact != row.prev_contact});
+                     !is_confirmed && hello.contact != row.prev_contact});
   return std::nullopt;
 }
 

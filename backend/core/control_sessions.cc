@@ -184,9 +184,13 @@ bool Sessions::OnFrames(const std::string& name, const AgentId& agent, std::uint
   if (link == nullptr) {
     // A control that has just started: its gateways have not listed their links yet.
     SetLink(agent, {name, epoch, 0, now.at});
-    return true;
+  } else if (link->gateway != name || link->epoch != epoch) {
+    return false;
   }
-  return link->gateway == name && link->epoch == epoch;
+  // The agent stores the contact before it says anything: from here on only a journal that went back
+  // in time still has the one before.
+  if (row->prev_contact != row->contact) agents_.Change(agent).prev_contact = row->contact;
+  return true;
 }
 
 void Sessions::Revoke(const AgentId& agent, Moment now) {

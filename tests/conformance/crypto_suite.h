@@ -3,6 +3,7 @@
 //   INSTANTIATE_TEST_SUITE_P(Openssl, CryptoSuite, ::testing::Values(&NewOpensslCrypto));
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,6 +12,8 @@
 #include <string_view>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/sign/crypto.h"
 #include "common/sign/low_s.h"
@@ -204,6 +207,34 @@ TEST_P(CryptoSuite, DrawsNoNonceTwice) {
   std::string large(1000, '\0');  // more than one call of the system's generator
   crypto_->Random({reinterpret_cast<std::uint8_t*>(large.data()), large.size()});
   EXPECT_NE(large.substr(990), std::string(10, '\0'));
+}
+
+TEST_P(CryptoSuite, ChildAndParentOfAForkDrawDifferentBytes) {
+  constexpr int kEach = 500;
+  (void)crypto_->RandomBytes<Nonce32>();  // a generator with a state has one by now
+  std::array<int, 2> pipe_ends{};
+  ASSERT_EQ(::pipe(pipe_ends.data()), 0);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::string drawn;  // 16,000 bytes: a pipe holds them
+    for (int i = 0; i < kEach; ++i) drawn += crypto_->RandomBytes<Nonce32>().str();
+    const ssize_t put = ::write(pipe_ends[1], drawn.data(), drawn.size());
+    ::_exit(put == static_cast<ssize_t>(drawn.size()) ? 0 : 1);
+  }
+  std::set<std::string> seen;
+  for (int i = 0; i < kEach; ++i) seen.insert(crypto_->RandomBytes<Nonce32>().str());
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  std::string nonce(32, '\0');
+  for (int i = 0; i < kEach; ++i) {
+    ASSERT_EQ(::read(pipe_ends[0], nonce.data(), nonce.size()), 32);
+    seen.insert(nonce);
+  }
+  EXPECT_EQ(seen.size(), std::size_t{2} * kEach);
+  ::close(pipe_ends[0]);
+  ::close(pipe_ends[1]);
 }
 
 TEST_P(CryptoSuite, NamesKeysAndAgentsByTheHashOfTheKey) {

@@ -250,6 +250,15 @@ TEST_P(LwsClientBothTest, GivesUpOnASilentServer) {
   EXPECT_EQ(peer_.opened, 0);
 }
 
+TEST_P(LwsClientBothTest, EndsAtOnceWhenItAborts) {
+  Dial(server_->Url(GetParam()), "/echo");
+  ASSERT_TRUE(RunUntil([this] { return peer_.opened > 0; }));
+  peer_.connection->Abort();
+  EXPECT_TRUE(RunUntil([this] { return peer_.closed > 0; }, seconds(2)));
+  EXPECT_EQ(peer_.closed, 1);
+  EXPECT_EQ(peer_.end.why, ClientClose::kByUs);
+}
+
 TEST_P(LwsClientBothTest, MayCloseFromInsideOnOpened) {
   Dial(server_->Url(GetParam()), "/two");
   peer_.close_on_open = true;

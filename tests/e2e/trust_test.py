@@ -1,17 +1,12 @@
 #!/usr/bin/env python3
 """An agent speaks only to a server that its CA signed for the name it dialled: 0 bytes otherwise."""
-import base64
-import re
 import socket
 import ssl
 import threading
 
-from harness import wire
+from harness import bundle
 from harness.case import StackTest, main
 from harness.stack import Agent
-
-BUNDLE = re.compile(rb"-----BEGIN HOLDFAST BUNDLE-----\s+(.*?)-----END HOLDFAST BUNDLE-----", re.S)
-SERVERS, CA_PEM = 3, 4  # fields of holdfast.command.v1.Bundle
 
 
 class Listener:
@@ -51,25 +46,14 @@ class Listener:
 class TrustTest(StackTest):
     def edited_bundle(self, **fields):
         """A good bundle, with its servers or its CA replaced."""
-        path = self.stack.bundle()
-        packed = b"".join(BUNDLE.search(path.read_bytes()).group(1).split())
-        data = base64.urlsafe_b64decode(packed + b"=" * (-len(packed) % 4))
-        numbers = {"server": SERVERS, "ca": CA_PEM}
-        for name, value in fields.items():
-            kept = [(n, v) for n, v in wire.decode(data) if n != numbers[name]]
-            data = wire.encode(sorted(kept + [(numbers[name], value)], key=lambda f: f[0]))
-        text = base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-        lines = [text[i:i + 76] for i in range(0, len(text), 76)]
-        path.write_text("\n".join(["-----BEGIN HOLDFAST BUNDLE-----", *lines,
-                                   "-----END HOLDFAST BUNDLE-----", ""]))
-        return path
+        return bundle.edit(self.stack.bundle(), **fields)
 
     def dial(self, host, tls):
         listener = Listener(host, tls / "server.crt", tls / "server.key")
         self.addCleanup(listener.close)
-        bundle = self.edited_bundle(server=f"wss://{host}:{listener.port}")
+        edited = self.edited_bundle(server=f"wss://{host}:{listener.port}")
         agent = Agent(self.stack, f"dial-{listener.port}")
-        reply = agent.enrol(bundle, expect=None, more=["--timeout", "5"])
+        reply = agent.enrol(edited, expect=None, more=["--timeout", "5"])
         self.assertNotEqual(reply.status, 0, reply)
         self.assertGreater(listener.dialled, 0, reply)
         return listener, reply

@@ -18,7 +18,7 @@ def cut_redis_clients(lab):
 
 
 @register(id="B-again", fault="all connections to Redis cut, again and again: entries are read twice",
-          figure="0 double, 0 lost", spec=FLEET, n={"commit": 2, "nightly": 60, "release": 300},
+          figure="0 double, 0 lost", spec=FLEET, n={"nightly": 60, "release": 300},
           must_bite=("cut", "entries read again"))
 def again(lab, n):
     figures = {}
@@ -50,7 +50,7 @@ def submit_for(lab, seconds):
 
 @register(id="EXP", fault="the agents come back just before and just after a command's expiry",
           figure="expired: EXPIRED, 0 effects; in time: DONE", spec=Spec(),
-          n={"commit": 2, "nightly": 20, "release": 100}, must_bite=("expired", "in time"))
+          n={"nightly": 20, "release": 100}, must_bite=("expired", "in time"))
 def expiry(lab, n):
     """Each time one command that has expired before they come, one that is about to, and one with time."""
     figures = {}

@@ -74,7 +74,7 @@ def served_again(lab, seconds, why):
 
 @register(id="B4", fault="the backend's disk is full (tmpfs)", spec=FULL_BACKEND,
           figure="refused <= 2 s, no false ACCEPTED, service <= 15 s after space",
-          n={"commit": 2, "nightly": 20, "release": 100},
+          n={"nightly": 20, "release": 100},
           must_bite=("refused on a full disk", "results waited for room"))
 def backend_full(lab, n):
     figures = {"refused_s": 0.0, "back_s": 0.0}

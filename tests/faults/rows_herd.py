@@ -47,7 +47,7 @@ class Fleet:
 
 @register(id="C7", fault="a gateway, then the whole backend killed under n simulated agents",
           figure="gateway: p99 back <= 10 s; backend: >= 99.9 % back <= 60 s", spec=HERD,
-          n={"commit": 200, "nightly": 2000, "release": 2000},
+          n={"nightly": 2000, "release": 2000},
           must_bite=("links of a gateway lost", "all links lost"))
 def herd(lab, n):
     fleet = Fleet(lab, n)

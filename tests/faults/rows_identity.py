@@ -15,7 +15,7 @@ OLD_LINKS = Spec(gateways=3, agents=8, proxy=True)
 
 @register(id="C12", fault="old links stay half-open at the gateway while the agents dial anew; n times all",
           figure="newest wins, 0 double, no loop", spec=OLD_LINKS,
-          n={"commit": 2, "nightly": 40, "release": 125},
+          n={"nightly": 40, "release": 125},
           must_bite=("orphaned links", "superseded"))
 def half_open(lab, n):
     figures = {"dials_a_turn": 0, "answers_s": 0.0}

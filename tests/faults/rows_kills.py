@@ -10,7 +10,7 @@ EVERY_KIND = tuple(f"{role} killed with work open" for role in
 
 @register(id="K", fault="kill -9 of random processes of every kind, under load",
           figure="10,000: 0 lost, 0 doubled",
-          n={"commit": 50, "nightly": 1000, "release": 10000},
+          n={"nightly": 1000, "release": 10000},
           must_bite=(*EVERY_KIND, "delivered again", "ended interrupted"))
 def kills(lab, n):
     figures = campaign(lab, n, round_seconds=60 if n > 100 else 25, say=lab.say)

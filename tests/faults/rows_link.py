@@ -95,7 +95,7 @@ def slow(lab, n):
 
 @register(id="C1", fault="partition: nothing passes for n s, connections stay",
           figure="delivered <= 5 s after it heals", spec=PATHS,
-          n={"commit": 10, "nightly": 300, "release": 3600}, must_bite=("sent into the partition",))
+          n={"commit": 5, "nightly": 300, "release": 3600}, must_bite=("sent into the partition",))
 def partition(lab, n):
     lab.proxy.path = Path(hold="both")
     mark, argv = lab.marks.exec(lab.agents, 0, 1)
@@ -133,7 +133,7 @@ def corrupt(lab, n):
 
 
 @register(id="C-halfclose", fault="half-closed connections (FIN one way), n times", spec=PATHS,
-          figure="agents back <= 10 s, 0 lost", n={"commit": 2, "nightly": 40, "release": 100},
+          figure="agents back <= 10 s, 0 lost", n={"nightly": 40, "release": 100},
           must_bite=("half-closed",))
 def half_close(lab, n):
     figures = {"back_s": 0.0}
@@ -153,7 +153,7 @@ def half_close(lab, n):
 
 @register(id="A5", fault="gateways killed during the upload of n MiB at 8 MB/s",
           figure="SHA ok, re-sent <= 1 MiB a kill", spec=PATHS,
-          n={"commit": 24, "nightly": 400, "release": 2000},
+          n={"nightly": 400, "release": 2000},
           must_bite=("killed in the middle",))
 def gateway_killed(lab, n):
     lab.proxy.path = Path(bytes_per_s=8e6)

@@ -1,4 +1,5 @@
 """Power cuts: agents' and backend's state on an ext4 that loses whatever was not synced."""
+import re
 import signal
 import time
 
@@ -83,6 +84,9 @@ def cuts(lab, n, disks, ends):
     load = Load(lab, 6.0, sleep_ms=600)
     lab.may_linger = True
     for turn in range(n):
+        # One that is open when the power goes, whatever the load's have come to by then.
+        lab.client.submit(*lab.marks.exec(lab.agents, 3500, 1))
+        lab.client.drain()
         work_a_while(lab, load, lab.rng.uniform(0.8, 2.5))
         lab.kills.append(faults.Kill("power", None, faults.now_ms()))
         cut(lab, disks, ends)
@@ -116,7 +120,7 @@ def everything(lab, n):
 
 
 @register(id="A8-agents", fault="power cut of the endpoints alone", figure="100: I1-I5", spec=CUT,
-          n={"commit": 1, "nightly": 50, "release": 100}, must_bite=(*BIT, "ended interrupted"))
+          n={"nightly": 50, "release": 100}, must_bite=(*BIT, "ended interrupted"))
 def agents(lab, n):
     return cuts(lab, n, [lab.agent_disk], [end_agents])
 
@@ -125,3 +129,34 @@ def agents(lab, n):
           n={"commit": 1, "nightly": 50, "release": 100}, must_bite=BIT)
 def backend(lab, n):
     return cuts(lab, n, [lab.backend_disk], [end_backend])
+
+
+RECONNECTS = 100
+RESET = Spec(gateways=2, agents=4, proxy=True, disks=CUT.disks)
+
+
+def epochs(agent):
+    return [int(n) for n in re.findall(r"event=link_open epoch=(\d+)", agent.log.read_text(errors="replace"))]
+
+
+@register(id="B9", fault=f"{RECONNECTS} reconnects, then the power cut for backend and agents, n times",
+          figure="no epoch is used twice: I6", spec=RESET, n={"nightly": 3, "release": 20},
+          must_bite=("reconnects", *BIT))
+def reconnects_then_cut(lab, n):
+    figures = {"reconnects": 0}
+    links = lambda: lab.stack.metrics().get("holdfast_links", 0) == len(lab.agents)
+    for _ in range(n):
+        for _ in range(RECONNECTS // len(lab.agents)):
+            # With work open a cut link is dialled again within a second.
+            lab.client.submit(*lab.marks.exec(lab.agents, 2000, 1))
+            figures["reconnects"] += lab.proxy.reset_all()
+            wait_for(lambda: lab.client.pump() or links(), bound(lab, 60), "agents do not come back")
+        more = cuts(lab, 1, [lab.agent_disk, lab.backend_disk], [end_agents, end_backend])
+        for name, value in more.items():
+            figures[name] = figures.get(name, 0) + value
+        for agent in lab.agents:
+            used = epochs(agent)
+            assert len(used) > RECONNECTS // len(lab.agents) / 2, f"{agent.name}: only {len(used)} links"
+            assert used == sorted(set(used)), f"{agent.name} used an epoch twice: {used}"
+    lab.bites.hit("reconnects", figures["reconnects"])
+    return figures

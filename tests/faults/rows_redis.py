@@ -59,7 +59,7 @@ def finish(lab, bound_s, figures):
 
 @register(id="B3", fault="FLUSHALL, and Redis killed with its directory removed, 500 in flight",
           figure="terminal <= 60 s, 0 lost, 0 double", spec=FLEET,
-          n={"commit": 2, "nightly": 20, "release": 100},
+          n={"nightly": 20, "release": 100},
           must_bite=("flushed", "directory removed", "in flight"))
 def flush(lab, n):
     figures = {}
@@ -142,7 +142,7 @@ def freeze(lab, n):
 
 @register(id="B10", fault="streams deleted, or replaced by another type, or clients paused",
           figure="50: a new question answered <= 5 s later, 0 lost", spec=FLEET,
-          n={"commit": 3, "nightly": 20, "release": 50},
+          n={"nightly": 20, "release": 50},
           must_bite=("deleted", "wrong type", "paused"))
 def break_streams(lab, n):
     figures = {"repaired_s": 0.0}
@@ -163,8 +163,39 @@ def break_streams(lab, n):
         redis.close()
         began = time.monotonic()
         time.sleep(2.0)  # what was under way is lost, and repeated after 5 to 10 s; a new one is not
-        question_answered(lab, 3.0, "repair")
+        question_answered(lab, bound(lab, 3.0), "repair")
         took = time.monotonic() - began
         figures["repaired_s"] = round(max(figures["repaired_s"], took), 2)
         finish(lab, 60, figures)
+    return figures
+
+
+@register(id="B5", fault="Redis full up to its memory limit with somebody else's keys, for 8 s, n times",
+          figure="nothing evicted; refused clearly or served later, 0 lost",
+          spec=Spec(gateways=2, agents=10, keys=(("redis", "max_memory_mib", 64),)),
+          n={"nightly": 10, "release": 50}, must_bite=("refused by Redis", "sent into the full Redis"))
+def full_memory(lab, n):
+    figures = {}
+    for _ in range(n):
+        load_up(lab, 2 * len(lab.agents))
+        redis = lab.stack.redis()
+        for size in (1 << 20, 1 << 12):
+            try:
+                while True:
+                    redis.call("RPUSH", "somebody-else", b"x" * size)
+            except RuntimeError as why:
+                assert "OOM" in str(why), why
+                lab.bites.hit("refused by Redis")
+        end = time.monotonic() + 8
+        while time.monotonic() < end:
+            lab.client.pump()
+            if not lab.client.busy():
+                lab.client.submit(*lab.marks.exec(lab.agents, 0, 1))
+                lab.bites.hit("sent into the full Redis")
+            time.sleep(0.5)
+        redis.call("DEL", "somebody-else")
+        evicted = [line for line in redis.call("INFO", "stats").decode().split() if "evicted_keys" in line]
+        redis.close()
+        assert evicted == ["evicted_keys:0"], evicted
+        finish(lab, bound(lab, 60), figures)
     return figures

@@ -11,12 +11,13 @@ from rows_power import end_agents
 from rows_redis import finish
 
 ROT = Spec(gateways=1, agents=6)
+MOST_UP_SECONDS = 5
 MAY = {"REFUSED", "INTERRUPTED", "FAILED"}
 
 
 def kill_in_the_middle(lab):
     """Commands that have taken effect and not ended, results half sent; then all agents die at once."""
-    running, argv = lab.marks.exec(lab.agents, 20_000, 1)
+    running, argv = lab.marks.exec(lab.agents, 8_000, 1)
     lab.client.submit(running, argv)
     lab.client.submit(*lab.marks.get(lab.agents, 5 * 256 * 1024 - 77))
     lab.client.drain()
@@ -28,18 +29,26 @@ def kill_in_the_middle(lab):
     return running
 
 
-def start_damaged(lab, figures):
-    """Starts them; an agent that gives up at once is started again, as a service manager would."""
+def start_damaged(lab, figures, reverted=()):
+    """Starts them; an agent that gives up at once is started again, as a service manager would. One whose state
+    is an older copy dials an epoch that was there already, is taken for a clone, and waits before it dials again."""
     began = time.monotonic()
     for agent in lab.agents:
         agent.start()
+    up = {}
+
     def online():
         lab.revive()
         rows = lab.stack.agent_rows()
-        return all(rows[a.id]["online"] for a in lab.agents)
-    wait_for(online, bound(lab, 40), "agents with damaged files stay away", every=0.2)
-    took = time.monotonic() - began
-    figures["up_s"] = round(max(figures.get("up_s", 0), took), 1)
+        for agent in lab.agents:
+            if rows[agent.id]["online"]:
+                up.setdefault(agent.name, time.monotonic() - began)
+        return len(up) == len(lab.agents)
+    wait_for(online, bound(lab, 60), "agents with damaged files stay away", every=0.1)
+    for agent in lab.agents:
+        name = "up_older_copy_s" if agent in reverted else "up_s"
+        figures[name] = round(max(figures.get(name, 0), up[agent.name]), 1)
+    assert figures.get("up_s", 0) <= bound(lab, MOST_UP_SECONDS), figures
     lab.may_linger = True
     served_again(lab, 20.0, "with damaged files")
     finish(lab, bound(lab, 60), figures)
@@ -61,11 +70,10 @@ def bit_rot(lab, n):
     done = 0
     while done < n:
         kill_in_the_middle(lab)
-        for agent in lab.agents:
-            files = [p for p in agent.state.rglob("*") if p.is_file() and p.stat().st_size
-                     and (p.name.startswith("journal.db") or p.suffix == ".seg")
-                     and not p.name.endswith("-shm")]
-            path = lab.rng.choice(files)
+        for at, agent in enumerate(lab.agents):
+            kinds = [[p for p in agent.state.rglob(pattern) if p.is_file() and p.stat().st_size]
+                     for pattern in ("journal.db-wal", "journal.db", "*.seg")]
+            path = lab.rng.choice(kinds[at % 3] or kinds[0])
             flips = lab.rng.choice((1, 1, 3, 20))
             flip_bits(lab, path, flips)
             figures["flips"] += flips
@@ -77,7 +85,7 @@ def bit_rot(lab, n):
 
 @register(id="D4", fault="journals cut short, gone, or replaced by an older copy; n agents", spec=ROT,
           figure="200: up <= 5 s, no older command runs",
-          n={"commit": 6, "nightly": 60, "release": 200},
+          n={"nightly": 60, "release": 200},
           must_bite=("journal cut", "journal gone", "journal replaced by an older one"))
 def journals(lab, n):
     figures = {}
@@ -92,15 +100,19 @@ def journals(lab, n):
             agent.start()
         lab.stack.wait_online(*lab.agents)
         kill_in_the_middle(lab)
+        reverted = []
         for at, agent in enumerate(lab.agents):
-            damage(lab, agent.state, copies[agent.name], at)
+            if damage(lab, agent.state, copies[agent.name], at):
+                reverted.append(agent)
+                agent.has_twin = True  # to the backend it may be one
             shutil.rmtree(copies[agent.name])
-        start_damaged(lab, figures)
+        start_damaged(lab, figures, reverted)
         done += len(lab.agents)
     return figures
 
 
 def damage(lab, state, copy, at):
+    """True if an older copy is there now."""
     journal = state / "journal.db"
     if at % 3 == 0:
         victim = lab.rng.choice([p for p in state.glob("journal.db*") if p.stat().st_size
@@ -119,3 +131,4 @@ def damage(lab, state, copy, at):
             shutil.copy2(path, state)
         assert journal.exists()
         lab.bites.hit("journal replaced by an older one")
+    return at % 3 == 2

@@ -52,7 +52,7 @@ def cpu_seconds(processes):
 
 @register(id="D5", fault="the agents' wall clock jumps: an hour either way, 1970, 2038, ten years; n jumps",
           figure="0 expired runs, no timer storm, live sessions work", spec=CLOCKS,
-          n={"commit": 5, "nightly": 100, "release": 1000},
+          n={"nightly": 100, "release": 1000},
           must_bite=tuple(f"clock at {name}" for name in JUMPS))
 def jumps(lab, n):
     clock = Clock(lab)
@@ -92,7 +92,7 @@ def jumps(lab, n):
 
 @register(id="D6", fault="agents suspended (SIGSTOP of all their processes) for n s",
           figure="answers <= 10 s after they resume", spec=SLEEPERS,
-          n={"commit": 4, "nightly": 600, "release": 600}, must_bite=("suspended with work open",))
+          n={"nightly": 600, "release": 600}, must_bite=("suspended with work open",))
 def suspend(lab, n):
     lab.client.submit(*lab.marks.exec(lab.agents, 1500, 1))
     lab.client.drain()

@@ -6,6 +6,7 @@
     run.py --list
     run.py report [--since COMMIT]
     run.py mutants [--only NAME,...]          builds without one protection each: all must be noticed
+    run.py mutants --dry-run                  do they still apply?
 """
 import argparse
 import os
@@ -33,6 +34,7 @@ def parse():
     parser.add_argument("--part", default="1/1", help="I/N: the I-th of N parts, for running them at once")
     parser.add_argument("--keep", action="store_true", help="leave the directories")
     parser.add_argument("--only", default="", help="mutants: these, with commas")
+    parser.add_argument("--dry-run", action="store_true", help="mutants: only whether they apply")
     parser.add_argument("--since", default="", help="report: only results of this commit")
     return parser.parse_args()
 
@@ -66,6 +68,8 @@ def main():
         return show(registry)
     if options.what == "report":
         return report.write_page(list(registry.values()), options.since)
+    if options.what == "mutants" and options.dry_run:
+        sys.exit(0 if mutants.all_apply() else 1)
     if options.what == "mutants":
         sys.exit(0 if mutants.run_all([n for n in options.only.split(",") if n]) else 1)
     todo = chosen(registry, options)

@@ -1,9 +1,11 @@
 // How a SqliteJournal is opened, checked, converted, or made anew.
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "agent/adapters/sqlite/journal_sql.h"
 #include "agent/adapters/sqlite/sqlite_journal.h"
+#include "agent/adapters/sqlite/wal_mark.h"
 
 namespace holdfast::agent {
 
@@ -39,8 +41,14 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::OpenReadOnly(const sign::C
 }
 
 Status SqliteJournal::OpenAndCheck(SqliteDb::Mode mode) {
+  // Beside an agent that runs the log grows meanwhile; whoever only reads changes nothing anyway.
+  const bool is_owner = mode == SqliteDb::Mode::kReadWrite;
+  const std::optional<WalMark> before = is_owner ? ReadWalMark(path_) : std::nullopt;
   HF_ASSIGN_OR_RETURN(db_, SqliteDb::Open(path_, mode));
   HF_TRY(db_->CheckIntegrity());
+  if (before && !IsKept(*before, ReadWalMark(path_))) {
+    return Error{Code::kCorrupt, "commits are missing from the write-ahead log"};
+  }
   HF_TRY(BringUpToDate(mode));
   HF_TRY(LoadMeta());
   return CheckRows();

@@ -99,6 +99,9 @@ class LwsClientConnection {
   // Sends what NextMessage() still has at most once more, then a WebSocket close with this code.
   // A peer that does not answer the close within 3 s is cut.
   virtual void Close(std::uint16_t code) = 0;
+  // As Close(), but ends with a reset: for a peer from which nothing comes. Where only its way to us is
+  // dead, it knows at once.
+  virtual void Abort() = 0;
   // Numeric, of the socket's other end: the server's, or the proxy's; empty until OnOpened().
   virtual const std::string& peer_address() const = 0;
   // The name was unknown, and Target::last_address was dialled in its place.

@@ -19,6 +19,7 @@
 namespace holdfast::lws {
 namespace {
 
+constexpr std::uint16_t kGoingAwayCode = 1001;
 constexpr Duration kCloseTimeout = std::chrono::seconds(3);  // a close frame and its answer
 // What the kernel keeps beyond what is on its way before it asks for more: a beat or an answer must not
 // wait behind what a slow path will take seconds for. As on the server's side.
@@ -137,6 +138,15 @@ void LwsConnection::Close(std::uint16_t code) {
   Arm(kCloseTimeout);
   lws_rx_flow_control(wsi_, 1);  // the answer to our close must come through
   lws_callback_on_writable(wsi_);
+}
+
+void LwsConnection::Abort() {
+  if (state_ == State::kOpen) {
+    // A FIN would wait behind what nobody acknowledges any more; a reset goes out at once.
+    const linger reset{1, 0};
+    setsockopt(lws_get_socket_fd(wsi_), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  }
+  Close(kGoingAwayCode);
 }
 
 void LwsConnection::Kill() {

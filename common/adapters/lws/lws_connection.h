@@ -28,6 +28,7 @@ class LwsConnection final : public LwsClientConnection {
   std::size_t Undelivered() const override;
   void Pause(bool paused) override;
   void Close(std::uint16_t code) override;
+  void Abort() override;
   const std::string& peer_address() const override { return peer_address_; }
   bool used_last_address() const override { return used_last_address_; }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -114,6 +115,96 @@ TEST(SqliteJournalTest, NoticesEveryFlippedByteThatChangesARow) {
     world.Close();
   }
   EXPECT_GT(replaced, 5);  // most bytes of a small file belong to nothing
+}
+
+// The files as a kill leaves them: everything was committed, nothing was folded back from the log.
+struct KilledFiles {
+  std::string db, wal, shm;
+  explicit KilledFiles(const std::string& path)
+      : db(ReadFile(path)), wal(ReadFile(path + "-wal")), shm(ReadFile(path + "-shm")) {}
+  void PutBack(const std::string& path) const {
+    WriteFile(path, db);
+    WriteFile(path + "-wal", wal);
+    WriteFile(path + "-shm", shm);
+  }
+};
+
+// True: a new incarnation began. False: every commit is still there.
+bool IsReplacedOrWhole(SqliteWorld& world) {
+  world.Restart();
+  if (world.journal().origin() == SqliteJournal::Origin::kReplaced) {
+    EXPECT_TRUE(world.journal().Open().value().empty());
+    return true;
+  }
+  const auto open = world.journal().Open().value();
+  EXPECT_EQ(open.size(), 8U);
+  for (const auto& row : open) EXPECT_EQ(row.state, CommandState::kStarted);
+  return false;
+}
+
+KilledFiles KilledInTheMiddle(SqliteWorld& world) {
+  for (char name = 'a'; name < 'i'; ++name) {
+    EXPECT_TRUE(world.journal().Insert(SomeCommand(name), WallTime(1)).ok());
+    EXPECT_TRUE(world.journal().SetStarted(SomeCommand(name).digest, 1, WallTime(5)).ok());
+  }
+  KilledFiles files(world.path());
+  world.Close();
+  EXPECT_GT(files.wal.size(), 8U * 4096);
+  return files;
+}
+
+TEST(SqliteJournalTest, TakesALogThatAKillLeftAsItIs) {
+  SqliteWorld world;
+  const KilledFiles killed = KilledInTheMiddle(world);
+  killed.PutBack(world.path());
+  EXPECT_FALSE(IsReplacedOrWhole(world));
+}
+
+TEST(SqliteJournalTest, NoticesEveryFlippedBitOfTheLogThatTakesACommitAway) {
+  SqliteWorld world;
+  const KilledFiles killed = KilledInTheMiddle(world);
+  std::mt19937 random(7);
+  int replaced = 0;
+  for (int i = 0; i < 150; ++i) {
+    world.Close();
+    KilledFiles bad = killed;
+    const std::size_t at = i < 32 ? static_cast<std::size_t>(i) : random() % bad.wal.size();
+    bad.wal[at] = static_cast<char>(bad.wal[at] ^ (1U << (random() % 8)));
+    bad.PutBack(world.path());
+    replaced += IsReplacedOrWhole(world) ? 1 : 0;
+  }
+  EXPECT_GT(replaced, 100);  // all of it is under SQLite's checksums
+}
+
+TEST(SqliteJournalTest, NoticesALogThatWasCutOrTaken) {
+  SqliteWorld world;
+  const KilledFiles killed = KilledInTheMiddle(world);
+  for (const std::size_t left : {std::size_t{0}, std::size_t{31}, std::size_t{32},
+                                 std::size_t{5000}, killed.wal.size() - 1}) {
+    world.Close();
+    KilledFiles cut = killed;
+    cut.wal.resize(left);
+    cut.PutBack(world.path());
+    EXPECT_TRUE(IsReplacedOrWhole(world)) << left << " bytes are left";
+  }
+  world.Close();
+  killed.PutBack(world.path());
+  ASSERT_EQ(std::remove((world.path() + "-wal").c_str()), 0);
+  EXPECT_TRUE(IsReplacedOrWhole(world));
+}
+
+// After a power cut the index on the disk may be older than the log, or not there.
+TEST(SqliteJournalTest, AnIndexThatProvesNothingIsNoReasonToBeginAnew) {
+  SqliteWorld world;
+  const KilledFiles killed = KilledInTheMiddle(world);
+  for (const std::size_t left : {std::size_t{0}, std::size_t{50}, killed.shm.size()}) {
+    world.Close();
+    KilledFiles old = killed;
+    old.shm.resize(left);
+    old.shm.replace(0, std::min(left, std::size_t{96}), std::min(left, std::size_t{96}), '\0');
+    old.PutBack(world.path());
+    EXPECT_FALSE(IsReplacedOrWhole(world)) << left;
+  }
 }
 
 TEST(SqliteJournalTest, NoticesARowThatSomebodyTookOut) {

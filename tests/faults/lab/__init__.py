@@ -14,6 +14,8 @@ Python's standard library only, on top of tests/e2e/harness. One concept per fil
     shim.py      the LD_PRELOAD shim: environment and log
     slack.py     bounds in seconds on a machine that others use too
     disk.py      ext4 whose power is cut, tmpfs that is full; kernel.py: our own namespaces
+    wire.py      a network between agents and backend; names.py: their name server
+    trend.py     slopes of sizes, with their errors
     campaign.py  load and random kills, round after round
     rows.py      what a row is; rows_*.py beside this package hold them
     runner.py    runs rows on shared stacks, prints what repeats a failure

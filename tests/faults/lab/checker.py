@@ -236,10 +236,10 @@ class Fetch:
     def compare(self, answers, rows, verdict):
         by_agent = {row["agent_id"].hex(): row for row in rows}
         for answer in answers:
-            row = by_agent.get(answer["agent_id"])
-            where = f"{self.mark.id} at {name_of(row) if row else answer['agent_id']}"
-            if answer["problem"]:
-                verdict.fail("I3", f"{where}: {answer['problem']}")
+            row = by_agent.get(answer.get("agent_id"))
+            where = f"{self.mark.id} at {name_of(row) if row else answer.get('agent_id')}"
+            if "outcome" not in answer or answer["problem"]:
+                verdict.fail("I3", f"{where}: {answer.get('problem') or answer}")
             elif answer["outcome"] == "DONE" and not self.is_right(answer):
                 verdict.fail("I3", f"{where}: not the bytes of the source: {str(answer)[:300]}")
             elif answer["outcome"] == "DONE":

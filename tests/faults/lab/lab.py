@@ -8,7 +8,7 @@ import time
 
 from proxy.tcp_proxy import TcpProxy
 
-from . import checker, disk, faults, shim, wire
+from . import checker, disk, faults, names, shim, wire
 from .bites import Bites
 from .client import Client
 from .marks import Marks, now_ms
@@ -31,7 +31,7 @@ class Lab:
         self.proxy = TcpProxy(behind, self.stack.agent_port, seed) if spec.proxy else None
         self.agents = []
         self.disks = []
-        self.wire = None
+        self.wire = self.names = None
         self.bites = Bites()
         self.kills = []
         self.due = []       # (when, LabAgent): to be started again, as a service manager would
@@ -45,6 +45,11 @@ class Lab:
         if self.spec.prepare == "net":
             self.wire = wire.Wire()
             self.stack.server_host, self.stack.prefix = wire.HOST, self.wire.enter
+        if self.spec.prepare == "names":
+            self.names = names.Names(self.stack.dir)
+            self.stack.server_host, self.stack.prefix = names.NAME, self.names.enter
+        if self.spec.redis:
+            self.stack.keys = [*self.stack.keys, shim.slow_redis(self.stack, *self.spec.redis.split())]
         self.stack.init()
         self.make_disks()
         if self.spec.prepare == "plan":
@@ -195,8 +200,9 @@ class Lab:
         finally:
             if self.proxy:
                 self.proxy.stop()
-            if self.wire:
-                self.wire.end()
+            for around in (self.wire, self.names):
+                if around:
+                    around.end()
             for mounted in self.disks:
                 mounted.unmount()
             if not keep:

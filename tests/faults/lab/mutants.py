@@ -24,7 +24,7 @@ FOLDER = pathlib.Path(__file__).resolve().parents[1] / "mutants"
 PLACE = ROOT / "build/mutants"
 TREE = PLACE / "tree"
 TARGETS = ("holdfast", "holdfastd", "holdfast-agent", "holdfast-agent-dyn", "holdfast-fleet",
-           "holdfast-mark", "fault_shim", "clock_shim", "poison_shim")
+           "holdfast-mark", "fault_shim", "clock_shim", "malloc_shim", "poison_shim")
 ROW_SECONDS = 900
 
 
@@ -35,13 +35,24 @@ class Mutant:
         assert set(head) == {"Removes", "Rows", "Expect"}, f"{path}: its head is not complete"
         self.removes, self.rows, self.expect = head["Removes"], head["Rows"], head["Expect"]
 
-    def patch(self, *options):
-        return subprocess.run(["patch", "-p1", "--quiet", "--forward", *options, "-d", TREE, "-i",
+    def patch(self, *options, tree=TREE):
+        return subprocess.run(["patch", "-p1", "--quiet", "--forward", *options, "-d", tree, "-i",
                                self.path], capture_output=True, check=False)
 
 
 def all_mutants():
     return [Mutant(path) for path in sorted(FOLDER.glob("*.patch"))]
+
+
+def all_apply():
+    """To this tree, which stays as it is: one that does not shows nothing, and nobody would see it for weeks."""
+    good = True
+    for mutant in all_mutants():
+        done = mutant.patch("--dry-run", tree=ROOT)
+        if done.returncode != 0:
+            print(f"{mutant.name}: does not apply: {(done.stdout + done.stderr).decode().strip()}")
+            good = False
+    return good
 
 
 def sh(*words, **how):

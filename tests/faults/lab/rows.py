@@ -15,9 +15,10 @@ class Spec:
     """What stack a row needs; rows with equal specs share one. `keys`: of holdfastd.toml;
     `program`: another build of the agent; `disks`: (("agent" or "backend", "loop" or "tmpfs", MiB),
     ...), under the state of all agents or of the backend (lab/disk.py); `proxy`: agents reach the backend through lab.proxy;
-    `prepare`: "plan" runs the backend with the shim (lab/shim.py), "poison" with one that crashes gateways
-    over POISON (lab.py), "net" puts the agents behind a
-    wire of their own (rows_net.py)."""
+    `prepare`: "plan" runs the backend with the shim (lab/shim.py), "poison" with one that crashes gateways over
+    POISON (lab.py), "net" puts the agents behind a wire of their own (rows_net.py), "names" gives them a
+    name server that can die (lab/names.py); `redis`: "MS POLICY", the embedded Redis keeps an append-only
+    file with that appendfsync policy on a disk whose fsync takes so many ms."""
     gateways: int = 2
     agents: int = 4
     keys: tuple = ()
@@ -25,6 +26,7 @@ class Spec:
     disks: tuple = ()
     proxy: bool = False
     prepare: str = ""
+    redis: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

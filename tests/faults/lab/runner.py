@@ -69,8 +69,11 @@ class Runner:
         try:
             for row in group:
                 if lab is None:
+                    began = time.monotonic()
                     lab = Lab(self.seed, spec)
                     lab.start()
+                    say(f"stack: {spec.gateways} gateways, {spec.agents} agents, up after"
+                        f" {time.monotonic() - began:.1f} s")
                     lab.tier, lab.say = self.tier, say
                 lab.rng = random.Random(f"{self.seed} {row.id}")
                 lab.new_series(row.id.lower().replace("-", ""))

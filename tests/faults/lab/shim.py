@@ -12,6 +12,19 @@ def environment(prefix, log, at=0, do="", calls=ALL_CALLS, sleep_ms=0, guard="")
             "HF_SHIM_SLEEP": str(sleep_ms), "HF_SHIM_WHILE": str(guard)}
 
 
+def slow_redis(stack, sleep_ms, policy):
+    """A program in place of redis-server: the same with an append-only file and a slow fsync; the setting for it."""
+    program = stack.dir / "slow-redis-server"
+    words = environment(f"{stack.fleet}/server/state/redis", stack.dir / "shim-redis.log", calls="fsync",
+                        sleep_ms=int(sleep_ms))
+    exports = "".join(f"export {name}='{value}'\n" for name, value in words.items())
+    # The last of an option that is there twice counts.
+    program.write_text(f"#!/bin/bash\n{exports}exec -a redis-server $(command -v redis-server) \"$@\""
+                       f" --appendonly yes --appendfsync {policy}\n")
+    program.chmod(0o755)
+    return "redis", "server_program", str(program)
+
+
 def read(log):
     """[(k, call, path, hit)]"""
     found = []

@@ -14,7 +14,7 @@
 //   HF_SHIM_SLEEP   every counted call first sleeps so many ms (a slow disk)
 //   HF_SHIM_WHILE   a path: nothing is broken or slowed unless it exists (empty: always)
 //   HF_SHIM_PLAN    a file with "ROLE FAMILY CALLS AT DO" instead of all of that: which process (its
-//                   --role), which sockets (unix, inet or -), one name of CALLS; nothing happens while
+//                   --role), which sockets (unix, the local port of TCP ones, or -), one name of CALLS; nothing happens while
 //                   it is not there, and it is removed by the process that is hit. Looked at anew at
 //                   each call, so that one run of a program can be broken many times.
 //   HF_SHIM_LOG     a file: one line "k call path" for each counted call; "! k call path" for a hit
@@ -25,6 +25,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -95,7 +96,10 @@ static int IsOfFamily(int fd) {
   socklen_t size = sizeof name;
   if (setup.family[0] == 0 || setup.family[0] == '-') return 1;
   if (getsockname(fd, (struct sockaddr*)&name, &size) != 0) return 0;
-  return (name.ss_family == AF_UNIX) == (strcmp(setup.family, "unix") == 0);
+  if (strcmp(setup.family, "unix") == 0) return name.ss_family == AF_UNIX;
+  // The port lies at the same place in both families.
+  return (name.ss_family == AF_INET || name.ss_family == AF_INET6) &&
+         ntohs(((const struct sockaddr_in*)&name)->sin_port) == atoi(setup.family);
 }
 
 // False: there is no plan, or it is for another process.

@@ -305,6 +305,21 @@ TEST_F(SessionsTest, AcceptsTheContactBeforeWhileTheLastWasNotConfirmed) {
   EXPECT_FALSE(agents_.Find(id())->clone_suspected);
 }
 
+TEST_F(SessionsTest, TakesTheContactBeforeForAnOldJournalOnceTheLastIsConfirmed) {
+  LetIn();
+  Claim();
+  ASSERT_TRUE(Answer().granted());
+  // It says something: so it has stored the contact of this link.
+  ASSERT_TRUE(sessions_.OnFrames("g0", id(), hello_.conn_epoch(), now_));
+  --ref_;
+  Claim();  // the same claim, read a second time
+  EXPECT_FALSE(Answer().journal_reverted());
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  Claim();  // with the contact of the link before
+  EXPECT_EQ(sessions_.lost_journals(), (std::vector<AgentId>{id()}));
+  EXPECT_TRUE(Answer().journal_reverted());
+}
+
 TEST_F(SessionsTest, SaysThatAJournalWasLost) {
   LetIn();
   hello_.set_incarnation(std::string(16, 'j'));

@@ -1,0 +1,34 @@
+"""Redis with a disk behind it: the product asks for none, but whoever brings a Redis may have it keep files."""
+import time
+
+from lab import shim
+from lab.rows import Spec, register
+from lab.slack import bound
+from rows_redis import finish, load_up
+
+SLEEPS_MS = (900, 1500)
+POLICIES = ("always", "everysec")
+REST_SECONDS = 150  # "always": one turn of Redis takes as long as an fsync, and each message takes a few turns
+
+
+def slow_disk(lab, n):
+    """Commands while every fsync of Redis is slow, then kill -9 of it, n times."""
+    figures = {}
+    for _ in range(n):
+        slept = len(shim.read(lab.stack.dir / "shim-redis.log"))
+        load_up(lab, 12)
+        time.sleep(lab.rng.uniform(0, 1.0))
+        assert lab.kill("redis"), "no Redis"
+        lab.client.submit(*lab.marks.exec(lab.agents, 50, 1))
+        lab.client.submit(*lab.marks.get(lab.agents[:2], 5 * 256 * 1024 - 77))
+        finish(lab, bound(lab, REST_SECONDS), figures)
+        lab.bites.hit("slow fsyncs", len(shim.read(lab.stack.dir / "shim-redis.log")) - slept)
+    return figures
+
+
+for sleep_ms in SLEEPS_MS:
+    for policy in POLICIES:
+        register(id=f"B1-{policy}-{sleep_ms}", figure="100: 0 lost",
+                 fault=f"kill -9 of a Redis whose fsyncs take {sleep_ms} ms, appendfsync {policy}, under load",
+                 spec=Spec(agents=6, redis=f"{sleep_ms} {policy}"), n={"nightly": 3, "release": 30 if policy == "always" else 100},
+                 must_bite=("redis killed", "slow fsyncs"))(slow_disk)
