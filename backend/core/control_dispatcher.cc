@@ -67,11 +67,17 @@ void Dispatcher::PlanOne(const DeliveryKey& key, const DeliveryRow& row, const L
 void Dispatcher::PlanAgent(const AgentId& agent, const LinkAt& link, Moment now) {
   std::size_t at_agent = 0;
   std::size_t unreceipted = 0;
+  std::size_t unknown = 0;
   for (const Digest& digest : ledger_.OpenOf(agent)) {
     if (at_agent >= options_.max_at_agent) break;
     const DeliveryKey key{digest, agent};
     const DeliveryRow* row = ledger_.Find(key);
     if (row == nullptr || row->ended() || ledger_.CancelledBy(digest) != nullptr) continue;
+    if (row->state == DeliveryState::kUnknown) {
+      // Asked about beside the others: an agent that never answers for them still gets what is new.
+      if (++unknown <= options_.max_unreceipted) PlanOne(key, *row, link, now);
+      continue;
+    }
     ++at_agent;
     if (!HasReceipt(row->state) && ++unreceipted > options_.max_unreceipted) continue;
     PlanOne(key, *row, link, now);

@@ -40,7 +40,8 @@ class Dispatcher {
     // 64, and counts until it has our acknowledgement of the end): the rest of the queue waits in the
     // ledger, in its order.
     std::size_t max_at_agent = 32;
-    // Of these, without a receipt: what is repeated at once when a link opens. As many cancels more.
+    // Of these, without a receipt: what is repeated at once when a link opens. As many cancels more, and as
+    // many that expired without one.
     std::size_t max_unreceipted = 16;
     Duration first_repeat = std::chrono::seconds(5);
     Duration repeat = std::chrono::seconds(10);

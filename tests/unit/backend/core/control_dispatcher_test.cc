@@ -1,6 +1,8 @@
 // The dispatcher over the whole core: how much an agent gets at once, and what waits for what.
 #include "backend/core/control_dispatcher.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/control_world.h"
@@ -116,6 +118,20 @@ TEST_F(DispatcherTest, HandsOverSixteenWithoutAReceiptAndThirtyTwoWithoutAnEnd) 
   EXPECT_EQ(Turn(kSecond / 10), Digests{});  // all have a receipt, none has ended
   Finish(all[20]);
   EXPECT_EQ(Turn(kSecond / 10), slice(32, 33));
+}
+
+TEST_F(DispatcherTest, WhatAnAgentNeverAnswersForDoesNotStopItsQueue) {
+  for (int i = 0; i < 16; ++i) {
+    pb::Command command = NewCommand();
+    command.set_not_after_ms(at_.wall_ms() + 4000);
+    Submit(command);
+  }
+  (void)Turn();
+  (void)Turn(5 * kSecond);  // expired, without a receipt: UNKNOWN
+  const Digest fresh = SubmitCommand();
+  const Digests sent = Turn();
+  EXPECT_NE(std::find(sent.begin(), sent.end(), fresh), sent.end());
+  EXPECT_LE(sent.size(), 17U);
 }
 
 TEST_F(DispatcherTest, RepeatsWhatHasNoReceiptAlsoWhenNoMoreMayLeave) {
