@@ -184,6 +184,35 @@ TEST(RunningTest, ReportsOutputThatTheSpoolHasDamagedOnceAndSendsNoneOfIt) {
   }
 }
 
+// Small pieces that control has, kept in the same file as those that it has not.
+TEST(RunningTest, KeepsAnEndThatIsOnTheDiskThroughARestartHoweverManyRecordsTheSpoolHolds) {
+  WardenRig rig;
+  rig.spool_disk.forget_every = 1'000'000;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  std::string all(AnswerStream::kInlineBytes + 1, 'o');  // more than memory takes
+  rig.Output(rig.LastWorker(), all);
+  while (rig.spool_disk.streams.begin()->second.chunks.size() < kMaxUnackedRecords + 100) {
+    rig.Output(rig.LastWorker(), "p");
+    all += 'p';
+    rig.Ack(digest, 1, 2 + rig.spool_disk.streams.begin()->second.chunks.size());
+  }
+  rig.Close();
+  rig.Output(rig.LastWorker(), "tail");
+  rig.Exit(rig.LastWorker());
+  ASSERT_EQ(rig.disk.Row(digest)->state, CommandState::kDone);
+  rig.Restart();
+  rig.ups.clear();
+  rig.Open();
+  rig.Ack(digest, 1, 2 + kMaxUnackedRecords + 100, false, true);
+  rig.TakeAll(digest);
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.outcome(), pb::OUTCOME_DONE);
+  EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256(all + "tail").str());
+}
+
 // --- a disk without room -------------------------------------------------------------------------
 
 TEST(RunningTest, PausesACommandWhileTheDiskIsFullAndGoesOnWithoutAHole) {
