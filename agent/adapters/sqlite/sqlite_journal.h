@@ -86,6 +86,7 @@ class SqliteJournal final : public Journal {
   Status WriteRow(const JournalCommand& row, bool is_new);
   Status DeleteRow(const JournalCommand& row);
   Status Undo();
+  Status ForgetOpen();
   Result<std::optional<JournalCommand>> Load(const char* where, std::string_view key);
   Result<JournalCommand> RowFrom(SqliteStatement& select);
 
