@@ -97,8 +97,14 @@ void Running::OnBlob(OpenCommand& command, Moment at) {
 bool Running::EndIfExpired(OpenCommand& command, Moment at) {
   const std::uint64_t wall = std::max(at.wall.get(), parts_.journal.meta().time_floor.get());
   if (wall > command.not_after.get()) {
+    // EXPIRED says that it did not run: an attempt before this one did.
+    const bool has_run = command.stream->key().attempt > 1;
     End(command,
-        {v1::OUTCOME_EXPIRED, v1::COMMAND_FAILURE_EXPIRED, "expired before it could start"}, at);
+        has_run ? Ending{v1::OUTCOME_INTERRUPTED, v1::COMMAND_FAILURE_INTERRUPTED,
+                         "interrupted, and expired before it could run again"}
+                : Ending{v1::OUTCOME_EXPIRED, v1::COMMAND_FAILURE_EXPIRED,
+                         "expired before it could start"},
+        at);
     return true;
   }
   // An hour at most: the wall clock may be set meanwhile.

@@ -184,6 +184,35 @@ TEST(RunningTest, ReportsOutputThatTheSpoolHasDamagedOnceAndSendsNoneOfIt) {
   }
 }
 
+// EXPIRED would say that it did not run.
+TEST(RunningTest, SaysOfACommandThatExpiresBeforeItRunsAgainThatItWasInterrupted) {
+  for (const bool waits : {false, true}) {
+    WardenRig rig;
+    rig.Open();
+    auto command = rig.Query();
+    command.set_idempotent(true);
+    command.set_not_after_ms(rig.at.wall.get() + 60'000);
+    const std::string envelope = rig.Sign(command);
+    rig.Deliver(envelope);
+    ASSERT_EQ(rig.workers.started.size(), 1U);
+    rig.ups.clear();
+    const WallTime later(rig.at.wall.get() + 60'001);
+    if (!waits) rig.at.wall = later;
+    rig.disk.fail_next = waits ? 1000 : 0;  // it cannot say Started
+    rig.Restart();
+    rig.disk.fail_next = 0;
+    rig.at.wall = later;
+    rig.Advance(Running::kRetry);
+    EXPECT_TRUE(rig.workers.started.empty());
+    rig.Open();
+    rig.Ack(rig.DigestOf(envelope), 1, 2, false, true);
+    ASSERT_FALSE(rig.ups.empty());
+    const auto result = rig.FinalOf(rig.ups.back());
+    EXPECT_EQ(result.outcome(), pb::OUTCOME_INTERRUPTED) << waits;
+    EXPECT_EQ(result.failure(), pb::COMMAND_FAILURE_INTERRUPTED);
+  }
+}
+
 // Small pieces that control has, kept in the same file as those that it has not.
 TEST(RunningTest, KeepsAnEndThatIsOnTheDiskThroughARestartHoweverManyRecordsTheSpoolHolds) {
   WardenRig rig;
