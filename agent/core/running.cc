@@ -389,9 +389,11 @@ std::optional<TimePoint> Running::NextDeadline() const {
   const auto consider = [&](const std::optional<TimePoint>& at) {
     if (at && (!soonest || *at < *soonest)) soonest = at;
   };
+  const bool has_place = CountRunning() < kMaxRunningWorkers;
   for (const auto& command : table_) {
     consider(command->wall_deadline);
-    consider(command->retry_at);
+    // One that waits for a place is not looked at before there is one.
+    if (command->phase != Phase::kQueued || has_place) consider(command->retry_at);
     consider(command->give_up_at);
     if (IsWaiting(*command)) consider(command->expires_at);
   }

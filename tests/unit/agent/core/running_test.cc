@@ -213,6 +213,25 @@ TEST(RunningTest, SaysOfACommandThatExpiresBeforeItRunsAgainThatItWasInterrupted
   }
 }
 
+TEST(RunningTest, SleepsUntilAPlaceIsFreeWhenACommandThatTheJournalRefusedWaitsForOne) {
+  WardenRig rig;
+  rig.Open();
+  for (char id = 1; id <= 8; ++id) rig.Deliver(rig.Sign(rig.Query(id)));
+  rig.Deliver(rig.Sign(rig.Query('r')));
+  rig.disk.crash_at = rig.disk.writes + 2;  // after DONE, of what makes room: STARTED
+  rig.Exit(rig.LastWorker());
+  rig.disk.is_crashed = false;
+  rig.disk.crash_at.reset();
+  ASSERT_EQ(rig.workers.started.size(), 8U);
+  rig.Deliver(rig.Sign(rig.Query('n')));  // takes the place
+  ASSERT_EQ(rig.workers.started.size(), 9U);
+  rig.Advance(Running::kRetry);
+  ASSERT_TRUE(rig.warden->NextDeadline().has_value());
+  EXPECT_GT(*rig.warden->NextDeadline(), rig.at.now);
+  rig.Exit(rig.LastWorker());
+  EXPECT_EQ(rig.workers.started.size(), 10U);
+}
+
 // Small pieces that control has, kept in the same file as those that it has not.
 TEST(RunningTest, KeepsAnEndThatIsOnTheDiskThroughARestartHoweverManyRecordsTheSpoolHolds) {
   WardenRig rig;
