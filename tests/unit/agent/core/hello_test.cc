@@ -76,7 +76,7 @@ class RevertedTest : public ::testing::Test {
   WardenRig rig_;
 };
 
-TEST_F(RevertedTest, BeginsANewIncarnationAndDialsAgainAtOnce) {
+TEST_F(RevertedTest, BeginsANewIncarnationAndDialsAgain) {
   const JournalMeta before = rig_.disk.meta;
   rig_.Dial();
   Welcome(true);
