@@ -25,19 +25,21 @@ std::optional<std::uint64_t> TakeLe(std::string_view& in, std::size_t bytes) {
   return value;
 }
 
-link::StreamSender::Options SenderOptions() {
+link::StreamSender::Options SenderOptions(std::size_t restored_chunks) {
   link::StreamSender::Options options;
-  // Received, Started and Final beside the chunks.
-  options.max_unacked_records = kMaxUnackedRecords + 8;
+  // Received, Started and Final beside the chunks. What is kept on the disk is taken up whole: the
+  // spool frees files, so it may hold acknowledged chunks before those that wants_output() bounds.
+  options.max_unacked_records = std::max(kMaxUnackedRecords, restored_chunks) + 8;
   return options;
 }
 
 }  // namespace
 
-AnswerStream::AnswerStream(StreamKey key, Spool& spool) : AnswerStream(key, spool, 0) {}
+AnswerStream::AnswerStream(StreamKey key, Spool& spool) : AnswerStream(key, spool, 0, 0) {}
 
-AnswerStream::AnswerStream(StreamKey key, Spool& spool, std::uint64_t next_seq)
-    : key_(key), spool_(spool), sender_(SenderOptions(), next_seq) {}
+AnswerStream::AnswerStream(StreamKey key, Spool& spool, std::uint64_t next_seq,
+                           std::size_t restored_chunks)
+    : key_(key), spool_(spool), sender_(SenderOptions(restored_chunks), next_seq) {}
 
 Result<std::unique_ptr<AnswerStream>> AnswerStream::Restore(const JournalCommand& row,
                                                             Spool& spool) {
@@ -61,7 +63,8 @@ Result<std::unique_ptr<AnswerStream>> AnswerStream::Restore(const JournalCommand
   }
   // Chunks before the first one that is kept are control's, and so is all before them.
   const std::uint64_t next_seq = first > 0 ? base + first : 0;
-  std::unique_ptr<AnswerStream> stream(new AnswerStream(key, spool, next_seq));
+  const std::size_t chunks = spooled != nullptr ? spooled->sizes.size() : 0;
+  std::unique_ptr<AnswerStream> stream(new AnswerStream(key, spool, next_seq, chunks));
   const auto add = [&](std::uint64_t seq, std::size_t bytes) -> Status {
     if (seq < next_seq) return Ok();
     return stream->sender_.OnRecord(static_cast<std::uint32_t>(bytes));

@@ -8,9 +8,11 @@
 // file and no fsync of its own for the rows of a small query).
 //
 // Ordering:  Final is last. What a record holds never changes.
-// Limits:    kInlineBytes of output in memory; kMaxUnackedRecords; wants_output() says when to
-// stop. Ownership: owns its index; borrows the spool. Threading: thread-compatible; loop thread
-// only. Errors:    AddChunk(): the spool's. Fill(): the spool's: the output is lost.
+// Limits:    kInlineBytes of output in memory; kMaxUnackedRecords: wants_output() says when to
+//            stop. Restore() takes all that the spool holds, acknowledged or not.
+// Ownership: owns its index; borrows the spool.
+// Threading: thread-compatible; loop thread only.
+// Errors:    AddChunk(): the spool's. Fill(): the spool's: the output is lost.
 // Design:    docs/protocol.md, "Streams"; docs/decisions/0015-the-spool-is-segment-files.md
 #pragma once
 
@@ -83,7 +85,7 @@ class AnswerStream {
     SpoolChunk chunk;
     std::string data;
   };
-  AnswerStream(StreamKey key, Spool& spool, std::uint64_t next_seq);
+  AnswerStream(StreamKey key, Spool& spool, std::uint64_t next_seq, std::size_t restored_chunks);
   std::uint64_t base() const { return (received_at_ ? 1U : 0U) + (started_at_ ? 1U : 0U); }
   Status AddPiece(std::string_view data);
   Status MoveToSpool();

@@ -32,6 +32,7 @@ void Dialer::OnWelcomed(Duration idle, Duration busy, TimePoint now) {
   if (phase_ != Phase::kGreeting) return;
   phase_ = Phase::kUp;
   was_welcomed_ = true;
+  welcomed_at_ = now;
   backoff_.OnOpened(now);
   link::Liveness::Options beats;
   // Liveness draws 10 % either way. What was asked for is the least here: then no minute sees two
@@ -119,7 +120,9 @@ CloseReason Dialer::OnClosed(CloseReason seen, Duration retry_after, TimePoint n
 
 void Dialer::PlanDial(CloseReason reason, Duration retry_after, TimePoint now) {
   // We left on a Goaway, at the moment that we drew: the waiting is done.
-  if (our_reason_ == pb::CLOSE_REASON_GOING_AWAY && !server_reason_) {
+  const bool has_stood = was_welcomed_ && now - welcomed_at_ >= options_.stood;
+  const bool is_our_leave = our_reason_ == pb::CLOSE_REASON_GOING_AWAY && !server_reason_;
+  if (is_our_leave && has_stood) {
     dial_at_ = now;
     return;
   }
@@ -127,10 +130,11 @@ void Dialer::PlanDial(CloseReason reason, Duration retry_after, TimePoint now) {
   const Duration at_least = AtLeast(reason, retry_after);
   not_before_ = now + at_least;
   const bool is_leaving = reason == pb::CLOSE_REASON_GOING_AWAY;
-  if (is_leaving && !busy_) {
+  if (is_leaving && !is_our_leave && !busy_) {
     Duration spread = backoff_.Within(options_.after_going_away);
     if (leave_at_) spread = std::min(spread, std::max(*leave_at_ - now, Duration::zero()));
     dial_at_ = not_before_ + spread;
+    if (!has_stood) dial_at_ = std::max(dial_at_, now + backoff_.OnClosed(now, at_least));
     return;
   }
   if (was_welcomed_ && busy_ && (is_leaving || IsCut(reason))) backoff_.Forget();

@@ -54,6 +54,9 @@ class Dialer {
     Duration after_refusal = std::chrono::seconds(30);
     // A random moment within: a server that stops tells all of its agents at once.
     Duration after_going_away = std::chrono::seconds(30);
+    // A link that stood for less is no proof that a redial at once is safe: a server that tells each link
+    // to go would be dialled without end.
+    Duration stood = std::chrono::seconds(10);
   };
 
   Dialer(Options options, std::uint32_t seed, TimePoint now);
@@ -104,6 +107,7 @@ class Dialer {
   Phase phase_ = Phase::kDue;
   std::size_t server_ = 0;
   bool was_welcomed_ = false;               // this connection
+  TimePoint welcomed_at_{};                 // if so
   bool busy_ = false;                       // outlives connections: warden says it once
   bool beats_often_ = false;                // the last link ended as if its path forgot it
   TimePoint dial_at_{};                     // kWaiting

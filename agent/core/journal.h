@@ -56,6 +56,15 @@ struct JournalCommand {
   std::uint32_t recoveries = 0;   // starts after an unclean end that found it open
 };
 
+// What stays of a command whose answer is nobody's to ask for: that it was here.
+inline void MakeTombstone(JournalCommand& row) {
+  row.state = CommandState::kForgotten;
+  row.envelope.clear();
+  row.cert_envelope.clear();
+  row.result_envelope.clear();
+  row.inline_output.clear();
+}
+
 // When a journal that must be made anew begins: by the clock, but never before the program was built or
 // the endpoint was enrolled. A clock that starts in 1970 would let in commands that ran before.
 inline WallTime JournalBirth(WallTime clock, WallTime built, WallTime enrolled) {
@@ -73,7 +82,8 @@ class Journal {
   // epoch + 1, durable before it is returned.
   virtual Result<std::uint64_t> NextEpoch() = 0;
   virtual Status SetContact(const Nonce16& contact) = 0;
-  // A new incarnation without any command, born at `birth`; the epoch goes on.
+  // A new incarnation without an open command, born at `birth`; the epoch goes on. What was here stays
+  // known, as tombstones: it is the server who asks for this, and it must not make anything run twice.
   virtual Status BeginAnew(WallTime birth) = 0;
   // The agent is about to end; any other write takes it back.
   virtual Status StopCleanly() = 0;

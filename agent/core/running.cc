@@ -103,8 +103,14 @@ void Running::OnBlob(OpenCommand& command, Moment at) {
 bool Running::EndIfExpired(OpenCommand& command, Moment at) {
   const std::uint64_t wall = std::max(at.wall.get(), parts_.journal.meta().time_floor.get());
   if (wall > command.not_after.get()) {
+    // EXPIRED says that it did not run: an attempt before this one did.
+    const bool has_run = command.stream->key().attempt > 1;
     End(command,
-        {v1::OUTCOME_EXPIRED, v1::COMMAND_FAILURE_EXPIRED, "expired before it could start"}, at);
+        has_run ? Ending{v1::OUTCOME_INTERRUPTED, v1::COMMAND_FAILURE_INTERRUPTED,
+                         "interrupted, and expired before it could run again"}
+                : Ending{v1::OUTCOME_EXPIRED, v1::COMMAND_FAILURE_EXPIRED,
+                         "expired before it could start"},
+        at);
     return true;
   }
   // An hour at most: the wall clock may be set meanwhile.
@@ -401,9 +407,11 @@ std::optional<TimePoint> Running::NextDeadline() const {
   const auto consider = [&](const std::optional<TimePoint>& at) {
     if (at && (!soonest || *at < *soonest)) soonest = at;
   };
+  const bool has_place = CountRunning() < kMaxRunningWorkers;
   for (const auto& command : table_) {
     consider(command->wall_deadline);
-    consider(command->retry_at);
+    // One that waits for a place is not looked at before there is one.
+    if (command->phase != Phase::kQueued || has_place) consider(command->retry_at);
     consider(command->give_up_at);
     if (IsWaiting(*command)) consider(command->expires_at);
   }

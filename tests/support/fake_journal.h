@@ -57,7 +57,7 @@ class FakeJournal final : public agent::Journal {
   }
   Status BeginAnew(WallTime birth) override {
     return Write([&] {
-      disk_.rows.clear();
+      for (Row& row : disk_.rows) agent::MakeTombstone(row);
       auto& meta = disk_.meta;
       std::string id = meta.incarnation.str();
       ++id[0];
@@ -124,13 +124,7 @@ class FakeJournal final : public agent::Journal {
   Status SetForgotten(const Digest& digest) override {
     Row* row = Find_(digest);
     if (row == nullptr) return Error{Code::kNotFound, "no such command"};
-    return Write([&] {
-      row->state = State::kForgotten;
-      for (auto* text :
-           {&row->envelope, &row->cert_envelope, &row->result_envelope, &row->inline_output}) {
-        text->clear();
-      }
-    });
+    return Write([&] { agent::MakeTombstone(*row); });
   }
   Result<std::optional<Row>> FindId(const CommandId& id) override {
     for (const Row& row : disk_.rows) {

@@ -29,6 +29,7 @@ struct FakeSpoolDisk {
   bool is_broken = false;  // Append() and Sync() fail
   bool is_full = false;    // somebody else has filled the disk: no room, and Append() says so
   std::optional<int> appends_left;  // then Append() finds the disk full, whatever room() said
+  std::uint64_t forget_every = 1;   // chunks are let go so many at a time, as a file is
   int fail_syncs = 0;  // this many calls of Sync() fail; what they should have saved is in doubt
 
   void PowerCut() {
@@ -81,6 +82,7 @@ class FakeSpool final : public agent::Spool {
     const auto found = disk_.streams.find(key);
     if (found == disk_.streams.end()) return;
     auto& stream = found->second;
+    number -= number % disk_.forget_every;
     while (stream.chunks.size() > 1 && stream.first < number) {
       stream.chunks.pop_front();
       ++stream.first;

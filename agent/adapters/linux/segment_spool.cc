@@ -171,7 +171,7 @@ std::string SegmentSpool::PathOf(const StreamKey& key, std::uint64_t first) cons
 // The segment that takes chunk `number`: the newest one, or a new one when that is full.
 Result<SegmentSpool::Segment*> SegmentSpool::Tail(const StreamKey& key, std::uint64_t number) {
   Stream& stream = streams_[key];
-  if (!stream.empty() && stream.back().bytes < options_.segment_bytes) return &stream.back();
+  if (!stream.empty() && !stream.back().IsFull(options_.segment_bytes)) return &stream.back();
   Segment segment;
   segment.first = number;
   const std::string path = PathOf(key, number);

@@ -11,7 +11,8 @@
 //
 // Ordering:  nothing is synced until Sync(); what was written survives the process anyway. A sync that
 //            failed is never repeated on the same file: what is readable and whole is written anew.
-// Limits:    segment_bytes per file; max_bytes in all. One descriptor per segment: about 350.
+// Limits:    segment_bytes and kMaxUnackedRecords per file: small records must not make the index large;
+//            max_bytes in all. One descriptor per segment: about 400.
 // Threading: loop thread only.
 // Errors:    Open(): a torn tail is cut off and counted in dropped_bytes(); what follows a gap is
 //            deleted; the rest is usable.
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 #include "agent/adapters/linux/unique_fd.h"
+#include "agent/core/limits.h"
 #include "agent/core/spool.h"
 
 namespace holdfast::agent {
@@ -84,6 +86,9 @@ class SegmentSpool final : public Spool {
     std::vector<Record> records;
     UniqueFd fd;
     std::uint64_t end() const { return first + records.size(); }
+    bool IsFull(std::uint64_t most_bytes) const {
+      return bytes >= most_bytes || records.size() >= kMaxUnackedRecords;
+    }
   };
   using Stream = std::deque<Segment>;
 

@@ -41,7 +41,7 @@ inline constexpr char kUpdate[] =
     " started_at = ?6, not_after = ?7, chunk_count = ?8, envelope = ?9, cert = ?10, result = ?11,"
     " inline_output = ?12, mac = ?13, recoveries = ?14 WHERE digest = ?1";
 inline constexpr char kDelete[] = "DELETE FROM commands WHERE digest = ?";
-inline constexpr char kDeleteAll[] = "DELETE FROM commands";
+inline constexpr char kSelectOpen[] = "SELECT digest FROM commands WHERE state < ?";
 inline constexpr char kSelectAll[] = "SELECT " HF_COMMAND_COLUMNS " FROM commands ORDER BY number";
 inline constexpr char kSelectByDigest[] =
     "SELECT " HF_COMMAND_COLUMNS " FROM commands WHERE digest = ?";

@@ -44,6 +44,17 @@ Status SqliteDb::Execute(const char* sql) {
   return Ok();
 }
 
+Status SqliteDb::Checkpoint() {
+  int in_wal = 0;
+  int copied = 0;
+  if (sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &copied) !=
+      SQLITE_OK) {
+    return LastError("checkpoint");
+  }
+  if (copied < in_wal) return Error{Code::kUnavailable, "checkpoint: somebody reads an old state"};
+  return Ok();
+}
+
 Status SqliteDb::CheckIntegrity() {
   HF_ASSIGN_OR_RETURN(auto check, SqliteStatement::Prepare(*this, "PRAGMA integrity_check(1)"));
   HF_ASSIGN_OR_RETURN(const bool has_row, check.Step());

@@ -140,14 +140,35 @@ Status SqliteJournal::SetContact(const Nonce16& contact) {
 
 Status SqliteJournal::BeginAnew(WallTime birth) {
   return Write([&]() -> Status {
-    HF_TRY(db_->Execute(sql::kDeleteAll));
-    rows_ = RowSum{};
+    HF_TRY(ForgetOpen());
     meta_.incarnation = crypto_.RandomBytes<Nonce16>();
     meta_.birth = birth;
     meta_.contact.reset();
     meta_.time_floor = WallTime(std::max(meta_.time_floor.get(), birth.get()));
     return Ok();
   });
+}
+
+// Within a transaction: every row that is not a tombstone becomes one.
+Status SqliteJournal::ForgetOpen() {
+  std::vector<Digest> open;
+  {
+    HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectOpen));
+    select.Bind(static_cast<std::uint64_t>(CommandState::kForgotten));
+    for (;;) {
+      HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+      if (!has_row) break;
+      if (const auto digest = Digest::From(select.Bytes(0))) open.push_back(*digest);
+    }
+  }
+  for (const Digest& digest : open) {
+    HF_ASSIGN_OR_RETURN(auto row, Load(sql::kSelectByDigest, digest.view()));
+    if (!row) return Error{Code::kCorrupt, "a row is damaged"};
+    rows_.Subtract(Mac(crypto_, key_, SealedBytes(*row)));
+    MakeTombstone(*row);
+    HF_TRY(WriteRow(*row, false));
+  }
+  return Ok();
 }
 
 Status SqliteJournal::StopCleanly() {
@@ -247,14 +268,7 @@ Status SqliteJournal::SetDone(const Digest& digest, const Done& done) {
 Status SqliteJournal::SetForgotten(const Digest& digest) {
   return ChangeRow(
       digest, [](const JournalCommand&) { return true; },
-      [](JournalCommand& row, const void*) {
-        row.state = CommandState::kForgotten;
-        row.envelope.clear();
-        row.cert_envelope.clear();
-        row.result_envelope.clear();
-        row.inline_output.clear();
-      },
-      nullptr);
+      [](JournalCommand& row, const void*) { MakeTombstone(row); }, nullptr);
 }
 
 Status SqliteJournal::Purge(WallTime now) {

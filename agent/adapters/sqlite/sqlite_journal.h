@@ -73,6 +73,7 @@ class SqliteJournal final : public Journal {
   Status BringUpToDate(SqliteDb::Mode mode);
   Status LoadMeta();
   Status CheckRows();
+  Status MakeDurable();
   void Close();
   Error Refusal(Error error) const;
   Status Ready();  // an open, checked connection, or why not
@@ -85,6 +86,7 @@ class SqliteJournal final : public Journal {
   Status WriteMeta();
   Status WriteRow(const JournalCommand& row, bool is_new);
   Status DeleteRow(const JournalCommand& row);
+  Status ForgetOpen();
   Status Undo();
   Result<std::optional<JournalCommand>> Load(const char* where, std::string_view key);
   Result<JournalCommand> RowFrom(SqliteStatement& select);

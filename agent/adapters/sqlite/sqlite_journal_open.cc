@@ -51,7 +51,8 @@ Status SqliteJournal::OpenAndCheck(SqliteDb::Mode mode) {
   }
   HF_TRY(BringUpToDate(mode));
   HF_TRY(LoadMeta());
-  return CheckRows();
+  HF_TRY(CheckRows());
+  return mode == SqliteDb::Mode::kReadWrite ? MakeDurable() : Ok();
 }
 
 Status SqliteJournal::Create(WallTime now) {
@@ -94,6 +95,14 @@ Status SqliteJournal::BringUpToDate(SqliteDb::Mode mode) {
   HF_TRY(db_->Execute("BEGIN IMMEDIATE"));
   HF_TRY(db_->Execute(sql::kAddLaterColumns));
   return db_->Execute("COMMIT");
+}
+
+// What was just read may be in the page cache only: a failed fsync has marked it clean, and no later one would
+// write it. What came behind it in the WAL would be lost with it at a power cut. In the database file it is
+// written anew. A full disk may put that off: it refuses to write, and forgets nothing.
+Status SqliteJournal::MakeDurable() {
+  Status done = db_->Checkpoint();
+  return !done.ok() && done.error().code == Code::kExhausted ? Ok() : done;
 }
 
 Status SqliteJournal::LoadMeta() {

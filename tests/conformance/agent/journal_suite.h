@@ -185,8 +185,12 @@ TYPED_TEST_P(JournalSuite, RemembersAnOrderlyEndUntilTheNextWrite) {
   EXPECT_FALSE(this->journal().meta().is_clean);
 }
 
-TYPED_TEST_P(JournalSuite, BeginsAnewWithoutCommandsOrContactButWithItsEpoch) {
-  ASSERT_TRUE(this->journal().Insert(SomeCommand('a'), WallTime(900)).ok());
+TYPED_TEST_P(JournalSuite, BeginsAnewWithoutOpenCommandsOrContactButWithItsEpochAndWhatWasHere) {
+  for (const char name : {'a', 'b', 'c'}) {
+    ASSERT_TRUE(this->journal().Insert(SomeCommand(name), WallTime(900)).ok());
+  }
+  ASSERT_TRUE(this->journal().SetStarted(SomeCommand('b').digest, 1, WallTime(901)).ok());
+  ASSERT_TRUE(this->journal().SetForgotten(SomeCommand('c').digest).ok());
   ASSERT_TRUE(this->journal().SetContact(*Nonce16::From(std::string(16, 'k'))).ok());
   const JournalMeta before = this->journal().meta();
   ASSERT_TRUE(this->journal().BeginAnew(WallTime(7000)).ok());
@@ -197,15 +201,25 @@ TYPED_TEST_P(JournalSuite, BeginsAnewWithoutCommandsOrContactButWithItsEpoch) {
   EXPECT_EQ(after.time_floor, WallTime(7000));
   EXPECT_EQ(after.epoch, before.epoch);
   EXPECT_FALSE(after.contact.has_value());
-  EXPECT_FALSE(this->journal().Find(SomeCommand('a').digest).value().has_value());
-  EXPECT_TRUE(this->journal().Insert(SomeCommand('a'), WallTime(7001)).ok());
+  EXPECT_TRUE(this->journal().Open().value().empty());
+  for (const char name : {'a', 'b', 'c'}) {
+    const auto row = this->journal().Find(SomeCommand(name).digest).value();
+    ASSERT_TRUE(row.has_value()) << name;
+    EXPECT_EQ(row->state, CommandState::kForgotten);
+    EXPECT_EQ(this->journal().Insert(SomeCommand(name), WallTime(7001)).error().code,
+              Code::kExists);
+  }
+  EXPECT_TRUE(this->journal().Insert(SomeCommand('d'), WallTime(7001)).ok());
 }
 
-REGISTER_TYPED_TEST_SUITE_P(
-    JournalSuite, KeepsACommandThroughARestart, RefusesTheSameIdAndTheSameDigestTwice,
-    WalksThroughTheStates, BeginsANewAttemptUnstarted, DoesNotStartWhatIsDoneNorKnowsWhatItNeverSaw,
-    KeepsEpochContactAndTimeFloor, GivesOpenCommandsOldestFirst,
-    PurgesTombstonesADayAfterTheirExpiryAndNothingElse, CountsRecoveriesOfTheCommandsThatAreNamed,
-    RemembersAnOrderlyEndUntilTheNextWrite, BeginsAnewWithoutCommandsOrContactButWithItsEpoch);
+REGISTER_TYPED_TEST_SUITE_P(JournalSuite, KeepsACommandThroughARestart,
+                            RefusesTheSameIdAndTheSameDigestTwice, WalksThroughTheStates,
+                            BeginsANewAttemptUnstarted,
+                            DoesNotStartWhatIsDoneNorKnowsWhatItNeverSaw,
+                            KeepsEpochContactAndTimeFloor, GivesOpenCommandsOldestFirst,
+                            PurgesTombstonesADayAfterTheirExpiryAndNothingElse,
+                            CountsRecoveriesOfTheCommandsThatAreNamed,
+                            RemembersAnOrderlyEndUntilTheNextWrite,
+                            BeginsAnewWithoutOpenCommandsOrContactButWithItsEpochAndWhatWasHere);
 
 }  // namespace holdfast::agent

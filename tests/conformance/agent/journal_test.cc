@@ -69,6 +69,27 @@ TEST(SqliteJournalTest, BeginsANewIncarnationWhenTheFileIsGone) {
   EXPECT_EQ(world.journal().meta().epoch, 7000U);
 }
 
+// What it finds in a WAL may never have reached the disk, after an fsync that failed; what it says of it and
+// writes behind it must not depend on that.
+TEST(SqliteJournalTest, HasAllThatItFoundInTheDatabaseFileOnceItIsOpen) {
+  SqliteWorld running;
+  ASSERT_TRUE(running.journal().Insert(SomeCommand('a'), WallTime(1)).ok());
+  SqliteWorld next;
+  next.Close();
+  for (const char* suffix : {"", "-wal"}) {
+    WriteFile(next.path() + suffix, ReadFile(running.path() + suffix));
+  }
+  next.Restart();
+  ASSERT_EQ(next.journal().origin(), SqliteJournal::Origin::kFound);
+  const std::string file = ReadFile(next.path());  // while it is open: closing would copy as well
+  SqliteWorld bare;
+  bare.Close();
+  WriteFile(bare.path(), file);
+  bare.Restart();
+  EXPECT_EQ(bare.journal().origin(), SqliteJournal::Origin::kFound);
+  EXPECT_EQ(bare.journal().Open().value().size(), 1U);
+}
+
 TEST(SqliteJournalTest, RefusesAJournalThatAnotherKeySealed) {
   SqliteWorld world;
   ASSERT_TRUE(world.journal().Insert(SomeCommand('a'), WallTime(1)).ok());

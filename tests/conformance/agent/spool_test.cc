@@ -14,6 +14,7 @@
 
 #include "agent/adapters/linux/segment_spool.h"
 #include "agent/adapters/linux/spool_record.h"
+#include "agent/core/limits.h"
 #include "common/base/crc32c.h"
 #include "tests/support/fake_spool.h"
 #include "tests/support/temp_dir.h"
@@ -339,6 +340,29 @@ TEST(SegmentSpoolTest, NoticesWhileItWritesThatTheDiskGetsFull) {
     ASSERT_TRUE(world.spool().Append(Key('a'), i, {0, Crc32c(data)}, data).ok());
   }
   EXPECT_TRUE(world.spool().full());
+}
+
+// A worker that prints single bytes: a file of 4 MiB would hold 127,000 of them, one of 256 MiB 8 million.
+TEST(SegmentSpoolTest, BoundsHowManyRecordsAFileKeepsThatControlHasAlready) {
+  testing::TempDir dir;
+  SegmentSpool::Options options;
+  options.max_bytes = kMaxBytes;
+  const auto open = [&] { return SegmentSpool::Open(dir.path() + "/spool", options).value(); };
+  auto spool = open();
+  constexpr std::uint64_t kCount = 3 * kMaxUnackedRecords;
+  for (std::uint64_t i = 0; i < kCount; ++i) {
+    ASSERT_TRUE(spool->Append(Key('a'), i, {i, Crc32c("x")}, "x").ok());
+  }
+  spool->Forget(Key('a'), kCount - 10);
+  for (const bool restarted : {false, true}) {
+    if (restarted) {
+      spool.reset();
+      spool = open();
+    }
+    ASSERT_EQ(spool->Streams().size(), 1U);
+    EXPECT_EQ(spool->Streams()[0].end, kCount);
+    EXPECT_LE(spool->Streams()[0].sizes.size(), kMaxUnackedRecords);
+  }
 }
 
 // The worked example of docs/decisions/0015-the-spool-is-segment-files.md.

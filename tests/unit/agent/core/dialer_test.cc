@@ -365,6 +365,7 @@ TEST_F(DialerTest, LeavesAtARandomMomentOfAGoawaysWindowAndRedialsAtOnce) {
     now_ = kStart;
     Dialer dialer = Make(1, seed * 104729);
     Up(dialer);
+    now_ += seconds(10);
     const TimePoint told = now_;
     dialer.OnGoaway(seconds(30), now_);
     dialer.OnGoaway(seconds(30), now_);  // said twice: no second draw
@@ -377,6 +378,31 @@ TEST_F(DialerTest, LeavesAtARandomMomentOfAGoawaysWindowAndRedialsAtOnce) {
     EXPECT_EQ(WaitForDial(dialer), seconds(0));
   }
   EXPECT_NEAR(sum / kRuns / 1000, 15, 3);
+}
+
+// Before its Welcome or right after it, with a Close or without: not a dial after a dial for ever.
+TEST_F(DialerTest, WaitsLongerWhenAServerSendsEachLinkAwayAtOnce) {
+  for (const bool is_welcomed : {false, true}) {
+    for (const bool closes : {false, true}) {
+      now_ = kStart;
+      Dialer dialer = Make();
+      Duration longest{};
+      for (int i = 0; i < 30; ++i) {
+        longest = std::max(longest, WaitForDial(dialer));
+        dialer.OnOpened(now_);
+        if (is_welcomed) dialer.OnWelcomed(seconds(60), seconds(25), now_);
+        dialer.OnGoaway(seconds(0), now_);
+        if (closes) {
+          dialer.OnServerClose(pb::CLOSE_REASON_GOING_AWAY, {});
+        } else {
+          dialer.OnTick(now_);
+          ASSERT_EQ(dialer.TakeHangUp(), pb::CLOSE_REASON_GOING_AWAY);
+        }
+        dialer.OnClosed(pb::CLOSE_REASON_PEER_GONE, {}, now_);
+      }
+      EXPECT_GT(longest, seconds(20)) << is_welcomed << closes;
+    }
+  }
 }
 
 TEST_F(DialerTest, ComesBackNotBeforeTheDelayItWasGiven) {

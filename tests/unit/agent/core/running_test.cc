@@ -184,6 +184,83 @@ TEST(RunningTest, ReportsOutputThatTheSpoolHasDamagedOnceAndSendsNoneOfIt) {
   }
 }
 
+// EXPIRED would say that it did not run.
+TEST(RunningTest, SaysOfACommandThatExpiresBeforeItRunsAgainThatItWasInterrupted) {
+  for (const bool waits : {false, true}) {
+    WardenRig rig;
+    rig.Open();
+    auto command = rig.Query();
+    command.set_idempotent(true);
+    command.set_not_after_ms(rig.at.wall.get() + 60'000);
+    const std::string envelope = rig.Sign(command);
+    rig.Deliver(envelope);
+    ASSERT_EQ(rig.workers.started.size(), 1U);
+    rig.ups.clear();
+    const WallTime later(rig.at.wall.get() + 60'001);
+    if (!waits) rig.at.wall = later;
+    rig.disk.fail_next = waits ? 1000 : 0;  // it cannot say Started
+    rig.Restart();
+    rig.disk.fail_next = 0;
+    rig.at.wall = later;
+    rig.Advance(Running::kRetry);
+    EXPECT_TRUE(rig.workers.started.empty());
+    rig.Open();
+    rig.Ack(rig.DigestOf(envelope), 1, 2, false, true);
+    ASSERT_FALSE(rig.ups.empty());
+    const auto result = rig.FinalOf(rig.ups.back());
+    EXPECT_EQ(result.outcome(), pb::OUTCOME_INTERRUPTED) << waits;
+    EXPECT_EQ(result.failure(), pb::COMMAND_FAILURE_INTERRUPTED);
+  }
+}
+
+TEST(RunningTest, SleepsUntilAPlaceIsFreeWhenACommandThatTheJournalRefusedWaitsForOne) {
+  WardenRig rig;
+  rig.Open();
+  for (char id = 1; id <= 8; ++id) rig.Deliver(rig.Sign(rig.Query(id)));
+  rig.Deliver(rig.Sign(rig.Query('r')));
+  rig.disk.crash_at = rig.disk.writes + 2;  // after DONE, of what makes room: STARTED
+  rig.Exit(rig.LastWorker());
+  rig.disk.is_crashed = false;
+  rig.disk.crash_at.reset();
+  ASSERT_EQ(rig.workers.started.size(), 8U);
+  rig.Deliver(rig.Sign(rig.Query('n')));  // takes the place
+  ASSERT_EQ(rig.workers.started.size(), 9U);
+  rig.Advance(Running::kRetry);
+  ASSERT_TRUE(rig.warden->NextDeadline().has_value());
+  EXPECT_GT(*rig.warden->NextDeadline(), rig.at.now);
+  rig.Exit(rig.LastWorker());
+  EXPECT_EQ(rig.workers.started.size(), 10U);
+}
+
+// Small pieces that control has, kept in the same file as those that it has not.
+TEST(RunningTest, KeepsAnEndThatIsOnTheDiskThroughARestartHoweverManyRecordsTheSpoolHolds) {
+  WardenRig rig;
+  rig.spool_disk.forget_every = 1'000'000;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  std::string all(AnswerStream::kInlineBytes + 1, 'o');  // more than memory takes
+  rig.Output(rig.LastWorker(), all);
+  while (rig.spool_disk.streams.begin()->second.chunks.size() < kMaxUnackedRecords + 100) {
+    rig.Output(rig.LastWorker(), "p");
+    all += 'p';
+    rig.Ack(digest, 1, 2 + rig.spool_disk.streams.begin()->second.chunks.size());
+  }
+  rig.Close();
+  rig.Output(rig.LastWorker(), "tail");
+  rig.Exit(rig.LastWorker());
+  ASSERT_EQ(rig.disk.Row(digest)->state, CommandState::kDone);
+  rig.Restart();
+  rig.ups.clear();
+  rig.Open();
+  rig.Ack(digest, 1, 2 + kMaxUnackedRecords + 100, false, true);
+  rig.TakeAll(digest);
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.outcome(), pb::OUTCOME_DONE);
+  EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256(all + "tail").str());
+}
+
 // --- a disk without room -------------------------------------------------------------------------
 
 TEST(RunningTest, PausesACommandWhileTheDiskIsFullAndGoesOnWithoutAHole) {
