@@ -1,5 +1,6 @@
 #include "backend/adapters/sqlite/sqlite_connection.h"
 
+#include <cerrno>
 #include <utility>
 
 namespace holdfast::backend {
@@ -23,6 +24,12 @@ Result<SqliteConnection> SqliteConnection::Open(const std::string& path,
         "PRAGMA trusted_schema=OFF", "BEGIN EXCLUSIVE", "COMMIT"}) {
     if (Status status = out.Exec(sql); !status.ok()) return std::move(status).error().In(path);
   }
+  // What was found in the WAL may be in the page cache only: a failed fsync has marked it clean, and no later
+  // one would write it. In the database file it is written anew. A full disk may put that off.
+  const int copied =
+      sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  const bool is_full = (copied & 0xff) == SQLITE_FULL || sqlite3_system_errno(db) == ENOSPC;
+  if (copied != SQLITE_OK && !is_full) return SqliteError(db, copied).In(path);
   return out;
 }
 

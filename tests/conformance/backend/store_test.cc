@@ -54,6 +54,24 @@ TEST(SqliteStoreTest, RefusesALedgerThatAnotherControlHasOpen) {
   EXPECT_EQ(second.error().code, Code::kUnavailable);
 }
 
+// What is in a WAL may never have reached the disk, after an fsync that failed: nothing is written behind it.
+TEST(SqliteStoreTest, HasAllThatItFoundInTheDatabaseFileOnceItIsOpen) {
+  OnSqlite killed;
+  backend::CommandRow row;
+  row.digest = *Digest::From(std::string(32, 'd'));
+  row.command_id = *CommandId::From(std::string(16, 'c'));
+  row.envelope = "envelope";
+  ASSERT_TRUE(killed.store().InsertCommand(row).ok());
+  ASSERT_TRUE(killed.store().Commit().ok());
+  killed.Crash();
+  // While it is open: closing would copy as well.
+  const std::filesystem::path bare = killed.dir / "bare.db";
+  std::filesystem::copy_file(killed.dir.path() + "/copy/ledger.db", bare);
+  const auto store = backend::OpenSqliteStore(bare.string());
+  ASSERT_TRUE(store.ok());
+  EXPECT_EQ(store.value()->ListCommands(0, 1000, false).value().size(), 1U);
+}
+
 TEST(SqliteStoreTest, RefusesALedgerOfANewerProgram) {
   TempDir dir;
   const std::string path = dir.path() + "/ledger.db";
