@@ -17,8 +17,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("HOLDFAST_BIN", ROOT / "build/dev/bin")).resolve()
 COMMAND_SECONDS = 60
-# A newcomer reads before typing on: what was started in the background has begun by then.
-READING_SECONDS = 1.0
+# What was started in the background has begun when a newcomer types on: the log says so.
+BEGUN = ("event=ready", "event=link_open")
 MARK = "--- end of what it printed ---"
 # Lists of files and of this machine's system: only the first line, and that something follows.
 BY_HEAD_ONLY = ("$ holdfast ls", "$ holdfast agents")
@@ -62,6 +62,7 @@ def shape(line, home):
 class ReadmeTest(unittest.TestCase):
     def setUp(self):
         self.ids = {}
+        self.begun = {}
         self.place = tempfile.TemporaryDirectory(prefix="holdfast-readme-")
         home = pathlib.Path(self.place.name)
         (home / "holdfast/build/release").mkdir(parents=True)
@@ -106,6 +107,16 @@ class ReadmeTest(unittest.TestCase):
     def too_long(self, *_):
         raise AssertionError(f"nothing came within {COMMAND_SECONDS} s")
 
+    def wait_until_it_runs(self, command):
+        begun = sum(self.begun.values()) + 1
+        log = pathlib.Path(self.home) / "holdfast-tour" / re.search(r"2>+(\S+)", command)[1]
+        end = time.monotonic() + COMMAND_SECONDS
+        while sum(self.begun.values()) < begun:
+            self.assertLess(time.monotonic(), end, f"{command}: {log} does not say that it runs")
+            time.sleep(0.05)
+            text = log.read_text(encoding="utf-8") if log.exists() else ""
+            self.begun[log.name] = sum(text.count(word) for word in BEGUN)
+
     def learn(self, shown, printed):
         """Which id of this run stands where the README has one of its own."""
         for ours, theirs in zip(printed, shown):
@@ -140,7 +151,7 @@ class ReadmeTest(unittest.TestCase):
                 self.learn(shown, printed)
                 self.compare(command, shown, printed)
             if command.endswith("&"):
-                time.sleep(READING_SECONDS)
+                self.wait_until_it_runs(command)
         self.assertFalse((pathlib.Path(self.home) / "holdfast-tour").exists())
         self.assertEqual(self.type("grep -l holdfast /proc/[0-9]*/comm"), [])
 

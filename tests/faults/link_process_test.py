@@ -46,6 +46,9 @@ def jump_a_little():
                                 + os.strerror(ctypes.get_errno()))
 
 
+STOOD_SECONDS = 10.1  # as agent/core/dialer.h, and a little
+
+
 class LinkProcessTest(unittest.TestCase):
     def setUp(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -226,6 +229,7 @@ class LinkProcessTest(unittest.TestCase):
     def test_leaves_on_goaway_and_dials_again_at_once(self):
         self.start(base=60000, cap=60000)  # a back-off would show
         peer = self.go_up()
+        time.sleep(STOOD_SECONDS)  # a link that ended sooner is followed by the back-off
         peer.send(frame(message(5, field(1, GOING_AWAY) + field(2, 1))))
         self.expect(FROM_SERVER)
         self.assertEqual(peer.read(), (2, message(4, field(1, GOING_AWAY))))

@@ -45,14 +45,21 @@ Status SqliteDb::Execute(const char* sql) {
 }
 
 Status SqliteDb::Checkpoint() {
-  int in_wal = 0;
-  int copied = 0;
-  if (sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &copied) !=
-      SQLITE_OK) {
-    return LastError("checkpoint");
+  constexpr int kTries = 40;
+  constexpr int kBetweenMs = 25;  // `status` and `journal dump` read for less
+  for (int tries = 1;; ++tries) {
+    int in_wal = 0;
+    int copied = 0;
+    if (sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &copied) !=
+        SQLITE_OK) {
+      return LastError("checkpoint");
+    }
+    if (copied >= in_wal) return Ok();
+    if (tries == kTries) {
+      return Error{Code::kUnavailable, "checkpoint: somebody reads an old state"};
+    }
+    sqlite3_sleep(kBetweenMs);
   }
-  if (copied < in_wal) return Error{Code::kUnavailable, "checkpoint: somebody reads an old state"};
-  return Ok();
 }
 
 Status SqliteDb::CheckIntegrity() {

@@ -35,7 +35,7 @@ class SqliteDb {
   Status Execute(const char* sql);
   // All of the file's structure, indexes included: kCorrupt with SQLite's words.
   Status CheckIntegrity();
-  // All that is committed into the database file, and that to the disk. Waits for nobody.
+  // All that is committed into the database file, and that to the disk. Waits up to a second for readers.
   Status Checkpoint();
   Error LastError(const char* doing) const;
   sqlite3* handle() const { return db_; }
