@@ -111,7 +111,11 @@ void WardenLoop::Turn(std::optional<TimePoint> wake) {
   workers_.OnTick(at.now);
   if (workers_.NextDeadline()) Reap(at);
   ReportGone(at);
-  if (const auto due = warden_.NextDeadline(); due && at.now >= *due) warden_.OnTick(at);
+  if (const auto due = warden_.NextDeadline(); due && at.now >= *due) {
+    warden_.OnTick(at);
+    // Room may have come back: what a worker said before waits in its framer, and nothing else would ask.
+    for (std::size_t i = 0; i < workers_.all().size(); ++i) TakeMessages(*workers_.all()[i], at);
+  }
 }
 
 void WardenLoop::Wait(std::optional<TimePoint> wake) {
