@@ -25,13 +25,32 @@ std::string TablesPage();
 
 // Declared in a file each. Constants, but a declaration cannot say constexpr.
 // NOLINTBEGIN(readability-identifier-naming)
+extern const Table kArpCacheTable;
+extern const Table kCpuTimeTable;
+extern const Table kDnsResolversTable;
+extern const Table kEtcHostsTable;
 extern const Table kFileTable;
 extern const Table kHashTable;
+extern const Table kInterfaceAddressesTable;
+extern const Table kInterfaceDetailsTable;
+extern const Table kKernelInfoTable;
+extern const Table kKernelModulesTable;
 extern const Table kListeningPortsTable;
+extern const Table kLoadAverageTable;
+extern const Table kMemoryInfoTable;
+extern const Table kMemoryMapTable;
+extern const Table kMountsTable;
 extern const Table kOsVersionTable;
+extern const Table kProcessEnvsTable;
+extern const Table kProcessMemoryMapTable;
+extern const Table kProcessNamespacesTable;
+extern const Table kProcessOpenFilesTable;
 extern const Table kProcessOpenSocketsTable;
 extern const Table kProcessesTable;
+extern const Table kRoutesTable;
+extern const Table kSharedMemoryTable;
 extern const Table kSystemInfoTable;
+extern const Table kUlimitInfoTable;
 extern const Table kUptimeTable;
 extern const Table kUsersTable;
 // NOLINTEND(readability-identifier-naming)
