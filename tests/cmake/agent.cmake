@@ -12,9 +12,11 @@ holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verb
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
-  SRCS conformance/agent/tables/kernel_tables_test.cc
+  SRCS conformance/agent/tables/hardware_tables_test.cc
+    conformance/agent/tables/kernel_tables_test.cc conformance/agent/tables/login_tables_test.cc
     conformance/agent/tables/network_tables_test.cc conformance/agent/tables/process_tables_test.cc
-    conformance/agent/tables/real_machine_test.cc conformance/agent/tables_test.cc)
+    conformance/agent/tables/real_machine_test.cc
+    conformance/agent/tables/settings_tables_test.cc conformance/agent/tables_test.cc)
 target_compile_definitions(conformance_agent_tables PRIVATE
   HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support"
   HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

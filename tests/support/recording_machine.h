@@ -24,7 +24,11 @@ class RecordingMachine : public Machine {
   }
   Result<std::vector<std::string>> List(const std::string& path) override {
     listed.push_back(path);
-    return machine_.List(path);
+    auto names = machine_.List(path);
+    if (names.ok() && path == "/proc") {
+      std::erase_if(names.value(), [&](const auto& name) { return unlisted.contains(name); });
+    }
+    return names;
   }
   Result<FileStat> Stat(const std::string& path, Links how) override {
     stats.push_back(path);
@@ -58,6 +62,7 @@ class RecordingMachine : public Machine {
   std::map<std::string, FileSystemStat> rooms;  // by mount point
   std::map<NetworkDump, std::string> dumps;
   std::set<std::int64_t> answering;  // pids that a signal finds
+  std::set<std::string> unlisted;    // that /proc does not list, though they are there
 
  private:
   Machine& machine_;

@@ -1,4 +1,6 @@
 // Tables that have several rows for each process, over the fixture tree.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/query_harness.h"
@@ -51,6 +53,59 @@ TEST(ProcessOpenFilesTableTest, StopsAtALimit) {
   QueryHarness harness;
   EXPECT_EQ(harness.Ask("SELECT pid FROM process_open_files LIMIT 1").size(), 1U);
   EXPECT_EQ(harness.machine.listed, (std::vector<std::string>{"/proc", "/proc/1/fd"}));
+}
+
+TEST(ProcessOpenPipesTableTest, JoinsTheHoldersOfAPipe) {
+  QueryHarness harness;
+  // Links of a tree of files are open for both.
+  EXPECT_EQ(harness.Ask("SELECT * FROM process_open_pipes"),
+            (Rows{"1|12|rw|7001|anonymous|50|4|rw", "50|4|rw|7001|anonymous|1|12|rw",
+                  "51|9|rw|7002|anonymous|NULL|NULL|NULL"}));
+}
+
+TEST(DeletedExecutablesTableTest, ListsProgramsWhoseFileIsGone) {
+  QueryHarness harness;
+  EXPECT_EQ(harness.Ask("SELECT * FROM deleted_executables"),
+            Rows{"50|a) R 7 (b|/tmp/gone|evil --arg with space|1000|0|NULL|NULL"});
+  (void)harness.Ask("SELECT path FROM deleted_executables WHERE pid = 1");
+  EXPECT_EQ(std::count(harness.machine.listed.begin(), harness.machine.listed.end(), "/proc"), 1);
+}
+
+TEST(MemfdProcessesTableTest, TellsEachUseOfAFileInMemoryOnce) {
+  QueryHarness harness;
+  EXPECT_EQ(harness.Ask("SELECT * FROM memfd_processes"),
+            (Rows{"50|a) R 7 (b|mapped|\xff\x1b[2J|NULL", "50|a) R 7 (b|open|payload|5"}));
+  EXPECT_EQ(harness.Ask("SELECT * FROM memfd_processes WHERE pid = 1"), Rows{})
+      << "that mapping is not executable";
+}
+
+class HiddenProcessesTableTest : public ::testing::Test {
+ protected:
+  HiddenProcessesTableTest() {
+    harness_.machine.unlisted = {"40", "55"};
+    harness_.machine.answering = {1, 40, 50, 51, 52, 55, 60, 61, 62, 63, 70};
+  }
+  QueryHarness harness_;
+};
+
+TEST_F(HiddenProcessesTableTest, ListsWhereTheWaysOfLookingDisagree) {
+  harness_.machine.answering.erase(52);
+  harness_.machine.answering.insert(90);
+  EXPECT_EQ(
+      harness_.Ask("SELECT * FROM hidden_processes"),
+      (Rows{"40|0|1|1|rootkit|NULL|./x -d", "52|1|1|0|NULL|NULL|NULL", "90|0|0|1|NULL|NULL|NULL"}));
+}
+
+TEST_F(HiddenProcessesTableTest, CountsAThreadOfAListedProcessAsNoneOfThem) {
+  EXPECT_EQ(harness_.Ask("SELECT pid FROM hidden_processes"), Rows{"40"});
+  harness_.machine.unlisted.insert("50");
+  EXPECT_EQ(harness_.Ask("SELECT pid FROM hidden_processes"), (Rows{"40", "50", "55"}))
+      << "a thread whose process is hidden as well";
+}
+
+TEST_F(HiddenProcessesTableTest, LooksAtTheNamedProcessOnly) {
+  EXPECT_EQ(harness_.Ask("SELECT pid FROM hidden_processes WHERE pid = 40"), Rows{"40"});
+  for (const std::string& path : harness_.machine.stats) EXPECT_TRUE(path.starts_with("/proc/40/"));
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 // The tables on the machine that runs the test, against what the C library and the tools on it say.
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <set>
 
@@ -10,11 +12,15 @@
 #include <gtest/gtest.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/query_harness.h"
+#include "tests/support/temp_dir.h"
 
 namespace holdfast::agent {
 namespace {
@@ -32,7 +38,7 @@ Rows Lines(const std::string& command) {
   struct Close {
     void operator()(FILE* file) const { pclose(file); }
   };
-  const std::unique_ptr<FILE, Close> pipe(popen((command + " 2>/dev/null").c_str(), "r"));
+  const std::unique_ptr<FILE, Close> pipe(popen(("(" + command + ") 2>/dev/null").c_str(), "r"));
   std::string text;
   std::array<char, 4096> piece = {};
   while (pipe != nullptr && fgets(piece.data(), piece.size(), pipe.get()) != nullptr) {
@@ -168,6 +174,96 @@ TEST(RealMachineTest, OwnNamespacesAgreeWithLs) {
 TEST(RealMachineTest, LimitsAgreeWithTheShell) {
   EXPECT_EQ(Ask("SELECT soft_limit FROM ulimit_info WHERE type = 'nofile'"), Lines("ulimit -Sn"));
   EXPECT_EQ(Ask("SELECT hard_limit FROM ulimit_info WHERE type = 'nofile'"), Lines("ulimit -Hn"));
+}
+
+TEST(RealMachineTest, SettingsAgreeWithTheFilesOfTheKernel) {
+  EXPECT_EQ(Ask("SELECT current_value FROM system_controls WHERE name = 'kernel.pid_max'"),
+            Lines("cat /proc/sys/kernel/pid_max"));
+  EXPECT_EQ(Ask("SELECT count(*) FROM system_controls WHERE name NOT LIKE 'fs.binfmt_misc.%'"),
+            Lines("find /proc/sys -type f -not -path '*/binfmt_misc/*' | wc -l"));
+}
+
+TEST(RealMachineTest, BlockDevicesAgreeWithSys) {
+  // Loop devices come and go while tests run.
+  Rows expected;
+  for (const std::string& name : Lines("ls /sys/class/block | grep -v ^loop")) {
+    const std::string size = Lines("cat '/sys/class/block/" + name + "/size'").at(0);
+    expected.push_back(Lines("echo '/dev/" + name + "' | tr '!' /").at(0) + "|" + size);
+  }
+  EXPECT_EQ(Ask("SELECT name, size FROM block_devices WHERE name NOT LIKE '/dev/loop%' ORDER BY 1"),
+            Sorted(expected));
+  EXPECT_EQ(Ask("SELECT pci_slot FROM pci_devices ORDER BY 1"), Lines("ls /sys/bus/pci/devices"));
+}
+
+TEST(RealMachineTest, OwnPipeHasTwoEndsWithTheirModes) {
+  std::array<int, 2> ends = {};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  const std::string reader = Own() + "|" + std::to_string(ends[0]) + "|r";
+  const std::string writer = Own() + "|" + std::to_string(ends[1]) + "|w";
+  const Rows rows =
+      Ask("SELECT pid, fd, mode, partner_pid, partner_fd, partner_mode FROM "
+          "process_open_pipes WHERE pid = " +
+          Own() + " AND fd IN (" + std::to_string(ends[0]) + ", " + std::to_string(ends[1]) +
+          ") ORDER BY fd");
+  EXPECT_EQ(rows, (Rows{reader + "|" + writer, writer + "|" + reader}));
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(RealMachineTest, OwnFileInMemoryIsFoundOpenAndMapped) {
+  const int fd = memfd_create("holdfast test", MFD_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(ftruncate(fd, 4096), 0);
+  void* mapped = mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+  ASSERT_NE(mapped, MAP_FAILED);
+  EXPECT_EQ(Ask("SELECT use, memfd, fd FROM memfd_processes WHERE pid = " + Own()),
+            (Rows{"mapped|holdfast test|NULL", "open|holdfast test|" + std::to_string(fd)}));
+  munmap(mapped, 4096);
+  close(fd);
+}
+
+TEST(RealMachineTest, ProgramThatWasDeletedIsFoundAndCanStillBeHashed) {
+  const holdfast::testing::TempDir folder;
+  const std::string copy = folder.path() + "/sleeper";
+  ASSERT_EQ(Lines("cp \"$(command -v sleep)\" " + copy + " && echo done"), Rows{"done"});
+  const pid_t child = fork();
+  if (child == 0) {
+    execl(copy.c_str(), "sleeper", "60", nullptr);
+    _exit(1);
+  }
+  ASSERT_GT(child, 0);
+  const std::string pid = std::to_string(child);
+  while (Ask("SELECT path FROM processes WHERE pid = " + pid) != Rows{copy}) sched_yield();
+  ASSERT_EQ(unlink(copy.c_str()), 0);
+  EXPECT_EQ(Ask("SELECT d.path, d.replaced, h.sha256 FROM deleted_executables d JOIN hash h ON "
+                "h.path = '/proc/' || d.pid || '/exe' WHERE d.pid = " +
+                pid),
+            Rows{copy + "|0|" + Lines("sha256sum < \"$(command -v sleep)\" | cut -c1-64").at(0)});
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+}
+
+TEST(RealMachineTest, NoProcessOfThisMachineIsHidden) {
+  EXPECT_EQ(Ask("SELECT pid FROM hidden_processes WHERE pid = " + Own()), Rows{});
+  EXPECT_EQ(Ask("SELECT pid FROM hidden_processes WHERE pid = 1"), Rows{});
+}
+
+TEST(RealMachineTest, ClockAndAgentAgreeWithTheSystem) {
+  const auto before = std::time(nullptr);
+  const Rows rows =
+      Ask("SELECT unix_time FROM time WHERE iso_8601 = strftime('%Y-%m-%dT%H:%M:%SZ', "
+          "unix_time, 'unixepoch')");
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_GE(std::stoll(rows[0]), before);
+  EXPECT_LE(std::stoll(rows[0]), std::time(nullptr));
+  EXPECT_EQ(Ask("SELECT pid, watcher FROM osquery_info"),
+            Rows{Own() + "|" + std::to_string(getppid())});
+}
+
+TEST(RealMachineTest, LoginsAgreeWithUtmpdump) {
+  if (!HasTool("utmpdump")) return;
+  EXPECT_EQ(Ask("SELECT count(*) FROM wtmp WHERE path = '/var/log/wtmp'"),
+            Lines("utmpdump /var/log/wtmp | wc -l"));
 }
 
 }  // namespace
