@@ -26,6 +26,8 @@ target_link_libraries(agent_tables_page PRIVATE holdfast_agent_tables holdfast_f
 
 holdfast_fuzz(fuzz_agent_machine_files SRCS fuzz/agent/machine_files_fuzz.cc
   DEPS holdfast_agent_tables CORPUS fuzz/corpus/agent_machine_files)
+holdfast_fuzz(fuzz_agent_table_files SRCS fuzz/agent/table_files_fuzz.cc
+  DEPS holdfast_agent_tables CORPUS fuzz/corpus/agent_table_files)
 holdfast_fuzz(fuzz_agent_worker_request SRCS fuzz/agent/worker_request_fuzz.cc
   DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_worker_request)
 holdfast_fuzz(fuzz_agent_sql SRCS fuzz/agent/sql_fuzz.cc
