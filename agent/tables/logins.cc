@@ -1,6 +1,8 @@
 // logged_in_users, last, wtmp, btmp: who is, was and tried to be on the machine.
 #include "agent/tables/login_records.h"
 #include "agent/tables/registry.h"
+#include "agent/tables/rows.h"
+#include "agent/tables/text.h"
 
 namespace holdfast::agent {
 namespace {
@@ -128,9 +130,29 @@ Result<std::unique_ptr<RowSource>> Records(Machine& machine, std::vector<std::st
   return std::unique_ptr<RowSource>(std::make_unique<RecordRows>(machine, std::move(paths), fill));
 }
 
-Result<std::unique_ptr<RowSource>> OpenNow(const Request&, Machine& machine) {
-  const bool in_run = machine.Stat("/run/utmp", Links::kFollow).ok();
-  return Records(machine, {in_run ? "/run/utmp" : "/var/run/utmp"}, FillNow);
+// systemd-logind's, where no utmp is written any more: one file a session, KEY=value.
+void FillSessions(const Request&, Machine& machine, RowList& rows) {
+  const std::string directory = "/run/systemd/sessions/";
+  const auto names = machine.List(directory);
+  if (!names.ok()) return;
+  for (const std::string& name : names.value()) {
+    if (name.ends_with(".ref")) continue;  // a FIFO that says whether the session lives
+    const std::string text = ReadOr(machine, directory + name);
+    const std::string_view user = ValueOf(text, "USER");
+    if (user.empty()) continue;
+    const auto microseconds = ParseInt(ValueOf(text, "REALTIME"));
+    rows.Begin().Text(ValueOf(text, "CLASS").starts_with("greeter") ? "login" : "user").Text(user);
+    rows.Text(ValueOf(text, "TTY")).Text(ValueOf(text, "REMOTE_HOST"));
+    rows.IntOrNull(microseconds ? std::optional(*microseconds / 1'000'000) : std::nullopt);
+    rows.IntOrNull(ParseInt(ValueOf(text, "LEADER")));
+  }
+}
+
+Result<std::unique_ptr<RowSource>> OpenNow(const Request& request, Machine& machine) {
+  for (const char* path : {"/run/utmp", "/var/run/utmp"}) {
+    if (machine.Stat(path, Links::kFollow).ok()) return Records(machine, {path}, FillNow);
+  }
+  return OpenFilled<kNowColumns, FillSessions>(request, machine);
 }
 
 Result<std::unique_ptr<RowSource>> OpenLast(const Request&, Machine& machine) {
@@ -157,7 +179,7 @@ Result<std::unique_ptr<RowSource>> OpenBtmp(const Request& request, Machine& mac
 
 const Table kLoggedInUsersTable = {
     .name = "logged_in_users",
-    .description = "Who is logged in, by the records of utmp.",
+    .description = "Who is logged in, by the records of utmp; where none are kept, by systemd's.",
     .example = "SELECT user, tty, host, time FROM logged_in_users WHERE type = 'user';",
     .cost = Cost::kAccounts,
     .columns = kNowColumns,

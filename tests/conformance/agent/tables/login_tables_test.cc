@@ -1,7 +1,12 @@
 // Records of utmp, wtmp and btmp, and the one-row tables of the agent, over the fixture tree.
+#include <filesystem>
+#include <fstream>
+
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/support/query_harness.h"
+#include "tests/support/temp_dir.h"
 
 namespace holdfast::agent {
 namespace {
@@ -16,6 +21,21 @@ TEST(LoginTablesTest, TellWhoIsLoggedIn) {
                   "user|alice|pts/0|host.example|1700000100|50",
                   "user|\xff\x1b[2J\nu|" + kLongLine + "|" + kLongHost + "|4294967295|51",
                   "dead||pts/0||1700000200|50"}));
+}
+
+TEST(LoginTablesTest, TakeSystemdsSessionsWhereNoUtmpIsKept) {
+  const holdfast::testing::TempDir root;
+  const std::string folder = root / "run/systemd/sessions/";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "4") << "UID=1001\nUSER=al\xff\x1b[2Jice\nTTY=pts/3\nCLASS=user\n"
+                                 "REMOTE_HOST=192.0.2.9\nREALTIME=1700000100000006\nLEADER=50\n";
+  std::ofstream(folder + "torn") << "UID=1\n";
+  ASSERT_EQ(mkfifo((folder + "4.ref").c_str(), 0600), 0);
+  ProcfsMachine machine(root.path());
+  QueryEngine engine(machine, AllTables(), {});
+  TextSink sink;
+  EXPECT_EQ(engine.Run("SELECT * FROM logged_in_users", sink).stop, QueryStop::kDone);
+  EXPECT_EQ(sink.rows, Rows{"user|al\xff\x1b[2Jice|pts/3|192.0.2.9|1700000100|50"});
 }
 
 TEST(LoginTablesTest, TellWhoWas) {

@@ -71,6 +71,12 @@ TEST(QueryVerbTest, TellsATableThatIsNearNoneWhereTheyAreListed) {
                 nearest);
 }
 
+TEST(QueryVerbTest, AsksTheKernelForTheNetworkFromAWorker) {
+  const WorkerRun run = Ask("SELECT interface FROM interface_details WHERE interface = 'lo'");
+  EXPECT_EQ(run.result.outcome(), pb::OUTCOME_DONE) << run.result.message();
+  EXPECT_EQ(run.result.rows(), 1U);
+}
+
 TEST(QueryVerbTest, FindsOurselvesAmongTheProcesses) {
   const WorkerRun run =
       Ask("SELECT pid, uid, parent, on_disk, start_time FROM processes WHERE pid = " +
