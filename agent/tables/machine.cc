@@ -1,5 +1,7 @@
 #include "agent/tables/machine.h"
 
+#include "agent/tables/text.h"
+
 namespace holdfast::agent {
 
 std::string_view TypeName(std::uint32_t mode) {
@@ -21,6 +23,15 @@ std::string OctalMode(std::uint32_t mode) {
     text.push_back(static_cast<char>('0' + (mode >> shift & 7)));
   }
   return text;
+}
+
+std::string ReadOr(Machine& machine, const std::string& path, std::size_t max_bytes) {
+  auto text = machine.ReadFile(path, max_bytes);
+  return text.ok() ? std::move(text).value() : std::string();
+}
+
+std::string ReadValue(Machine& machine, const std::string& path) {
+  return std::string(Trim(ReadOr(machine, path)));
 }
 
 }  // namespace holdfast::agent

@@ -3,7 +3,8 @@
 // agent/adapters/procfs implements it on the real system, under a root that tests point at a tree
 // of their own. Paths are absolute and mean "below the root".
 //
-// Limits:    ReadFile() stops at max_bytes; List() gives at most kMaxListEntries names.
+// Limits:    ReadFile() stops at max_bytes; List() gives at most kMaxListEntries names,
+//            DumpNetwork() at most kMaxNetworkDumpBytes.
 // Threading: thread-compatible.
 // Errors:    kNotFound: it is not there, or no longer. kDenied: may not. kInvalid: not that kind of
 //            thing. kInternal: any other errno. Callers skip or leave NULL.
@@ -19,6 +20,8 @@
 namespace holdfast::agent {
 
 inline constexpr std::size_t kMaxListEntries = std::size_t{1} << 20;  // names of one directory
+// Some 300,000 routes; more are left out.
+inline constexpr std::size_t kMaxNetworkDumpBytes = std::size_t{32} << 20;
 
 // What stat knows. Times are Unix ns.
 struct FileStat {
@@ -59,11 +62,27 @@ struct FileHashes {  // lower-case hex
   std::string sha256;
 };
 
+// What statvfs knows. Blocks are of `block_size` bytes.
+struct FileSystemStat {
+  std::uint64_t block_size = 0;
+  std::uint64_t blocks = 0;
+  std::uint64_t blocks_free = 0;
+  std::uint64_t blocks_available = 0;  // without what is kept for root
+  std::uint64_t inodes = 0;
+  std::uint64_t inodes_free = 0;
+};
+
 struct SystemFacts {
   std::string hostname;
   std::string machine;  // uname -m
   std::int64_t ticks_per_second = 100;
+  std::int64_t pid = 0;        // of the process that answers
+  std::int64_t unix_time = 0;  // s
+  std::string time_zone;       // abbreviation of the local one now: "CET"
 };
+
+// What rtnetlink can list.
+enum class NetworkDump : std::uint8_t { kLinks, kAddresses, kRoutes };
 
 enum class Links : std::uint8_t { kFollow, kKeep };
 
@@ -75,7 +94,18 @@ class Machine {
   virtual Result<std::vector<std::string>> List(const std::string& path) = 0;  // no "." and ".."
   virtual Result<FileStat> Stat(const std::string& path, Links links) = 0;
   virtual Result<FileHashes> Hash(const std::string& path) = 0;  // kInvalid: not a regular file
+  virtual Result<FileSystemStat> StatFileSystem(const std::string& path) = 0;
+  // rtnetlink(7) messages, as the kernel gives them. kNotFound: no kernel is below the root.
+  virtual Result<std::string> DumpNetwork(NetworkDump what) = 0;
+  // Whether a signal would find a process or thread of this number; /proc is not asked.
+  virtual bool Answers(std::int64_t pid) = 0;
   virtual SystemFacts Facts() = 0;
 };
+
+// "" when it cannot be read.
+std::string ReadOr(Machine& machine, const std::string& path,
+                   std::size_t max_bytes = std::size_t{64} * 1024);
+// The same without blanks at both ends: for files of one value, as those of /sys.
+std::string ReadValue(Machine& machine, const std::string& path);
 
 }  // namespace holdfast::agent

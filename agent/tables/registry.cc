@@ -10,15 +10,51 @@ namespace holdfast::agent {
 namespace {
 
 constexpr std::array kTables = {
+    &kApparmorProfilesTable,
+    &kArpCacheTable,
+    &kBlockDevicesTable,
+    &kBtmpTable,
+    &kCpuTimeTable,
+    &kDeletedExecutablesTable,
+    &kDiskEncryptionTable,
+    &kDnsResolversTable,
+    &kEtcHostsTable,
     &kFileTable,
     &kHashTable,
+    &kHiddenProcessesTable,
+    &kInterfaceAddressesTable,
+    &kInterfaceDetailsTable,
+    &kKernelInfoTable,
+    &kKernelModulesTable,
+    &kLastTable,
     &kListeningPortsTable,
+    &kLoadAverageTable,
+    &kLoggedInUsersTable,
+    &kMemfdProcessesTable,
+    &kMemoryInfoTable,
+    &kMemoryMapTable,
+    &kMountsTable,
     &kOsVersionTable,
+    &kOsqueryInfoTable,
+    &kPciDevicesTable,
+    &kProcessEnvsTable,
+    &kProcessMemoryMapTable,
+    &kProcessNamespacesTable,
+    &kProcessOpenFilesTable,
+    &kProcessOpenPipesTable,
     &kProcessOpenSocketsTable,
     &kProcessesTable,
+    &kRoutesTable,
+    &kSelinuxSettingsTable,
+    &kSharedMemoryTable,
+    &kSystemControlsTable,
     &kSystemInfoTable,
+    &kTimeTable,
+    &kUlimitInfoTable,
     &kUptimeTable,
+    &kUsbDevicesTable,
     &kUsersTable,
+    &kWtmpTable,
 };
 
 template <typename Range, typename NameOf>
@@ -56,6 +92,7 @@ std::string_view CostText(Cost cost) {
     case Cost::kAccounts: return "one file";
     case Cost::kProcesses: return "some files of /proc per process";
     case Cost::kSockets: return "every descriptor of every process";
+    case Cost::kDevices: return "some files of /sys or /proc/sys per row";
     case Cost::kFiles: return "a stat per file that the path matches";
     case Cost::kFileBytes: return "reads every file that the path matches";
   }
@@ -97,11 +134,13 @@ std::string TablesPage() {
       "# Tables\n\n"
       "What `holdfast query` can ask. Made from the declarations in `agent/tables/`; a test holds "
       "them\n"
-      "together. Names, order and types are osquery's. *required*: one of these columns must be "
-      "given\n"
-      "(`=`, `IN` or `LIKE`); *index*: an equality looks one row up; *narrows*: an equality reads "
-      "less;\n"
-      "*hidden*: not part of `SELECT *`. What cannot be read without root is NULL.\n\n"
+      "together. Names, order and types are osquery's, except in tables that it does not have: "
+      "those say so.\n"
+      "*required*: one of these columns must be given (`=`, `IN` or `LIKE`); *index*: an equality "
+      "looks one\n"
+      "row up; *narrows*: an equality reads less; *hidden*: not part of `SELECT *`. What cannot be "
+      "read\n"
+      "without root is NULL.\n\n"
       "In `file` and `hash`, `path LIKE '/etc/%'` matches one level and `'/etc/%%'` all below "
       "it.\n";
   for (const Table* table : kTables) {

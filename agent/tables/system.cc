@@ -7,7 +7,6 @@
 namespace holdfast::agent {
 namespace {
 
-constexpr std::size_t kMaxSmallFileBytes = 64 * 1024;
 constexpr std::size_t kMaxCpuinfoBytes = 4 << 20;  // a block per processor, some 1.5 KB each
 
 constexpr ColumnType kT = ColumnType::kText;
@@ -65,12 +64,6 @@ std::unique_ptr<RowSource> OneRow(Row row) {
   std::vector<Row> rows;
   rows.push_back(std::move(row));
   return std::make_unique<ReadyRows>(std::move(rows));
-}
-
-std::string ReadOr(Machine& machine, const std::string& path,
-                   std::size_t max_bytes = kMaxSmallFileBytes) {
-  auto text = machine.ReadFile(path, max_bytes);
-  return text.ok() ? std::move(text).value() : std::string();
 }
 
 SqlValue NumberPart(std::string_view& version) {

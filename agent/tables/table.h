@@ -59,6 +59,7 @@ enum class Cost : std::uint8_t {
   kAccounts,   // a line of one file per row
   kProcesses,  // some files of /proc per row
   kSockets,    // every descriptor of every process
+  kDevices,    // some files of /sys or /proc/sys per row
   kFiles,      // as many rows as the path matches
   kFileBytes,  // reads whole files
 };

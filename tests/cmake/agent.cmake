@@ -12,7 +12,11 @@ holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verb
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
-  SRCS conformance/agent/tables_test.cc)
+  SRCS conformance/agent/tables/hardware_tables_test.cc
+    conformance/agent/tables/kernel_tables_test.cc conformance/agent/tables/login_tables_test.cc
+    conformance/agent/tables/network_tables_test.cc conformance/agent/tables/process_tables_test.cc
+    conformance/agent/tables/real_machine_test.cc
+    conformance/agent/tables/settings_tables_test.cc conformance/agent/tables_test.cc)
 target_compile_definitions(conformance_agent_tables PRIVATE
   HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support"
   HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
@@ -22,6 +26,8 @@ target_link_libraries(agent_tables_page PRIVATE holdfast_agent_tables holdfast_f
 
 holdfast_fuzz(fuzz_agent_machine_files SRCS fuzz/agent/machine_files_fuzz.cc
   DEPS holdfast_agent_tables CORPUS fuzz/corpus/agent_machine_files)
+holdfast_fuzz(fuzz_agent_table_files SRCS fuzz/agent/table_files_fuzz.cc
+  DEPS holdfast_agent_tables CORPUS fuzz/corpus/agent_table_files)
 holdfast_fuzz(fuzz_agent_worker_request SRCS fuzz/agent/worker_request_fuzz.cc
   DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_worker_request)
 holdfast_fuzz(fuzz_agent_sql SRCS fuzz/agent/sql_fuzz.cc

@@ -1,6 +1,8 @@
 // RecordingMachine: passes on to another Machine and counts what was asked, for tests of push-down.
+// What no tree of files can say comes from its members.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,7 +24,11 @@ class RecordingMachine : public Machine {
   }
   Result<std::vector<std::string>> List(const std::string& path) override {
     listed.push_back(path);
-    return machine_.List(path);
+    auto names = machine_.List(path);
+    if (names.ok() && path == "/proc") {
+      std::erase_if(names.value(), [&](const auto& name) { return unlisted.contains(name); });
+    }
+    return names;
   }
   Result<FileStat> Stat(const std::string& path, Links how) override {
     stats.push_back(path);
@@ -32,9 +38,31 @@ class RecordingMachine : public Machine {
     hashed.push_back(path);
     return machine_.Hash(path);
   }
-  SystemFacts Facts() override { return {"fixture-host", "x86_64", 100}; }
+  Result<FileSystemStat> StatFileSystem(const std::string& path) override {
+    room_asked.push_back(path);
+    const auto found = rooms.find(path);
+    if (found == rooms.end()) return Error{Code::kNotFound, "no such file system"};
+    return found->second;
+  }
+  Result<std::string> DumpNetwork(NetworkDump what) override {
+    const auto found = dumps.find(what);
+    return found == dumps.end() ? machine_.DumpNetwork(what) : found->second;
+  }
+  bool Answers(std::int64_t pid) override { return answering.contains(pid); }
+  SystemFacts Facts() override {
+    return {.hostname = "fixture-host",
+            .machine = "x86_64",
+            .ticks_per_second = 100,
+            .pid = 50,
+            .unix_time = 1'700'093'785,
+            .time_zone = "CET"};
+  }
 
-  std::vector<std::string> read, links, listed, stats, hashed;
+  std::vector<std::string> read, links, listed, stats, hashed, room_asked;
+  std::map<std::string, FileSystemStat> rooms;  // by mount point
+  std::map<NetworkDump, std::string> dumps;
+  std::set<std::int64_t> answering;  // pids that a signal finds
+  std::set<std::string> unlisted;    // that /proc does not list, though they are there
 
  private:
   Machine& machine_;

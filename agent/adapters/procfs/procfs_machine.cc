@@ -3,17 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string_view>
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "agent/adapters/procfs/hash_file.h"
+#include "agent/adapters/procfs/network_dump.h"
 #include "agent/adapters/procfs/open_file.h"
 
 namespace holdfast::agent {
@@ -101,6 +105,29 @@ Result<FileHashes> ProcfsMachine::Hash(const std::string& path) {
   return hashes;
 }
 
+Result<FileSystemStat> ProcfsMachine::StatFileSystem(const std::string& path) {
+  struct statvfs at = {};
+  if (statvfs((root_ + path).c_str(), &at) != 0) return FromErrno(errno);
+  return FileSystemStat{.block_size = at.f_frsize,
+                        .blocks = at.f_blocks,
+                        .blocks_free = at.f_bfree,
+                        .blocks_available = at.f_bavail,
+                        .inodes = at.f_files,
+                        .inodes_free = at.f_ffree};
+}
+
+Result<std::string> ProcfsMachine::DumpNetwork(NetworkDump what) {
+  if (!root_.empty()) return Error{Code::kNotFound, "a tree of files has no network"};
+  std::string messages;
+  if (const int error = ReadNetworkDump(what, messages); error != 0) return FromErrno(error);
+  return messages;
+}
+
+bool ProcfsMachine::Answers(std::int64_t pid) {
+  if (!root_.empty() || pid <= 0 || pid > INT32_MAX) return false;
+  return kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM;
+}
+
 SystemFacts ProcfsMachine::Facts() {
   SystemFacts facts;
   utsname names = {};
@@ -109,6 +136,13 @@ SystemFacts ProcfsMachine::Facts() {
     facts.machine = names.machine;
   }
   if (const long ticks = sysconf(_SC_CLK_TCK); ticks > 0) facts.ticks_per_second = ticks;
+  facts.pid = getpid();
+  const std::time_t now = std::time(nullptr);
+  facts.unix_time = now;
+  tm local = {};
+  if (localtime_r(&now, &local) != nullptr && local.tm_zone != nullptr) {
+    facts.time_zone = local.tm_zone;
+  }
   return facts;
 }
 

@@ -20,6 +20,9 @@ class ProcfsMachine : public Machine {
   Result<std::vector<std::string>> List(const std::string& path) override;
   Result<FileStat> Stat(const std::string& path, Links links) override;
   Result<FileHashes> Hash(const std::string& path) override;
+  Result<FileSystemStat> StatFileSystem(const std::string& path) override;
+  Result<std::string> DumpNetwork(NetworkDump what) override;
+  bool Answers(std::int64_t pid) override;
   SystemFacts Facts() override;
 
  private:

@@ -70,6 +70,7 @@ Estimate FullScan(Cost cost) {
     case Cost::kAccounts: return {100, 50};
     case Cost::kProcesses: return {4000, 200};
     case Cost::kSockets: return {20000, 500};
+    case Cost::kDevices: return {2000, 100};
     case Cost::kFiles: return {1e4, 1000};
     case Cost::kFileBytes: return {1e6, 1000};
   }
@@ -81,6 +82,7 @@ Estimate Lookup(Cost cost) {
     case Cost::kAccounts: return {50, 1};
     case Cost::kProcesses: return {20, 1};
     case Cost::kSockets: return {2000, 10};
+    case Cost::kDevices: return {20, 1};
     case Cost::kFiles: return {50, 1};
     case Cost::kFileBytes: return {5000, 1};
   }

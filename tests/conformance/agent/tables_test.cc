@@ -33,8 +33,17 @@ TEST(TablesTest, DeclaresExactlyOsquerysColumns) {
     const std::size_t tab = line.find('\t');
     expected[line.substr(0, tab)] += line.substr(tab + 1) + "\n";
   }
-  ASSERT_EQ(expected.size(), AllTables().size());
+  // What osquery does not have says so.
+  const auto is_own = [](const Table* table) {
+    return table->description.ends_with("Not in osquery.");
+  };
+  const auto own = std::count_if(AllTables().begin(), AllTables().end(), is_own);
+  ASSERT_EQ(expected.size() + static_cast<std::size_t>(own), AllTables().size());
   for (const Table* table : AllTables()) {
+    if (is_own(table)) {
+      EXPECT_FALSE(expected.contains(std::string(table->name))) << table->name;
+      continue;
+    }
     std::string declared;
     for (const Column& column : table->columns) {
       declared.append(column.name).append("\t").append(ToString(column.type));
@@ -216,8 +225,12 @@ TEST(FileTableTest, MatchesOneLevelOrAllBelow) {
   EXPECT_EQ(
       harness.Ask("SELECT count(*) FROM file WHERE path LIKE '/files/%%' AND path LIKE '%loop/%'"),
       Rows{"0"});
-  EXPECT_EQ(harness.Ask("SELECT path FROM file WHERE directory LIKE '/files/%' ORDER BY 1 LIMIT 1"),
-            Rows{"/files/loop/etc"});
+  EXPECT_EQ(
+      harness.Ask("SELECT path FROM file WHERE directory LIKE '/files/%' AND filename = 'passwd'"),
+      Rows{});
+  EXPECT_EQ(
+      harness.Ask("SELECT path FROM file WHERE directory LIKE '/files/%' AND filename = 'etc'"),
+      Rows{"/files/loop/etc"});
   EXPECT_EQ(harness.Ask("SELECT path FROM file WHERE path = 'files/x'"), Rows{});
   (void)harness.Ask("SELECT path FROM file WHERE path LIKE '%passwd'");
   EXPECT_EQ(harness.end.stop, QueryStop::kBadSql);

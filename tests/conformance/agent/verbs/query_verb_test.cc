@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/tables/registry.h"
 #include "tests/support/worker_harness.h"
 
 namespace holdfast::agent {
@@ -60,9 +61,20 @@ TEST(QueryVerbTest, TellsAnUnknownTableItsPositionAndTheNearestName) {
 TEST(QueryVerbTest, TellsATableThatIsNearNoneWhereTheyAreListed) {
   const WorkerRun run = Ask("SELECT * FROM socket_events");
   EXPECT_EQ(run.result.failure(), pb::COMMAND_FAILURE_SQL);
+  std::string nearest;
+  for (const std::string_view name : LikelyTables("socket_events", 3)) {
+    nearest.append(nearest.empty() ? " " : ", ").append(name);
+  }
   EXPECT_EQ(run.result.message(),
             "no such table: socket_events (at character 15); docs/tables.md lists them; the "
-            "nearest: processes, system_info, os_version");
+            "nearest:" +
+                nearest);
+}
+
+TEST(QueryVerbTest, AsksTheKernelForTheNetworkFromAWorker) {
+  const WorkerRun run = Ask("SELECT interface FROM interface_details WHERE interface = 'lo'");
+  EXPECT_EQ(run.result.outcome(), pb::OUTCOME_DONE) << run.result.message();
+  EXPECT_EQ(run.result.rows(), 1U);
 }
 
 TEST(QueryVerbTest, FindsOurselvesAmongTheProcesses) {

@@ -1,0 +1,55 @@
+// RowList: rows written one column after another, and given out in that order.
+//
+//   rows.Begin().Text("eth0").Int(1500);   // further columns stay NULL
+//
+// For tables whose rows are made at once: `.open = OpenFilled<kColumns, Fill>`.
+//
+// Limits:    all rows are in memory: for what one or a few files, or one process, give.
+// Threading: thread-compatible.
+// Errors:    writing beyond the last column is a mistake of the table and ends the process.
+#pragma once
+
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "agent/tables/table.h"
+
+namespace holdfast::agent {
+
+class RowList : public RowSource {
+ public:
+  explicit RowList(std::size_t columns) : columns_(columns) {}
+  RowList& Begin();
+  RowList& Text(std::string_view text);
+  RowList& TextOrNull(std::string_view text);  // NULL for ""
+  template <typename Number>
+  RowList& Int(Number number) {
+    return Put(static_cast<std::int64_t>(number));
+  }
+  RowList& IntOrNull(const std::optional<std::int64_t>& number);
+  RowList& Skip();  // NULL
+  bool Next(Row& row) override;
+
+ private:
+  RowList& Put(std::int64_t number);
+  SqlValue& At();
+
+  std::size_t columns_;
+  std::size_t column_ = 0;  // that is written next
+  std::vector<Row> rows_;
+  std::size_t next_ = 0;
+};
+
+using Fill = void (*)(const Request& request, Machine& machine, RowList& rows);
+std::unique_ptr<RowSource> FilledRows(std::size_t columns, Fill fill, const Request& request,
+                                      Machine& machine);
+
+template <const auto& kTableColumns, Fill kFill>
+Result<std::unique_ptr<RowSource>> OpenFilled(const Request& request, Machine& machine) {
+  return FilledRows(std::size(kTableColumns), kFill, request, machine);
+}
+
+}  // namespace holdfast::agent
