@@ -5,13 +5,17 @@ holdfast_test(unit_agent_core LABEL unit
     unit/agent/core/hello_test.cc unit/agent/core/running_test.cc unit/agent/core/warden_test.cc
     support/fake_crypto.cc)
 
+holdfast_test(unit_agent_tables LABEL unit
+  DEPS holdfast_agent_tables
+  SRCS unit/agent/tables/regex_test.cc)
+
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/process_verbs_test.cc
     conformance/agent/verbs/query_verb_test.cc)
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
-  SRCS conformance/agent/tables_test.cc)
+  SRCS conformance/agent/sql_functions_test.cc conformance/agent/tables_test.cc)
 target_compile_definitions(conformance_agent_tables PRIVATE
   HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support"
   HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

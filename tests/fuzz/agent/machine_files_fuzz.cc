@@ -7,8 +7,10 @@
 #include "agent/tables/net_files.h"
 #include "agent/tables/path_walk.h"
 #include "agent/tables/proc_files.h"
+#include "agent/tables/regex.h"
 #include "agent/tables/system_files.h"
 #include "agent/tables/text.h"
+#include "common/base/check.h"
 
 namespace {
 
@@ -18,6 +20,13 @@ template <typename Reader>
 void EachLine(std::string_view text, Reader reader) {
   std::string_view line;
   while (NextLine(text, line)) (void)reader(line);
+}
+
+void SearchFor(std::string_view pattern, std::string_view text) {
+  const auto regex = Regex::Compile(pattern);
+  Regex::Match match;
+  if (!regex.ok() || !regex.value().Search(text, 0, match)) return;
+  HF_CHECK(match[0] <= match[1] && match[1] <= text.size());
 }
 
 void ReadAs(char kind, std::string_view text) {
@@ -39,6 +48,11 @@ void ReadAs(char kind, std::string_view text) {
       std::string_view name = text;
       const std::string_view pattern = NextField(name, '\n');
       (void)LikeMatches(pattern, name);
+      break;
+    }
+    case 'R': {
+      const std::string_view pattern = NextField(text, '\n');
+      SearchFor(pattern, text);
       break;
     }
     default: break;
