@@ -10,14 +10,10 @@ namespace holdfast::agent {
 namespace {
 
 constexpr std::array kTables = {
-    &kFileTable,
-    &kHashTable,
-    &kListeningPortsTable,
-    &kOsVersionTable,
-    &kProcessOpenSocketsTable,
-    &kProcessesTable,
-    &kSystemInfoTable,
-    &kUptimeTable,
+    &kAuthorizedKeysTable, &kFileTable,           &kGroupsTable,     &kHashTable,
+    &kKnownHostsTable,     &kListeningPortsTable, &kOsVersionTable,  &kProcessOpenSocketsTable,
+    &kProcessesTable,      &kShadowTable,         &kSshConfigsTable, &kSudoersTable,
+    &kSystemInfoTable,     &kUptimeTable,         &kUserGroupsTable, &kUserSshKeysTable,
     &kUsersTable,
 };
 
@@ -54,6 +50,8 @@ std::string_view CostText(Cost cost) {
   switch (cost) {
     case Cost::kFixed: return "a few files";
     case Cost::kAccounts: return "one file";
+    case Cost::kHomes: return "some files of every home";
+    case Cost::kPackages: return "the lists of all packages";
     case Cost::kProcesses: return "some files of /proc per process";
     case Cost::kSockets: return "every descriptor of every process";
     case Cost::kFiles: return "a stat per file that the path matches";

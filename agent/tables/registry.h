@@ -25,14 +25,22 @@ std::string TablesPage();
 
 // Declared in a file each. Constants, but a declaration cannot say constexpr.
 // NOLINTBEGIN(readability-identifier-naming)
+extern const Table kAuthorizedKeysTable;
 extern const Table kFileTable;
+extern const Table kGroupsTable;
 extern const Table kHashTable;
+extern const Table kKnownHostsTable;
 extern const Table kListeningPortsTable;
 extern const Table kOsVersionTable;
 extern const Table kProcessOpenSocketsTable;
 extern const Table kProcessesTable;
+extern const Table kShadowTable;
+extern const Table kSshConfigsTable;
+extern const Table kSudoersTable;
 extern const Table kSystemInfoTable;
 extern const Table kUptimeTable;
+extern const Table kUserGroupsTable;
+extern const Table kUserSshKeysTable;
 extern const Table kUsersTable;
 // NOLINTEND(readability-identifier-naming)
 

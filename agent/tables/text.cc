@@ -66,4 +66,34 @@ std::string_view ValueOf(std::string_view text, std::string_view key) {
   return {};
 }
 
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+std::optional<std::string> DecodeBase64(std::string_view text) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  unsigned word = 0;
+  int bits = 0;
+  bool ended = false;
+  for (const char c : text) {
+    if (kBlank.find(c) != std::string_view::npos) continue;
+    ended = ended || c == '=';
+    const std::size_t digit = kDigits.find(c);
+    if (ended && c == '=') continue;
+    if (ended || digit == std::string_view::npos) return std::nullopt;
+    word = (word << 6 | static_cast<unsigned>(digit)) & 0xffff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    out.push_back(static_cast<char>(word >> bits & 0xff));
+  }
+  return out;
+}
+
 }  // namespace holdfast::agent

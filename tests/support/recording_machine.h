@@ -16,6 +16,10 @@ class RecordingMachine : public Machine {
     read.push_back(path);
     return machine_.ReadFile(path, max_bytes);
   }
+  Result<std::string> ReadRegular(const std::string& path, std::size_t max_bytes) override {
+    read.push_back(path);
+    return machine_.ReadRegular(path, max_bytes);
+  }
   Result<std::string> ReadLink(const std::string& path) override {
     links.push_back(path);
     return machine_.ReadLink(path);
@@ -28,13 +32,17 @@ class RecordingMachine : public Machine {
     stats.push_back(path);
     return machine_.Stat(path, how);
   }
+  Result<std::vector<Attribute>> Attributes(const std::string& path) override {
+    attributes.push_back(path);
+    return machine_.Attributes(path);
+  }
   Result<FileHashes> Hash(const std::string& path) override {
     hashed.push_back(path);
     return machine_.Hash(path);
   }
   SystemFacts Facts() override { return {"fixture-host", "x86_64", 100}; }
 
-  std::vector<std::string> read, links, listed, stats, hashed;
+  std::vector<std::string> read, links, listed, stats, hashed, attributes;
 
  private:
   Machine& machine_;

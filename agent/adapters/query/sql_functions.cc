@@ -7,6 +7,7 @@
 
 #include "agent/adapters/digest/file_digest.h"
 #include "agent/adapters/query/sql_values.h"
+#include "agent/tables/text.h"
 
 namespace holdfast::agent {
 namespace {
@@ -78,21 +79,7 @@ void ConditionalToBase64(sqlite3_context* context, int, sqlite3_value** values) 
 // NULL for what is not base64.
 void FromBase64(sqlite3_context* context, int, sqlite3_value** values) {
   if (IsNull(values[0])) return;
-  std::string_view text = TextOf(values[0]);
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  std::string out;
-  unsigned word = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const std::size_t digit = kBase64.find(c);
-    if (digit == std::string_view::npos) return;
-    word = (word << 6 | static_cast<unsigned>(digit)) & 0xffff;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    out.push_back(static_cast<char>(word >> bits & 0xff));
-  }
-  GiveText(context, out);
+  if (const auto bytes = DecodeBase64(TextOf(values[0]))) GiveText(context, *bytes);
 }
 
 constexpr std::array<SqlFunction, 9> kFunctions = {{
