@@ -1,6 +1,4 @@
 // groups, user_groups and shadow: the other account files of /etc; no name service is asked.
-#include <algorithm>
-
 #include "agent/tables/places.h"
 #include "agent/tables/registry.h"
 #include "agent/tables/text.h"
@@ -60,10 +58,8 @@ void ReadGroups(const Place& place, const Request& request, Machine& machine, Ro
 struct Member {
   std::string name;
   std::uint32_t gid;
-  bool operator<(const Member& other) const { return name < other.name; }
 };
 
-// Whoever is listed, sorted by name.
 std::vector<Member> Members(std::string_view rest) {
   std::vector<Member> members;
   std::string_view line;
@@ -75,7 +71,6 @@ std::vector<Member> Members(std::string_view rest) {
       members.push_back({.name = std::string(Trim(NextField(line, ','))), .gid = group->gid});
     }
   }
-  std::stable_sort(members.begin(), members.end());
   return members;
 }
 
@@ -83,10 +78,9 @@ void ReadMembers(const Place& place, const Request& request, Machine& machine, R
   const std::vector<Member> members = Members(ReadText(machine, place.path));
   for (const Account& account : LocalAccounts(machine, request.EqualText(0))) {
     rows.Begin().Integer(account.uid).Integer(account.gid);
-    const auto [from, to] =
-        std::equal_range(members.begin(), members.end(), Member{.name = account.name, .gid = 0});
-    for (auto member = from; member != to; ++member) {
-      if (member->gid != account.gid) rows.Begin().Integer(account.uid).Integer(member->gid);
+    for (const Member& member : members) {
+      if (member.name != account.name || member.gid == account.gid) continue;
+      rows.Begin().Integer(account.uid).Integer(member.gid);
     }
   }
 }

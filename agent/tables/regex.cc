@@ -2,82 +2,29 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "agent/tables/byte_set.h"
 #include "agent/tables/text.h"
 
 namespace holdfast::agent {
-namespace {
-
-using ByteSet = std::array<std::uint64_t, 4>;
-
-void Put(ByteSet& set, unsigned char byte) { set[byte / 64] |= std::uint64_t{1} << byte % 64; }
-void PutRange(ByteSet& set, unsigned from, unsigned to) {
-  for (unsigned byte = from; byte <= to; ++byte) Put(set, static_cast<unsigned char>(byte));
-}
-bool Has(const ByteSet& set, char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (set[byte / 64] >> byte % 64 & 1) != 0;
-}
-void Merge(ByteSet& set, const ByteSet& other) {
-  for (std::size_t i = 0; i < set.size(); ++i) set[i] |= other[i];
-}
-ByteSet Inverse(ByteSet set) {
-  for (std::uint64_t& word : set) word = ~word;
-  return set;
-}
-
-ByteSet Letters(std::string_view ranges) {  // pairs
-  ByteSet set = {};
-  for (std::size_t i = 0; i + 1 < ranges.size(); i += 2) {
-    PutRange(set, static_cast<unsigned char>(ranges[i]), static_cast<unsigned char>(ranges[i + 1]));
-  }
-  return set;
-}
-
-// \d \w \s and their opposites; nullopt for other letters.
-std::optional<ByteSet> NamedSet(char letter) {
-  switch (letter) {
-    case 'd': return Letters("09");
-    case 'D': return Inverse(Letters("09"));
-    case 'w': return Letters("azAZ09__");
-    case 'W': return Inverse(Letters("azAZ09__"));
-    case 's': return Letters("\t\r  ");
-    case 'S': return Inverse(Letters("\t\r  "));
-    default: return std::nullopt;
-  }
-}
-
-// The inside of [: :].
-std::optional<ByteSet> PosixSet(std::string_view name) {
-  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
-      {"alpha", "azAZ"},    {"digit", "09"},     {"alnum", "azAZ09"}, {"upper", "AZ"},
-      {"lower", "az"},      {"space", "\t\r  "}, {"blank", "\t\t  "}, {"punct", "!/:@[`{~"},
-      {"xdigit", "09afAF"}, {"print", " ~"},     {"graph", "!~"}};
-  for (const auto& [known, ranges] : kNames) {
-    if (name == known) return Letters(ranges);
-  }
-  return std::nullopt;
-}
-
-bool IsWordByte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-}  // namespace
 
 // Writes the program while it reads the pattern: each of its functions takes what it is named after.
 class RegexParser {
  public:
   RegexParser(std::string_view pattern, Regex& out) : rest_(pattern), out_(out) {}
 
-  Status Run() {
+  // What is wrong with the pattern; null when nothing is.
+  const char* Run() {
     Emit(Regex::Op::kSave, 0);
-    HF_TRY(Alternatives(0));
-    if (!rest_.empty()) return Bad("a ) without its (");
-    Emit(Regex::Op::kSave, 1);
-    Emit(Regex::Op::kMatch);
-    return CheckSize();
+    if (Alternatives(0)) {
+      if (!rest_.empty()) (void)Bad("a ) without its (");
+      Emit(Regex::Op::kSave, 1);
+      Emit(Regex::Op::kMatch);
+      (void)CheckSize();
+    }
+    return error_;
   }
 
  private:
@@ -86,8 +33,9 @@ class RegexParser {
   static constexpr int kUnbounded = -1;
   static constexpr int kMaxRepeats = 1000;  // {m,n}
 
-  static Error Bad(std::string_view what) {
-    return Error{Code::kInvalid, "the pattern has " + std::string(what)};
+  bool Bad(const char* what) {
+    if (error_ == nullptr) error_ = what;
+    return false;
   }
 
   void Emit(Op op, int a = 0, int b = 0) {
@@ -98,9 +46,9 @@ class RegexParser {
     Emit(Op::kSet, static_cast<int>(out_.sets_.size()));
     out_.sets_.push_back(set);
   }
-  Status CheckSize() const {
+  bool CheckSize() {
     if (out_.program_.size() > Regex::kMaxInstructions) return Bad("too many parts or repeats");
-    return Ok();
+    return true;
   }
   bool Take(char c) {
     if (rest_.empty() || rest_.front() != c) return false;
@@ -121,9 +69,9 @@ class RegexParser {
     out_.program_.insert(out_.program_.end(), code.begin(), code.end());
   }
 
-  Status Alternatives(int depth) {
+  bool Alternatives(int depth) {
     const std::size_t start = out_.program_.size();
-    HF_TRY(Sequence(depth));
+    if (!Sequence(depth)) return false;
     while (Take('|')) {
       const Program first = CutFrom(start);
       const int size = static_cast<int>(first.size());
@@ -132,31 +80,31 @@ class RegexParser {
       const std::size_t jump = out_.program_.size();
       Emit(Op::kJump);
       const std::size_t second = out_.program_.size();
-      HF_TRY(Sequence(depth));
+      if (!Sequence(depth)) return false;
       out_.program_[jump].a = static_cast<std::int16_t>(out_.program_.size() - second + 1);
-      HF_TRY(CheckSize());
+      if (!CheckSize()) return false;
     }
-    return Ok();
+    return true;
   }
 
-  Status Sequence(int depth) {
+  bool Sequence(int depth) {
     while (!rest_.empty() && rest_.front() != '|' && rest_.front() != ')') {
       const std::size_t start = out_.program_.size();
-      HF_TRY(Atom(depth));
-      HF_TRY(Quantifier(start));
-      HF_TRY(CheckSize());
+      if (!Atom(depth)) return false;
+      if (!Quantifier(start)) return false;
+      if (!CheckSize()) return false;
     }
-    return Ok();
+    return true;
   }
 
-  Status Atom(int depth) {
+  bool Atom(int depth) {
     const char c = Next();
     switch (c) {
       case '(': return Group(depth + 1);
       case '[': return Bracket();
-      case '.': EmitSet(Inverse(Letters("\n\n\r\r"))); return Ok();
-      case '^': Emit(Op::kBegin); return Ok();
-      case '$': Emit(Op::kEnd); return Ok();
+      case '.': EmitSet(AllButLineEnds()); return true;
+      case '^': Emit(Op::kBegin); return true;
+      case '$': Emit(Op::kEnd); return true;
       case '*':
       case '+':
       case '?': return Bad("a repeat of nothing");
@@ -166,10 +114,10 @@ class RegexParser {
     ByteSet set = {};
     Put(set, static_cast<unsigned char>(c));
     EmitSet(set);
-    return Ok();
+    return true;
   }
 
-  Status Group(int depth) {
+  bool Group(int depth) {
     if (depth > Regex::kMaxDepth) return Bad("too many ( inside each other");
     bool captures = true;
     if (Take('?')) {
@@ -182,35 +130,35 @@ class RegexParser {
       ++out_.groups_;
       Emit(Op::kSave, static_cast<int>(2 * group));
     }
-    HF_TRY(Alternatives(depth));
+    if (!Alternatives(depth)) return false;
     if (!Take(')')) return Bad("a ( without its )");
     if (captures) Emit(Op::kSave, static_cast<int>(2 * group + 1));
-    return Ok();
+    return true;
   }
 
-  Status Escape() {
+  bool Escape() {
     if (rest_.empty()) return Bad("a \\ at its end");
     if (Take('b')) {
       Emit(Op::kWord);
-      return Ok();
+      return true;
     }
     if (Take('B')) {
       Emit(Op::kNotWord);
-      return Ok();
+      return true;
     }
     if (rest_.front() >= '1' && rest_.front() <= '9') return Bad("a back reference");
     ByteSet set = {};
-    HF_TRY(EscapedSet(set));
+    if (!EscapedSet(set)) return false;
     EmitSet(set);
-    return Ok();
+    return true;
   }
 
   // What follows a '\', inside and outside of [ ].
-  Status EscapedSet(ByteSet& set) {
+  bool EscapedSet(ByteSet& set) {
     const char c = Next();
     if (const auto named = NamedSet(c)) {
       set = *named;
-      return Ok();
+      return true;
     }
     unsigned char byte = static_cast<unsigned char>(c);
     switch (c) {
@@ -231,11 +179,11 @@ class RegexParser {
         if (IsWordByte(c)) return Bad("an escaped letter that is not known");
     }
     Put(set, byte);
-    return Ok();
+    return true;
   }
 
   // One member of [ ], a set or a single byte; `byte` is set for the latter.
-  Status Member(ByteSet& set, std::optional<unsigned>& byte) {
+  bool Member(ByteSet& set, std::optional<unsigned>& byte) {
     const char c = Next();
     if (c == '[' && !rest_.empty() && rest_.front() == ':') {
       const std::size_t end = rest_.find(":]");
@@ -244,7 +192,7 @@ class RegexParser {
         if (!named) return Bad("a [: :] that is not known");
         set = *named;
         rest_.remove_prefix(end + 2);
-        return Ok();
+        return true;
       }
     }
     if (c == '\\' && Take('b')) {
@@ -252,8 +200,8 @@ class RegexParser {
     } else if (c == '\\') {
       if (rest_.empty()) return Bad("a \\ at its end");
       const bool named = NamedSet(rest_.front()).has_value();
-      HF_TRY(EscapedSet(set));
-      if (named) return Ok();
+      if (!EscapedSet(set)) return false;
+      if (named) return true;
       for (unsigned i = 0; i < 256; ++i) {
         if (Has(set, static_cast<char>(i))) byte = i;
       }
@@ -261,30 +209,30 @@ class RegexParser {
       byte = static_cast<unsigned char>(c);
     }
     Put(set, static_cast<unsigned char>(*byte));
-    return Ok();
+    return true;
   }
 
-  Status Bracket() {
+  bool Bracket() {
     const bool inverse = Take('^');
     ByteSet all = {};
     while (!Take(']')) {
       if (rest_.empty()) return Bad("a [ without its ]");
       ByteSet set = {};
       std::optional<unsigned> from;
-      HF_TRY(Member(set, from));
+      if (!Member(set, from)) return false;
       const bool range = from && rest_.size() > 1 && rest_[0] == '-' && rest_[1] != ']';
       if (range) {
         rest_.remove_prefix(1);
         ByteSet ignored = {};
         std::optional<unsigned> to;
-        HF_TRY(Member(ignored, to));
+        if (!Member(ignored, to)) return false;
         if (!to || *to < *from) return Bad("a range that ends before it begins");
         PutRange(set, *from, *to);
       }
       Merge(all, set);
     }
     EmitSet(inverse ? Inverse(all) : all);
-    return Ok();
+    return true;
   }
 
   // {m}, {m,} or {m,n} behind the '{'; false, and nothing taken, when it is none.
@@ -304,7 +252,7 @@ class RegexParser {
     return true;
   }
 
-  Status Quantifier(std::size_t start) {
+  bool Quantifier(std::size_t start) {
     int least = 1;
     int most = 1;
     if (Take('*')) {
@@ -315,7 +263,7 @@ class RegexParser {
     } else if (Take('?')) {
       least = 0;
     } else if (!Take('{')) {
-      return Ok();
+      return true;
     } else if (!Counts(least, most)) {
       return Bad("a { that is no {m,n}");
     }
@@ -341,11 +289,12 @@ class RegexParser {
       split(1, (most - i) * (size + 1));
       Append(once);
     }
-    return Ok();
+    return true;
   }
 
   std::string_view rest_;
   Regex& out_;
+  const char* error_ = nullptr;
 };
 
 Result<Regex> Regex::Compile(std::string_view pattern) {
@@ -354,7 +303,9 @@ Result<Regex> Regex::Compile(std::string_view pattern) {
                  "the pattern has more than " + std::to_string(kMaxPatternBytes) + " bytes"};
   }
   Regex regex;
-  HF_TRY(RegexParser(pattern, regex).Run());
+  if (const char* wrong = RegexParser(pattern, regex).Run()) {
+    return Error{Code::kInvalid, std::string("the pattern has ") + wrong};
+  }
   return regex;
 }
 

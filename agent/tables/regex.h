@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/tables/byte_set.h"
 #include "common/base/result.h"
 
 namespace holdfast::agent {
@@ -50,7 +51,6 @@ class Regex {
     kNotWord,
     kMatch
   };
-  using ByteSet = std::array<std::uint64_t, 4>;
   // Jumps are relative, so that a piece of a program can be repeated as it is.
   struct Instruction {
     Op op = Op::kMatch;

@@ -10,11 +10,23 @@ namespace holdfast::agent {
 namespace {
 
 constexpr std::array kTables = {
-    &kAuthorizedKeysTable, &kFileTable,           &kGroupsTable,     &kHashTable,
-    &kKnownHostsTable,     &kListeningPortsTable, &kOsVersionTable,  &kProcessOpenSocketsTable,
-    &kProcessesTable,      &kShadowTable,         &kSshConfigsTable, &kSudoersTable,
-    &kSystemInfoTable,     &kUptimeTable,         &kUserGroupsTable, &kUserSshKeysTable,
-    &kUsersTable,
+    &kAptSourcesTable,     &kAuthLogTable,
+    &kAuthorizedKeysTable, &kChromeExtensionsTable,
+    &kCrontabTable,        &kDebPackageFilesTable,
+    &kDebPackagesTable,    &kExtendedAttributesTable,
+    &kFileTable,           &kFirefoxAddonsTable,
+    &kGroupsTable,         &kHashTable,
+    &kKnownHostsTable,     &kListeningPortsTable,
+    &kNpmPackagesTable,    &kOsVersionTable,
+    &kPersistenceTable,    &kProcessOpenSocketsTable,
+    &kProcessesTable,      &kPythonPackagesTable,
+    &kShadowTable,         &kShellHistoryTable,
+    &kSshConfigsTable,     &kStartupItemsTable,
+    &kSudoersTable,        &kSuidBinTable,
+    &kSystemInfoTable,     &kSystemdUnitsTable,
+    &kUptimeTable,         &kUserGroupsTable,
+    &kUserSshKeysTable,    &kUsersTable,
+    &kYumSourcesTable,
 };
 
 template <typename Range, typename NameOf>
@@ -95,12 +107,15 @@ std::string TablesPage() {
       "# Tables\n\n"
       "What `holdfast query` can ask. Made from the declarations in `agent/tables/`; a test holds "
       "them\n"
-      "together. Names, order and types are osquery's. *required*: one of these columns must be "
-      "given\n"
-      "(`=`, `IN` or `LIKE`); *index*: an equality looks one row up; *narrows*: an equality reads "
-      "less;\n"
-      "*hidden*: not part of `SELECT *`. What cannot be read without root is NULL.\n\n"
-      "In `file` and `hash`, `path LIKE '/etc/%'` matches one level and `'/etc/%%'` all below "
+      "together. Names, order and types are osquery's, but for the tables that say they are not. "
+      "*required*:\n"
+      "one of these columns must be given (`=`, `IN` or `LIKE`); *index*: an equality looks one "
+      "row "
+      "up;\n"
+      "*narrows*: an equality reads less; *hidden*: not part of `SELECT *`. What cannot be read "
+      "without root\n"
+      "is NULL or has no row. Functions: [sql-functions.md](sql-functions.md).\n\n"
+      "Where a path is required, `path LIKE '/etc/%'` matches one level and `'/etc/%%'` all below "
       "it.\n";
   for (const Table* table : kTables) {
     page.append("\n## ").append(table->name).append("\n").append(table->description);

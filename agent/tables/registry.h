@@ -25,23 +25,39 @@ std::string TablesPage();
 
 // Declared in a file each. Constants, but a declaration cannot say constexpr.
 // NOLINTBEGIN(readability-identifier-naming)
+extern const Table kAptSourcesTable;
+extern const Table kAuthLogTable;
 extern const Table kAuthorizedKeysTable;
+extern const Table kChromeExtensionsTable;
+extern const Table kCrontabTable;
+extern const Table kDebPackageFilesTable;
+extern const Table kDebPackagesTable;
+extern const Table kExtendedAttributesTable;
 extern const Table kFileTable;
+extern const Table kFirefoxAddonsTable;
 extern const Table kGroupsTable;
 extern const Table kHashTable;
 extern const Table kKnownHostsTable;
 extern const Table kListeningPortsTable;
+extern const Table kNpmPackagesTable;
 extern const Table kOsVersionTable;
+extern const Table kPersistenceTable;
 extern const Table kProcessOpenSocketsTable;
 extern const Table kProcessesTable;
+extern const Table kPythonPackagesTable;
 extern const Table kShadowTable;
+extern const Table kShellHistoryTable;
 extern const Table kSshConfigsTable;
+extern const Table kStartupItemsTable;
 extern const Table kSudoersTable;
+extern const Table kSuidBinTable;
 extern const Table kSystemInfoTable;
+extern const Table kSystemdUnitsTable;
 extern const Table kUptimeTable;
 extern const Table kUserGroupsTable;
 extern const Table kUserSshKeysTable;
 extern const Table kUsersTable;
+extern const Table kYumSourcesTable;
 // NOLINTEND(readability-identifier-naming)
 
 }  // namespace holdfast::agent

@@ -14,6 +14,8 @@ std::optional<Number> Parse(std::string_view text, int base) {
 }
 
 constexpr std::string_view kBlank(" \t\r\n\0", 5);
+constexpr std::string_view kDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 }  // namespace
 
@@ -75,8 +77,6 @@ std::string LowerCase(std::string_view text) {
 }
 
 std::optional<std::string> DecodeBase64(std::string_view text) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   unsigned word = 0;
   int bits = 0;
@@ -92,6 +92,21 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
     if (bits < 8) continue;
     bits -= 8;
     out.push_back(static_cast<char>(word >> bits & 0xff));
+  }
+  return out;
+}
+
+std::string EncodeBase64(std::string_view bytes) {
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view group = bytes.substr(at, 3);
+    unsigned word = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      word = word << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      out.push_back(i <= group.size() ? kDigits[word >> (18 - 6 * i) & 63] : '=');
+    }
   }
   return out;
 }

@@ -31,5 +31,6 @@ std::string LowerCase(std::string_view text);  // ASCII letters
 
 // Base64, blanks and lines inside it; nullopt for what is none.
 std::optional<std::string> DecodeBase64(std::string_view text);
+std::string EncodeBase64(std::string_view bytes);
 
 }  // namespace holdfast::agent

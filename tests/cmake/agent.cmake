@@ -7,7 +7,7 @@ holdfast_test(unit_agent_core LABEL unit
 
 holdfast_test(unit_agent_tables LABEL unit
   DEPS holdfast_agent_tables
-  SRCS unit/agent/tables/regex_test.cc)
+  SRCS unit/agent/tables/json_test.cc unit/agent/tables/regex_test.cc)
 
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/process_verbs_test.cc
@@ -15,8 +15,10 @@ holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verb
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
-  SRCS conformance/agent/account_tables_test.cc conformance/agent/sql_functions_test.cc
-    conformance/agent/ssh_tables_test.cc conformance/agent/tables_test.cc)
+  SRCS conformance/agent/account_tables_test.cc conformance/agent/package_tables_test.cc
+    conformance/agent/persistence_tables_test.cc conformance/agent/sql_functions_test.cc
+    conformance/agent/ssh_tables_test.cc conformance/agent/startup_tables_test.cc
+    conformance/agent/tables_test.cc)
 target_compile_definitions(conformance_agent_tables PRIVATE
   HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support"
   HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

@@ -59,11 +59,8 @@ void Hash(sqlite3_context* context, int, sqlite3_value** values) {
   GiveText(context, digest.Finish().*kWhich);
 }
 
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 void ToBase64(sqlite3_context* context, int, sqlite3_value** values) {
-  if (!IsNull(values[0])) GiveText(context, ToBase64Text(TextOf(values[0])));
+  if (!IsNull(values[0])) GiveText(context, EncodeBase64(TextOf(values[0])));
 }
 
 // Only what has bytes that are no printable ASCII.
@@ -73,7 +70,7 @@ void ConditionalToBase64(sqlite3_context* context, int, sqlite3_value** values) 
   const bool printable = std::all_of(bytes.begin(), bytes.end(), [](char c) {
     return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t';
   });
-  GiveText(context, printable ? std::string(bytes) : ToBase64Text(bytes));
+  GiveText(context, printable ? std::string(bytes) : EncodeBase64(bytes));
 }
 
 // NULL for what is not base64.
@@ -95,21 +92,6 @@ constexpr std::array<SqlFunction, 9> kFunctions = {{
 }};
 
 }  // namespace
-
-std::string ToBase64Text(std::string_view bytes) {
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::string_view group = bytes.substr(at, 3);
-    unsigned word = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      word = word << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      out.push_back(i <= group.size() ? kBase64[word >> (18 - 6 * i) & 63] : '=');
-    }
-  }
-  return out;
-}
 
 void RegisterAll(sqlite3* db, const SqlFunction* functions, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {

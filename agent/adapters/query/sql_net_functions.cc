@@ -120,7 +120,7 @@ std::optional<std::string> CommunityId(int count, sqlite3_value** values) {
     bytes.push_back(
         static_cast<char>(ParseUint(std::string_view(hex).substr(i, 2), 16).value_or(0)));
   }
-  return "1:" + ToBase64Text(bytes);
+  return "1:" + EncodeBase64(bytes);
 }
 
 // Empty when an argument is missing or not what it should be, as osquery answers.

@@ -28,8 +28,6 @@ inline void GiveError(sqlite3_context* context, std::string_view message) {
   sqlite3_result_error(context, message.data(), static_cast<int>(message.size()));
 }
 
-std::string ToBase64Text(std::string_view bytes);
-
 // inet_aton, in_cidr_block, community_id_v1, community_id_v1_strict.
 void RegisterNetFunctions(sqlite3* db);
 // regex_match, regex_split.

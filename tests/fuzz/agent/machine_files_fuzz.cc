@@ -4,10 +4,18 @@
 #include <cstdint>
 #include <string_view>
 
+#include "agent/tables/auth_log_lines.h"
+#include "agent/tables/cron_files.h"
+#include "agent/tables/history_files.h"
+#include "agent/tables/ini.h"
+#include "agent/tables/json.h"
 #include "agent/tables/net_files.h"
 #include "agent/tables/path_walk.h"
+#include "agent/tables/persistence_lines.h"
 #include "agent/tables/proc_files.h"
 #include "agent/tables/regex.h"
+#include "agent/tables/ssh_files.h"
+#include "agent/tables/stanzas.h"
 #include "agent/tables/system_files.h"
 #include "agent/tables/text.h"
 #include "common/base/check.h"
@@ -29,6 +37,39 @@ void SearchFor(std::string_view pattern, std::string_view text) {
   HF_CHECK(match[0] <= match[1] && match[1] <= text.size());
 }
 
+void ReadHistory(std::string_view text, HistoryFormat format) {
+  HistoryReader reader(text, format);
+  HistoryEntry entry;
+  while (reader.Next(entry)) {
+  }
+}
+
+void ReadJson(std::string_view text) {
+  std::string_view rest = text;
+  std::string_view key;
+  std::string_view value;
+  while (NextJsonMember(rest, key, value)) (void)TextOfJson(JsonMember(value, key));
+  rest = text;
+  while (NextJsonElement(rest, value)) (void)TextOfJson(value);
+}
+
+void ReadStarted(std::string_view line) {
+  for (const LineReader read :
+       {ReadLoaderVariable, ReadPamLine, ReadUdevLine, ReadModprobeLine, ReadLoadedModule,
+        ReadAnacronLine, ReadInittabLine, ReadAptHook, ReadDpkgHook}) {
+    StartedByLine started;
+    (void)read(line, started);
+  }
+}
+
+void ReadKeys(std::string_view text) {
+  IniReader ini(text);
+  while (ini.Next()) {
+  }
+  std::string_view stanza;
+  while (NextStanza(text, stanza)) (void)StanzaValue(stanza, "Name");
+}
+
 void ReadAs(char kind, std::string_view text) {
   switch (kind) {
     case 's': (void)ParseProcStat(text); break;
@@ -48,6 +89,19 @@ void ReadAs(char kind, std::string_view text) {
       std::string_view name = text;
       const std::string_view pattern = NextField(name, '\n');
       (void)LikeMatches(pattern, name);
+      break;
+    }
+    case 'a': EachLine(text, ParseAuthorizedKey); break;
+    case 'k': (void)ParsePrivateKey(text); break;
+    case 'A': EachLine(text, ParseAuthLogLine); break;
+    case 'r': EachLine(text, ParseCronLine); break;
+    case 'h': ReadHistory(text, HistoryFormat::kShell); break;
+    case 'f': ReadHistory(text, HistoryFormat::kFish); break;
+    case 'j': ReadJson(text); break;
+    case 'I': ReadKeys(text); break;
+    case 'w': {
+      std::string_view line;
+      while (NextLine(text, line)) ReadStarted(line);
       break;
     }
     case 'R': {

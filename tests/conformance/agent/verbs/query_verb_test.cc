@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/tables/registry.h"
 #include "tests/support/worker_harness.h"
 
 namespace holdfast::agent {
@@ -60,9 +61,13 @@ TEST(QueryVerbTest, TellsAnUnknownTableItsPositionAndTheNearestName) {
 TEST(QueryVerbTest, TellsATableThatIsNearNoneWhereTheyAreListed) {
   const WorkerRun run = Ask("SELECT * FROM socket_events");
   EXPECT_EQ(run.result.failure(), pb::COMMAND_FAILURE_SQL);
+  const auto likely = LikelyTables("socket_events", 3);
+  ASSERT_EQ(likely.size(), 3U);
   EXPECT_EQ(run.result.message(),
             "no such table: socket_events (at character 15); docs/tables.md lists them; the "
-            "nearest: processes, system_info, os_version");
+            "nearest: " +
+                std::string(likely[0]) + ", " + std::string(likely[1]) + ", " +
+                std::string(likely[2]));
 }
 
 TEST(QueryVerbTest, FindsOurselvesAmongTheProcesses) {
