@@ -1,7 +1,7 @@
 // chrome_extensions: what the profiles of Chrome and its relatives have installed.
 #include <algorithm>
-#include <array>
 
+#include "agent/tables/browser_places.h"
 #include "agent/tables/json.h"
 #include "agent/tables/places.h"
 #include "agent/tables/registry.h"
@@ -45,25 +45,6 @@ constexpr Column kColumns[] = {
 };
 enum ColumnAt : std::size_t { kManifestHash = 19 };
 
-struct Browser {
-  std::string_view root;
-  std::string_view type;
-};
-constexpr std::array<Browser, 12> kBrowsers = {{
-    {".config/google-chrome", "chrome"},
-    {".config/google-chrome-beta", "chrome_beta"},
-    {".config/google-chrome-unstable", "chrome_dev"},
-    {".config/chromium", "chromium"},
-    {"snap/chromium/common/chromium", "chromium"},
-    {".config/BraveSoftware/Brave-Browser", "brave"},
-    {".config/microsoft-edge", "edge"},
-    {".config/microsoft-edge-beta", "edge_beta"},
-    {".config/opera", "opera"},
-    {".config/vivaldi", "vivaldi"},
-    {".config/yandex-browser", "yandex"},
-    {".var/app/com.google.Chrome/config/google-chrome", "chrome"},
-}};
-
 struct Extension {
   std::string id;  // in the preferences; "" when they do not name it
   std::string path;
@@ -97,13 +78,6 @@ std::string Translated(std::string text, std::string_view messages) {
   return message.empty() ? text : message;
 }
 
-// Microseconds since 1601 to Unix s.
-std::int64_t UnixSeconds(std::string_view chrome_time) {
-  constexpr std::int64_t kFrom1601 = 11'644'473'600;
-  const auto time = ParseInt(chrome_time).value_or(0);
-  return time == 0 ? 0 : time / 1'000'000 - kFrom1601;
-}
-
 void ReadExtension(const Profile& profile, const Extension& extension, const Request& request,
                    Machine& machine, RowList& rows) {
   const std::string manifest_path = JoinPath(extension.path, "manifest.json");
@@ -132,7 +106,7 @@ void ReadExtension(const Profile& profile, const Extension& extension, const Req
   if (installed.empty()) installed = setting("first_install_time");
   const std::string_view permissions = JsonMember(manifest, "permissions");
   const std::string_view optional = JsonMember(manifest, "optional_permissions");
-  rows.Begin().Text(kBrowsers[static_cast<std::size_t>(profile.place.kind)].type);
+  rows.Begin().Text(BrowserType(profile.place));
   rows.Integer(profile.place.uid).Text(Translated(text("name"), messages)).Text(profile.name);
   rows.Text(profile.path).Text(extension.id).Text(referenced ? extension.id : directory);
   rows.Text(text("version")).Text(Translated(text("description"), messages)).Text(locale);
@@ -141,7 +115,7 @@ void ReadExtension(const Profile& profile, const Extension& extension, const Req
   rows.Text(extension.path).Text(JoinedStrings(permissions)).Text(permissions);
   rows.Text(JoinedStrings(optional)).Text(optional).TextOrNull(hash).Integer(referenced ? 1 : 0);
   rows.Text(setting("from_webstore")).Text(setting("state")).Text(installed);
-  rows.Integer(UnixSeconds(installed)).Text(manifest).Text(text("key"));
+  rows.Integer(ChromeSeconds(ParseInt(installed).value_or(0))).Text(manifest).Text(text("key"));
 }
 
 bool Knows(const std::vector<Extension>& extensions, const std::string& path) {
@@ -194,9 +168,7 @@ void Read(const Place& place, const Request& request, Machine& machine, RowList&
 }
 
 Result<std::unique_ptr<RowSource>> Open(const Request& request, Machine& machine) {
-  std::array<std::string_view, kBrowsers.size()> roots;
-  for (std::size_t i = 0; i < roots.size(); ++i) roots[i] = kBrowsers[i].root;
-  return RowsOf(HomePlaces(machine, request.EqualText(1), roots), request, machine, Read);
+  return RowsOf(ChromePlaces(machine, request.EqualText(1)), request, machine, Read);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // firefox_addons: what the profiles of Firefox have installed.
-#include <array>
-
+#include "agent/tables/browser_places.h"
 #include "agent/tables/json.h"
 #include "agent/tables/places.h"
 #include "agent/tables/registry.h"
@@ -29,10 +28,6 @@ constexpr Column kColumns[] = {
     {"path", kT, "Its files"},
 };
 
-constexpr std::array<std::string_view, 3> kRoots = {
-    ".mozilla/firefox", "snap/firefox/common/.mozilla/firefox",
-    ".var/app/org.mozilla.firefox/.mozilla/firefox"};
-
 void ReadAddon(std::string_view addon, std::uint32_t uid, RowList& rows) {
   const auto text = [&](std::string_view key) { return TextOfJson(JsonMember(addon, key)); };
   const auto flag = [&](std::string_view key) {
@@ -60,7 +55,7 @@ void Read(const Place& place, const Request&, Machine& machine, RowList& rows) {
 }
 
 Result<std::unique_ptr<RowSource>> Open(const Request& request, Machine& machine) {
-  return RowsOf(HomePlaces(machine, request.EqualText(0), kRoots), request, machine, Read);
+  return RowsOf(FirefoxPlaces(machine, request.EqualText(0)), request, machine, Read);
 }
 
 }  // namespace

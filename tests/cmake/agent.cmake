@@ -15,7 +15,8 @@ holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verb
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
-  SRCS conformance/agent/account_tables_test.cc conformance/agent/package_tables_test.cc
+  SRCS conformance/agent/account_tables_test.cc conformance/agent/database_tables_test.cc
+    conformance/agent/package_tables_test.cc
     conformance/agent/persistence_tables_test.cc conformance/agent/sql_functions_test.cc
     conformance/agent/ssh_tables_test.cc conformance/agent/startup_tables_test.cc
     conformance/agent/tables_test.cc)

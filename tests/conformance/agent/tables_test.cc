@@ -26,7 +26,8 @@ std::string MarksText(Marks marks) {
 }
 
 // Tables that osquery does not have: their columns are ours.
-constexpr std::array<std::string_view, 2> kOwnTables = {"auth_log", "persistence"};
+constexpr std::array<std::string_view, 4> kOwnTables = {"auth_log", "browser_downloads",
+                                                        "browser_history", "persistence"};
 
 TEST(TablesTest, DeclaresExactlyOsquerysColumns) {
   std::map<std::string, std::string> expected;

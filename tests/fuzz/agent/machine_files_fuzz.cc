@@ -14,6 +14,8 @@
 #include "agent/tables/persistence_lines.h"
 #include "agent/tables/proc_files.h"
 #include "agent/tables/regex.h"
+#include "agent/tables/rpm_header.h"
+#include "agent/tables/sqlite_file.h"
 #include "agent/tables/ssh_files.h"
 #include "agent/tables/stanzas.h"
 #include "agent/tables/system_files.h"
@@ -70,6 +72,23 @@ void ReadKeys(std::string_view text) {
   while (NextStanza(text, stanza)) (void)StanzaValue(stanza, "Name");
 }
 
+void ReadDatabase(std::string_view text) {
+  const SqliteFile file(std::string(text.substr(0, text.size() / 2)),
+                        std::string(text.substr(text.size() / 2)));
+  for (const char* table : {"urls", "t"}) {
+    SqliteRows rows(file, table);
+    while (rows.Next()) (void)rows.Get("url");
+  }
+}
+
+void ReadRpm(std::string_view bytes) {
+  const RpmHeader header(bytes);
+  for (const RpmTag tag : {RpmTag::kName, RpmTag::kBaseNames, RpmTag::kFileModes}) {
+    (void)header.TextAt(tag, 3);
+    (void)header.NumberAt(tag, 3);
+  }
+}
+
 void ReadAs(char kind, std::string_view text) {
   switch (kind) {
     case 's': (void)ParseProcStat(text); break;
@@ -104,6 +123,8 @@ void ReadAs(char kind, std::string_view text) {
       while (NextLine(text, line)) ReadStarted(line);
       break;
     }
+    case 'd': ReadDatabase(text); break;
+    case 'm': ReadRpm(text); break;
     case 'R': {
       const std::string_view pattern = NextField(text, '\n');
       SearchFor(pattern, text);
