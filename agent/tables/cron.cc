@@ -60,7 +60,8 @@ std::optional<CronJob> ParseCronLine(std::string_view line) {
 }
 
 std::vector<Place> CronFiles(Machine& machine) {
-  std::vector<Place> files = {{.path = "/etc/crontab", .uid = 0, .user = {}, .kind = 1}};
+  std::vector<Place> files;
+  AddPlace(files, "/etc/crontab", 1);
   struct Directory {
     std::string_view path;
     int kind;

@@ -116,7 +116,7 @@ Result<std::unique_ptr<RowSource>> OpenFiles(const Request& request, Machine& ma
     if (!name.ends_with(".list")) continue;
     std::string path = JoinPath(info, name);
     if (package && PackageOf(path) != *package) continue;
-    lists.push_back({.path = std::move(path), .uid = 0, .user = {}});
+    AddPlace(lists, std::move(path));
   }
   return RowsOf(std::move(lists), request, machine, ReadList);
 }

@@ -39,7 +39,9 @@ constexpr Column kShadowColumns[] = {
 enum ShadowAt : std::size_t { kUsername = 9 };
 
 std::vector<Place> OneFile(std::string_view path) {
-  return {{.path = std::string(path), .uid = 0, .user = {}, .kind = 0}};
+  std::vector<Place> places;
+  AddPlace(places, std::string(path));
+  return places;
 }
 
 void ReadGroups(const Place& place, const Request& request, Machine& machine, RowList& rows) {

@@ -111,11 +111,11 @@ void ReadNpm(const Place& place, const Request& request, Machine& machine, RowLi
 Result<std::unique_ptr<RowSource>> OpenNpm(const Request& request, Machine& machine) {
   std::vector<Place> places;
   if (const auto directory = request.EqualText(kNpmDirectory)) {
-    places.push_back({.path = *directory, .uid = 0, .user = {}});
+    AddPlace(places, *directory);
   } else {
     constexpr std::array<std::string_view, 3> kInHomes = {"", ".npm-global/lib", ".local/lib"};
     for (const char* path : {"/usr/lib", "/usr/local/lib", "/usr/share/nodejs"}) {
-      places.push_back({.path = path, .uid = 0, .user = {}});
+      AddPlace(places, path);
     }
     for (Place& place : HomePlaces(machine, std::nullopt, kInHomes)) {
       while (place.path.size() > 1 && place.path.ends_with('/')) place.path.pop_back();
@@ -160,7 +160,7 @@ Result<std::unique_ptr<RowSource>> OpenPython(const Request& request, Machine& m
   std::vector<Place> places;
   const auto uid = request.EqualText(kUid);
   if (const auto directory = request.EqualText(kPythonDirectory)) {
-    places.push_back({.path = *directory, .uid = 0, .user = {}});
+    AddPlace(places, *directory);
   } else {
     if (!uid || *uid == "0") {
       for (const char* root : {"/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"}) {

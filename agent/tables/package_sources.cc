@@ -44,7 +44,7 @@ std::vector<Place> InDirectory(Machine& machine, const std::string& directory,
   std::vector<Place> places;
   for (const std::string& name : SortedNames(machine, directory)) {
     if (!name.ends_with(ending)) continue;
-    places.push_back({.path = JoinPath(directory, name), .uid = 0, .user = {}, .kind = kind});
+    AddPlace(places, JoinPath(directory, name), kind);
   }
   return places;
 }
@@ -156,7 +156,8 @@ void ReadYum(const Place& place, const Request&, Machine& machine, RowList& rows
 }
 
 Result<std::unique_ptr<RowSource>> OpenApt(const Request& request, Machine& machine) {
-  std::vector<Place> places = {{.path = "/etc/apt/sources.list", .uid = 0, .user = {}}};
+  std::vector<Place> places;
+  AddPlace(places, "/etc/apt/sources.list");
   for (Place& place : InDirectory(machine, "/etc/apt/sources.list.d", ".list", kLines)) {
     places.push_back(std::move(place));
   }
@@ -169,7 +170,7 @@ Result<std::unique_ptr<RowSource>> OpenApt(const Request& request, Machine& mach
 Result<std::unique_ptr<RowSource>> OpenYum(const Request& request, Machine& machine) {
   auto places = InDirectory(machine, "/etc/yum.repos.d", ".repo", 0);
   for (const char* path : {"/etc/yum.conf", "/etc/dnf/dnf.conf"}) {
-    places.push_back({.path = path, .uid = 0, .user = {}});
+    AddPlace(places, path);
   }
   return RowsOf(std::move(places), request, machine, ReadYum);
 }

@@ -324,7 +324,7 @@ Result<std::unique_ptr<RowSource>> Open(const Request& request, Machine& machine
     ++kind;
     if (wanted && spot.category != *wanted) continue;
     if (spot.path.starts_with('/')) {
-      places.push_back({.path = std::string(spot.path), .uid = 0, .user = {}, .kind = kind});
+      AddPlace(places, std::string(spot.path), kind);
       continue;
     }
     for (const Account& account : accounts) {

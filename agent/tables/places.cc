@@ -38,6 +38,10 @@ class PlaceRows : public RowSource {
 
 }  // namespace
 
+void AddPlace(std::vector<Place>& places, std::string path, int kind) {
+  places.push_back({.path = std::move(path), .uid = 0, .user = {}, .kind = kind});
+}
+
 std::unique_ptr<RowSource> RowsOf(std::vector<Place> places, const Request& request,
                                   Machine& machine, ReadPlace read) {
   return std::make_unique<PlaceRows>(std::move(places), request, machine, read);

@@ -5,7 +5,7 @@
 //
 // Paths in homes belong to users, who may put anything there: they are read with ReadRegular().
 //
-// Limits:    kMaxTextBytes of a file are read; the rows of one place are in memory.
+// Limits:    kMaxTextBytes of a file are read; RowList::kMaxRows of one place are given, and are in memory.
 // Ownership: a RowSource borrows the Machine.
 // Threading: thread-compatible.
 // Errors:    what is not there or may not be read has no rows.
@@ -33,6 +33,9 @@ struct Place {
   std::string user;       // the same by name; empty for the machine's own files
   int kind = 0;           // what the table likes to know of it
 };
+
+// Adds a file of the machine's own.
+void AddPlace(std::vector<Place>& places, std::string path, int kind = 0);
 
 using ReadPlace = void (*)(const Place& place, const Request& request, Machine& machine,
                            RowList& rows);

@@ -3,7 +3,8 @@
 namespace holdfast::agent {
 
 RowList& RowList::Begin() {
-  rows_.emplace_back();
+  full_ = rows_.size() == kMaxRows;
+  if (!full_) rows_.emplace_back();
   return *this;
 }
 
@@ -16,7 +17,7 @@ RowList& RowList::Integer(std::int64_t number) { return Value(number); }
 RowList& RowList::Null() { return Value({}); }
 
 RowList& RowList::Value(SqlValue value) {
-  rows_.back().push_back(std::move(value));
+  if (!full_) rows_.back().push_back(std::move(value));
   return *this;
 }
 

@@ -45,7 +45,7 @@ constexpr std::array<std::string_view, 1> kConfigNames = {".ssh/config"};
 // `path` for all, unless another account's rows are wanted.
 void AddShared(std::vector<Place>& places, const Request& request, std::string_view path) {
   const auto uid = request.EqualText(0);
-  if (!uid || *uid == "0") places.push_back({.path = std::string(path), .uid = 0, .user = {}});
+  if (!uid || *uid == "0") AddPlace(places, std::string(path));
 }
 
 void ReadAuthorized(const Place& place, const Request&, Machine& machine, RowList& rows) {

@@ -60,9 +60,9 @@ Result<std::unique_ptr<RowSource>> Open(const Request& request, Machine& machine
   constexpr std::array<std::string_view, 2> kInHomes = {".config/autostart/",
                                                         ".config/autostart-scripts/"};
   auto places = HomePlaces(machine, std::nullopt, kInHomes);
-  places.push_back({.path = "/etc/xdg/autostart/", .uid = 0, .user = {}, .kind = kEntries});
-  places.push_back({.path = "/etc/init.d/", .uid = 0, .user = {}, .kind = kScripts});
-  places.push_back({.path = {}, .uid = 0, .user = {}, .kind = kUnits});
+  AddPlace(places, "/etc/xdg/autostart/", kEntries);
+  AddPlace(places, "/etc/init.d/", kScripts);
+  AddPlace(places, {}, kUnits);
   return RowsOf(std::move(places), request, machine, Read);
 }
 

@@ -7,7 +7,8 @@ holdfast_test(unit_agent_core LABEL unit
 
 holdfast_test(unit_agent_tables LABEL unit
   DEPS holdfast_agent_tables
-  SRCS unit/agent/tables/json_test.cc unit/agent/tables/regex_test.cc)
+  SRCS unit/agent/tables/json_test.cc unit/agent/tables/regex_test.cc
+    unit/agent/tables/row_list_test.cc)
 
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/process_verbs_test.cc

@@ -91,7 +91,7 @@ TEST(HomeTablesTest, OpenNothingButRegularFiles) {
   dir.Write("etc/passwd", "x:x:1:1::/home/x:/bin/sh\nnowhere:x:2:2:::\nrelative:x:3:3::home/x:\n");
   // A FIFO would hold the reader up, and opening a device can start something.
   ASSERT_EQ(mkfifo((dir / "home/x/.ssh/authorized_keys").c_str(), 0600), 0);
-  ASSERT_EQ(symlink("/dev/zero", (dir / "home/x/.ssh/config").c_str()), 0);
+  ASSERT_EQ(symlink("/dev/urandom", (dir / "home/x/.ssh/config").c_str()), 0);
   ASSERT_EQ(symlink("loop", (dir / "home/x/.ssh/loop").c_str()), 0);
   dir.Write("home/x/.ssh/new\nline\xff\x1b[2J", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA");
   ProcfsMachine machine(dir.path());
