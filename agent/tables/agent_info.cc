@@ -34,7 +34,7 @@ std::string TwoDigits(std::int64_t number) {
   return number < 10 ? "0" + text : text;
 }
 
-void FillTime(const Request&, Machine& machine, RowList& rows) {
+void FillTime(const Request&, Machine& machine, TableRows& rows) {
   const SystemFacts facts = machine.Facts();
   constexpr std::string_view kDays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                         "Thursday", "Friday", "Saturday"};
@@ -75,7 +75,7 @@ constexpr Column kInfoColumns[] = {
     {"platform_mask", kI, "Always 9: POSIX and Linux"},
 };
 
-void FillInfo(const Request&, Machine& machine, RowList& rows) {
+void FillInfo(const Request&, Machine& machine, TableRows& rows) {
   const SystemFacts facts = machine.Facts();
   const auto boot = ParseBootTime(ReadOr(machine, "/proc/stat", kMaxProcFileBytes));
   const auto stat = ParseProcStat(ReadOr(machine, ProcPath(facts.pid, "stat")));

@@ -72,7 +72,7 @@ std::string Parent(Machine& machine, const std::string& name) {
   return *std::min_element(below.value().begin(), below.value().end());
 }
 
-void FillDevices(const Request& request, Machine& machine, RowList& rows) {
+void FillDevices(const Request& request, Machine& machine, TableRows& rows) {
   for (const std::string& name : WantedNames(request, machine)) {
     const Device device(machine, Sys(name), "b");
     const std::string parent = Parent(machine, name);
@@ -103,7 +103,7 @@ std::string EncryptionOf(Machine& machine, std::string name) {
   return {};
 }
 
-void FillCrypt(const Request& request, Machine& machine, RowList& rows) {
+void FillCrypt(const Request& request, Machine& machine, TableRows& rows) {
   for (const std::string& name : WantedNames(request, machine)) {
     const Device device(machine, Sys(name), "b");
     const std::string type = EncryptionOf(machine, name);

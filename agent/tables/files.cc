@@ -1,6 +1,6 @@
 // file and hash: what the analyst points at.
 #include "agent/tables/path_walk.h"
-#include "agent/tables/proc_files.h"
+#include "agent/tables/places.h"
 #include "agent/tables/registry.h"
 
 namespace holdfast::agent {
@@ -76,12 +76,6 @@ enum HashAt : std::size_t {
   kHashNamespace,
   kHashMountNamespace
 };
-
-SqlValue MountNamespace(Machine& machine) {
-  const auto link = machine.ReadLink("/proc/self/ns/mnt");
-  const auto inode = link.ok() ? ParseInodeLink(link.value(), "mnt") : std::nullopt;
-  return inode ? Text(std::to_string(*inode)) : Null();
-}
 
 class FileRows : public RowSource {
  public:

@@ -94,7 +94,7 @@ std::string Hex(std::string_view digits) {
   return digits.empty() ? std::string() : "0x" + std::string(digits);
 }
 
-void AddPci(const Device& device, std::string_view ids, RowList& rows) {
+void AddPci(const Device& device, std::string_view ids, TableRows& rows) {
   const std::string numbers = Lower(device.Kernel("PCI_ID"));  // "8086:1237"
   std::string_view model = numbers;
   const std::string_view vendor = NextField(model, ':');
@@ -129,7 +129,7 @@ void AddPci(const Device& device, std::string_view ids, RowList& rows) {
   rows.TextOrNull(Hex(card_model)).TextOrNull(card_name);
 }
 
-void FillPci(const Request&, Machine& machine, RowList& rows) {
+void FillPci(const Request&, Machine& machine, TableRows& rows) {
   const std::string directory = "/sys/bus/pci/devices";
   const std::vector<std::string> names = DeviceNames(machine, directory);
   const std::string ids = names.empty() ? std::string() : PciIds(machine);
@@ -138,7 +138,7 @@ void FillPci(const Request&, Machine& machine, RowList& rows) {
   }
 }
 
-void FillUsb(const Request&, Machine& machine, RowList& rows) {
+void FillUsb(const Request&, Machine& machine, TableRows& rows) {
   const std::string directory = "/sys/bus/usb/devices";
   for (const std::string& name : DeviceNames(machine, directory)) {
     const Device device(machine, directory + "/" + name, "c");

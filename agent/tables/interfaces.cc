@@ -64,7 +64,7 @@ std::vector<NetLink> Links(Machine& machine) {
   return ReadLinkDump(Dump(machine, NetworkDump::kLinks));
 }
 
-void FillAddresses(const Request&, Machine& machine, RowList& rows) {
+void FillAddresses(const Request&, Machine& machine, TableRows& rows) {
   auto names = LinkNames(Links(machine));
   for (const NetAddress& at : ReadAddressDump(Dump(machine, NetworkDump::kAddresses))) {
     rows.Begin().Text(names[at.link]).Text(at.address).Text(MaskText(at.is_v6, at.prefix));
@@ -73,7 +73,7 @@ void FillAddresses(const Request&, Machine& machine, RowList& rows) {
   }
 }
 
-void FillDetails(const Request& request, Machine& machine, RowList& rows) {
+void FillDetails(const Request& request, Machine& machine, TableRows& rows) {
   for (const NetLink& link : Links(machine)) {
     rows.Begin().Text(link.name).Text(link.mac).Int(link.type).IntOrNull(link.mtu).Int(0);
     rows.Int(link.flags);
@@ -112,7 +112,7 @@ std::string_view RouteType(int kind) {
   }
 }
 
-void FillRoutes(const Request&, Machine& machine, RowList& rows) {
+void FillRoutes(const Request&, Machine& machine, TableRows& rows) {
   auto names = LinkNames(Links(machine));
   for (const NetRoute& route : ReadRouteDump(Dump(machine, NetworkDump::kRoutes))) {
     const std::string_view all = route.is_v6 ? "::" : "0.0.0.0";

@@ -23,7 +23,7 @@ constexpr Column kInfoColumns[] = {
     {"device", kT, "Device of the root file system (root=)"},
 };
 
-void FillInfo(const Request&, Machine& machine, RowList& rows) {
+void FillInfo(const Request&, Machine& machine, TableRows& rows) {
   const std::string version = ReadOr(machine, "/proc/version");  // "Linux version 6.1.0 (...) ..."
   const std::string line = ReadOr(machine, "/proc/cmdline");
   if (version.empty() && line.empty()) return;
@@ -58,7 +58,7 @@ constexpr Column kModuleColumns[] = {
 };
 
 // "nf_nat 61440 2 nft_chain_nat,xt_MASQUERADE, Live 0x0000000000000000"
-void FillModules(const Request&, Machine& machine, RowList& rows) {
+void FillModules(const Request&, Machine& machine, TableRows& rows) {
   const std::string text = ReadOr(machine, "/proc/modules", kMaxListBytes);
   std::string_view rest = text;
   std::string_view line;
@@ -80,7 +80,7 @@ constexpr Column kLoadColumns[] = {
     {"average", kT, "Tasks that ran or waited, on average"},
 };
 
-void FillLoad(const Request&, Machine& machine, RowList& rows) {
+void FillLoad(const Request&, Machine& machine, TableRows& rows) {
   const std::string text = ReadOr(machine, "/proc/loadavg");
   std::string_view rest = text;
   for (const std::string_view period : {"1m", "5m", "15m"}) {
@@ -104,7 +104,7 @@ constexpr Column kCpuColumns[] = {
     {"guest_nice", kB, "Running guests with a positive nice value"},
 };
 
-void FillCpu(const Request&, Machine& machine, RowList& rows) {
+void FillCpu(const Request&, Machine& machine, TableRows& rows) {
   const std::string text = ReadOr(machine, "/proc/stat", kMaxListBytes);
   std::string_view rest = text;
   std::string_view line;
@@ -132,7 +132,7 @@ constexpr Column kMemoryColumns[] = {
     {"swap_free", kB, "Bytes of swap unused"},
 };
 
-void FillMemory(const Request&, Machine& machine, RowList& rows) {
+void FillMemory(const Request&, Machine& machine, TableRows& rows) {
   const std::string text = ReadOr(machine, "/proc/meminfo");
   if (text.empty()) return;
   rows.Begin();
@@ -152,7 +152,7 @@ constexpr Column kMapColumns[] = {
 };
 
 // "  00100000-0009ffff : System RAM"
-void FillMap(const Request&, Machine& machine, RowList& rows) {
+void FillMap(const Request&, Machine& machine, TableRows& rows) {
   const std::string text = ReadOr(machine, "/proc/iomem", kMaxListBytes);
   std::string_view rest = text;
   std::string_view line;
@@ -181,7 +181,7 @@ constexpr Column kSharedColumns[] = {
 };
 
 // key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime ...
-void FillShared(const Request&, Machine& machine, RowList& rows) {
+void FillShared(const Request&, Machine& machine, TableRows& rows) {
   const std::string text = ReadOr(machine, "/proc/sysvipc/shm", kMaxListBytes);
   std::string_view rest = text;
   std::string_view line;
@@ -207,7 +207,7 @@ constexpr Column kLimitColumns[] = {
 };
 
 // "Max cpu time              unlimited            unlimited            seconds"
-void FillLimits(const Request&, Machine& machine, RowList& rows) {
+void FillLimits(const Request&, Machine& machine, TableRows& rows) {
   struct Limit {
     std::string_view words;
     std::string_view type;

@@ -131,7 +131,7 @@ Result<std::unique_ptr<RowSource>> Records(Machine& machine, std::vector<std::st
 }
 
 // systemd-logind's, where no utmp is written any more: one file a session, KEY=value.
-void FillSessions(const Request&, Machine& machine, RowList& rows) {
+void FillSessions(const Request&, Machine& machine, TableRows& rows) {
   const std::string directory = "/run/systemd/sessions/";
   const auto names = machine.List(directory);
   if (!names.ok()) return;

@@ -3,7 +3,7 @@
 // agent/adapters/procfs implements it on the real system, under a root that tests point at a tree
 // of their own. Paths are absolute and mean "below the root".
 //
-// Limits:    ReadFile() stops at max_bytes; List() gives at most kMaxListEntries names,
+// Limits:    ReadFile() and ReadRegular() stop at max_bytes; List() gives at most kMaxListEntries names,
 //            DumpNetwork() at most kMaxNetworkDumpBytes.
 // Threading: thread-compatible.
 // Errors:    kNotFound: it is not there, or no longer. kDenied: may not. kInvalid: not that kind of
@@ -55,6 +55,11 @@ constexpr std::int64_t Seconds(std::int64_t ns) {
   return ns >= 0 ? ns / kSecond : -((-ns + kSecond - 1) / kSecond);
 }
 
+struct Attribute {
+  std::string name;
+  std::string value;
+};
+
 struct FileHashes {  // lower-case hex
   std::uint64_t size = 0;
   std::string md5;
@@ -90,9 +95,14 @@ class Machine {
  public:
   virtual ~Machine() = default;
   virtual Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) = 0;
+  // The same for a path that users of the machine can make something else of: kInvalid, and nothing is
+  // opened, unless it is a regular file. Access times stay as they are where the kernel allows it.
+  virtual Result<std::string> ReadRegular(const std::string& path, std::size_t max_bytes) = 0;
   virtual Result<std::string> ReadLink(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> List(const std::string& path) = 0;  // no "." and ".."
   virtual Result<FileStat> Stat(const std::string& path, Links links) = 0;
+  // Extended attributes of what the path names, links followed: names and values.
+  virtual Result<std::vector<Attribute>> Attributes(const std::string& path) = 0;
   virtual Result<FileHashes> Hash(const std::string& path) = 0;  // kInvalid: not a regular file
   virtual Result<FileSystemStat> StatFileSystem(const std::string& path) = 0;
   // rtnetlink(7) messages, as the kernel gives them. kNotFound: no kernel is below the root.

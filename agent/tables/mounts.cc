@@ -50,7 +50,7 @@ std::string Alias(Machine& machine, const std::string& device) {
   return directory.append("/").append(target);
 }
 
-void FillMounts(const Request& request, Machine& machine, RowList& rows) {
+void FillMounts(const Request& request, Machine& machine, TableRows& rows) {
   bool wants_room = false;
   for (std::size_t i = kBlocksSize; i <= kInodesFree; ++i) wants_room |= request.Uses(i);
   const std::string text = ReadOr(machine, "/proc/self/mounts", kMaxMountsBytes);

@@ -23,7 +23,7 @@ constexpr Column kArpColumns[] = {
 };
 
 // "192.0.2.1  0x1  0x2  02:fc:00:00:00:05  *  eth0"
-void FillArp(const Request&, Machine& machine, RowList& rows) {
+void FillArp(const Request&, Machine& machine, TableRows& rows) {
   const std::string text = ReadOr(machine, "/proc/net/arp", kMaxHostsBytes);
   std::string_view rest = text;
   std::string_view line;
@@ -83,7 +83,7 @@ std::string NetmaskBits(std::string_view mask) {
   return std::string(mask.empty() ? "32" : mask);
 }
 
-void FillDns(const Request&, Machine& machine, RowList& rows) {
+void FillDns(const Request&, Machine& machine, TableRows& rows) {
   const std::string text = ReadOr(machine, "/etc/resolv.conf");
   const std::int64_t options = ResolverOptions(text);
   std::vector<std::string_view> servers;
@@ -123,7 +123,7 @@ constexpr Column kHostColumns[] = {
      kAdditional | kHidden | kLinux},
 };
 
-void FillHosts(const Request&, Machine& machine, RowList& rows) {
+void FillHosts(const Request&, Machine& machine, TableRows& rows) {
   const std::string text = ReadOr(machine, "/etc/hosts", kMaxHostsBytes);
   std::string_view rest = text;
   std::string_view line;

@@ -129,7 +129,7 @@ class MemfdRows : public RowSource {
   Machine& machine_;
   std::vector<std::int64_t> pids_;
   std::size_t next_ = 0;
-  RowList found_{std::size(kMemfdColumns)};  // of one process
+  TableRows found_{std::size(kMemfdColumns)};  // of one process
 };
 
 Result<std::unique_ptr<RowSource>> OpenMemfd(const Request& request, Machine& machine) {

@@ -11,21 +11,34 @@ namespace {
 
 constexpr std::array kTables = {
     &kApparmorProfilesTable,
+    &kAptSourcesTable,
     &kArpCacheTable,
+    &kAuthLogTable,
+    &kAuthorizedKeysTable,
     &kBlockDevicesTable,
+    &kBrowserDownloadsTable,
+    &kBrowserHistoryTable,
     &kBtmpTable,
+    &kChromeExtensionsTable,
     &kCpuTimeTable,
+    &kCrontabTable,
+    &kDebPackageFilesTable,
+    &kDebPackagesTable,
     &kDeletedExecutablesTable,
     &kDiskEncryptionTable,
     &kDnsResolversTable,
     &kEtcHostsTable,
+    &kExtendedAttributesTable,
     &kFileTable,
+    &kFirefoxAddonsTable,
+    &kGroupsTable,
     &kHashTable,
     &kHiddenProcessesTable,
     &kInterfaceAddressesTable,
     &kInterfaceDetailsTable,
     &kKernelInfoTable,
     &kKernelModulesTable,
+    &kKnownHostsTable,
     &kLastTable,
     &kListeningPortsTable,
     &kLoadAverageTable,
@@ -34,27 +47,42 @@ constexpr std::array kTables = {
     &kMemoryInfoTable,
     &kMemoryMapTable,
     &kMountsTable,
-    &kOsVersionTable,
+    &kNpmPackagesTable,
     &kOsqueryInfoTable,
+    &kOsVersionTable,
     &kPciDevicesTable,
+    &kPersistenceTable,
     &kProcessEnvsTable,
+    &kProcessesTable,
     &kProcessMemoryMapTable,
     &kProcessNamespacesTable,
     &kProcessOpenFilesTable,
     &kProcessOpenPipesTable,
     &kProcessOpenSocketsTable,
-    &kProcessesTable,
+    &kPythonPackagesTable,
     &kRoutesTable,
+    &kRpmPackageFilesTable,
+    &kRpmPackagesTable,
     &kSelinuxSettingsTable,
+    &kShadowTable,
     &kSharedMemoryTable,
+    &kShellHistoryTable,
+    &kSshConfigsTable,
+    &kStartupItemsTable,
+    &kSudoersTable,
+    &kSuidBinTable,
     &kSystemControlsTable,
+    &kSystemdUnitsTable,
     &kSystemInfoTable,
     &kTimeTable,
     &kUlimitInfoTable,
     &kUptimeTable,
     &kUsbDevicesTable,
+    &kUserGroupsTable,
+    &kUserSshKeysTable,
     &kUsersTable,
     &kWtmpTable,
+    &kYumSourcesTable,
 };
 
 template <typename Range, typename NameOf>
@@ -90,6 +118,8 @@ std::string_view CostText(Cost cost) {
   switch (cost) {
     case Cost::kFixed: return "a few files";
     case Cost::kAccounts: return "one file";
+    case Cost::kHomes: return "some files of every home";
+    case Cost::kPackages: return "the lists of all packages";
     case Cost::kProcesses: return "some files of /proc per process";
     case Cost::kSockets: return "every descriptor of every process";
     case Cost::kDevices: return "some files of /sys or /proc/sys per row";
@@ -134,14 +164,14 @@ std::string TablesPage() {
       "# Tables\n\n"
       "What `holdfast query` can ask. Made from the declarations in `agent/tables/`; a test holds "
       "them\n"
-      "together. Names, order and types are osquery's, except in tables that it does not have: "
-      "those say so.\n"
-      "*required*: one of these columns must be given (`=`, `IN` or `LIKE`); *index*: an equality "
-      "looks one\n"
-      "row up; *narrows*: an equality reads less; *hidden*: not part of `SELECT *`. What cannot be "
-      "read\n"
-      "without root is NULL.\n\n"
-      "In `file` and `hash`, `path LIKE '/etc/%'` matches one level and `'/etc/%%'` all below "
+      "together. Names, order and types are osquery's, but for the tables that say they are not. "
+      "*required*:\n"
+      "one of these columns must be given (`=`, `IN` or `LIKE`); *index*: an equality looks one "
+      "row up;\n"
+      "*narrows*: an equality reads less; *hidden*: not part of `SELECT *`. What cannot be read "
+      "without root\n"
+      "is NULL or has no row. Functions: [sql-functions.md](sql-functions.md).\n\n"
+      "Where a path is required, `path LIKE '/etc/%'` matches one level and `'/etc/%%'` all below "
       "it.\n";
   for (const Table* table : kTables) {
     page.append("\n## ").append(table->name).append("\n").append(table->description);

@@ -2,39 +2,41 @@
 
 namespace holdfast::agent {
 
-RowList& RowList::Begin() {
+TableRows& TableRows::Begin() {
   rows_.emplace_back(columns_);
   column_ = 0;
   return *this;
 }
 
-SqlValue& RowList::At() {
+SqlValue& TableRows::At() {
   HF_CHECK(!rows_.empty() && column_ < columns_);
   return rows_.back()[column_++];
 }
 
-RowList& RowList::Text(std::string_view text) {
+TableRows& TableRows::Text(std::string_view text) {
   At().emplace<std::string>(text);
   return *this;
 }
 
-RowList& RowList::TextOrNull(std::string_view text) { return text.empty() ? Skip() : Text(text); }
+TableRows& TableRows::TextOrNull(std::string_view text) {
+  return text.empty() ? Skip() : Text(text);
+}
 
-RowList& RowList::Put(std::int64_t number) {
+TableRows& TableRows::Put(std::int64_t number) {
   At() = number;
   return *this;
 }
 
-RowList& RowList::IntOrNull(const std::optional<std::int64_t>& number) {
+TableRows& TableRows::IntOrNull(const std::optional<std::int64_t>& number) {
   return number ? Put(*number) : Skip();
 }
 
-RowList& RowList::Skip() {
+TableRows& TableRows::Skip() {
   (void)At();
   return *this;
 }
 
-bool RowList::Next(Row& row) {
+bool TableRows::Next(Row& row) {
   if (next_ == rows_.size()) {
     rows_.clear();
     next_ = 0;
@@ -46,7 +48,7 @@ bool RowList::Next(Row& row) {
 
 std::unique_ptr<RowSource> FilledRows(std::size_t columns, Fill fill, const Request& request,
                                       Machine& machine) {
-  auto rows = std::make_unique<RowList>(columns);
+  auto rows = std::make_unique<TableRows>(columns);
   fill(request, machine, *rows);
   return rows;
 }

@@ -1,4 +1,5 @@
-// RowList: rows written one column after another, and given out in that order.
+// TableRows: rows written one column after another, and given out in that order: a RowSource by itself, where RowList
+// (row_list.h) only collects.
 //
 //   rows.Begin().Text("eth0").Int(1500);   // further columns stay NULL
 //
@@ -19,22 +20,22 @@
 
 namespace holdfast::agent {
 
-class RowList : public RowSource {
+class TableRows : public RowSource {
  public:
-  explicit RowList(std::size_t columns) : columns_(columns) {}
-  RowList& Begin();
-  RowList& Text(std::string_view text);
-  RowList& TextOrNull(std::string_view text);  // NULL for ""
+  explicit TableRows(std::size_t columns) : columns_(columns) {}
+  TableRows& Begin();
+  TableRows& Text(std::string_view text);
+  TableRows& TextOrNull(std::string_view text);  // NULL for ""
   template <typename Number>
-  RowList& Int(Number number) {
+  TableRows& Int(Number number) {
     return Put(static_cast<std::int64_t>(number));
   }
-  RowList& IntOrNull(const std::optional<std::int64_t>& number);
-  RowList& Skip();  // NULL
+  TableRows& IntOrNull(const std::optional<std::int64_t>& number);
+  TableRows& Skip();  // NULL
   bool Next(Row& row) override;
 
  private:
-  RowList& Put(std::int64_t number);
+  TableRows& Put(std::int64_t number);
   SqlValue& At();
 
   std::size_t columns_;
@@ -43,7 +44,7 @@ class RowList : public RowSource {
   std::size_t next_ = 0;
 };
 
-using Fill = void (*)(const Request& request, Machine& machine, RowList& rows);
+using Fill = void (*)(const Request& request, Machine& machine, TableRows& rows);
 std::unique_ptr<RowSource> FilledRows(std::size_t columns, Fill fill, const Request& request,
                                       Machine& machine);
 

@@ -34,7 +34,7 @@ std::vector<std::string> Names(Machine& machine, const std::string& path) {
 }
 
 void AddSelinux(Machine& machine, const std::string& root, std::string_view scope,
-                std::string_view key, RowList& rows) {
+                std::string_view key, TableRows& rows) {
   std::string path = root + std::string(scope);
   auto text = machine.ReadFile(path.append("/").append(key), 4096);
   if (!text.ok()) return;
@@ -43,7 +43,7 @@ void AddSelinux(Machine& machine, const std::string& root, std::string_view scop
   rows.Begin().Text(scope).Text(key).Text(value);
 }
 
-void FillSelinux(const Request&, Machine& machine, RowList& rows) {
+void FillSelinux(const Request&, Machine& machine, TableRows& rows) {
   const std::string root = SelinuxPath(machine);
   if (root.empty()) return;
   for (const std::string_view key :
@@ -72,7 +72,7 @@ constexpr Column kApparmorColumns[] = {
     {"sha256", kT, "SHA-256 of the loaded profile; NULL on kernels that keep another"},
 };
 
-void FillApparmor(const Request&, Machine& machine, RowList& rows) {
+void FillApparmor(const Request&, Machine& machine, TableRows& rows) {
   constexpr std::size_t kMaxProfiles = 65'536;  // in all, and deeper than any stack of profiles
   std::vector<std::pair<std::string, std::string>> waiting;  // directory, path of the parent
   waiting.emplace_back("/sys/kernel/security/apparmor/policy/profiles", "");

@@ -57,6 +57,8 @@ struct Column {
 enum class Cost : std::uint8_t {
   kFixed,      // one or a few rows out of one or a few files
   kAccounts,   // a line of one file per row
+  kHomes,      // some files of each account's home
+  kPackages,   // a file, or a part of one, for each of thousands of packages
   kProcesses,  // some files of /proc per row
   kSockets,    // every descriptor of every process
   kDevices,    // some files of /sys or /proc/sys per row

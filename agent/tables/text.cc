@@ -14,6 +14,8 @@ std::optional<Number> Parse(std::string_view text, int base) {
 }
 
 constexpr std::string_view kBlank(" \t\r\n\0", 5);
+constexpr std::string_view kDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 }  // namespace
 
@@ -64,6 +66,49 @@ std::string_view ValueOf(std::string_view text, std::string_view key) {
     return Trim(after.substr(1));
   }
   return {};
+}
+
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+std::optional<std::string> DecodeBase64(std::string_view text) {
+  std::string out;
+  unsigned word = 0;
+  int bits = 0;
+  bool ended = false;
+  for (const char c : text) {
+    if (kBlank.find(c) != std::string_view::npos) continue;
+    ended = ended || c == '=';
+    const std::size_t digit = kDigits.find(c);
+    if (ended && c == '=') continue;
+    if (ended || digit == std::string_view::npos) return std::nullopt;
+    word = (word << 6 | static_cast<unsigned>(digit)) & 0xffff;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    out.push_back(static_cast<char>(word >> bits & 0xff));
+  }
+  return out;
+}
+
+std::string EncodeBase64(std::string_view bytes) {
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const std::string_view group = bytes.substr(at, 3);
+    unsigned word = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      word = word << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      out.push_back(i <= group.size() ? kDigits[word >> (18 - 6 * i) & 63] : '=');
+    }
+  }
+  return out;
 }
 
 }  // namespace holdfast::agent

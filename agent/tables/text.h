@@ -27,4 +27,10 @@ std::string_view NextField(std::string_view& rest, char separator);
 // The value after "key" and ':' or '=' in the first line that begins with it; empty if none.
 std::string_view ValueOf(std::string_view text, std::string_view key);
 
+std::string LowerCase(std::string_view text);  // ASCII letters
+
+// Base64, blanks and lines inside it; nullopt for what is none.
+std::optional<std::string> DecodeBase64(std::string_view text);
+std::string EncodeBase64(std::string_view bytes);
+
 }  // namespace holdfast::agent

@@ -6,17 +6,25 @@ holdfast_test(unit_agent_core LABEL unit
     unit/agent/core/running_test.cc unit/agent/core/warden_test.cc
     support/fake_crypto.cc)
 
+holdfast_test(unit_agent_tables LABEL unit
+  DEPS holdfast_agent_tables
+  SRCS unit/agent/tables/json_test.cc unit/agent/tables/regex_test.cc
+    unit/agent/tables/row_list_test.cc)
+
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/process_verbs_test.cc
     conformance/agent/verbs/query_verb_test.cc)
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
-  SRCS conformance/agent/tables/hardware_tables_test.cc
+  SRCS conformance/agent/account_tables_test.cc conformance/agent/database_tables_test.cc
+    conformance/agent/package_tables_test.cc conformance/agent/persistence_tables_test.cc
+    conformance/agent/sql_functions_test.cc conformance/agent/ssh_tables_test.cc
+    conformance/agent/startup_tables_test.cc conformance/agent/tables/hardware_tables_test.cc
     conformance/agent/tables/kernel_tables_test.cc conformance/agent/tables/login_tables_test.cc
     conformance/agent/tables/network_tables_test.cc conformance/agent/tables/process_tables_test.cc
-    conformance/agent/tables/real_machine_test.cc
-    conformance/agent/tables/settings_tables_test.cc conformance/agent/tables_test.cc)
+    conformance/agent/tables/real_machine_test.cc conformance/agent/tables/settings_tables_test.cc
+    conformance/agent/tables_test.cc)
 target_compile_definitions(conformance_agent_tables PRIVATE
   HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support"
   HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

@@ -1,6 +1,9 @@
 // QueryHarness: SQL over the fixture tree, rows as text.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -51,5 +54,38 @@ class QueryHarness {
   RecordingMachine machine{fixture_};
   QueryEnd end;
 };
+
+// The same over this very machine.
+inline Rows AskThisMachine(const std::string& sql) {
+  ProcfsMachine machine;
+  QueryEngine engine(machine, AllTables(), {});
+  TextSink sink;
+  const QueryEnd end = engine.Run(sql, sink);
+  return end.stop == QueryStop::kDone ? sink.rows : Rows{"failed: " + end.message};
+}
+
+// The lines that a program of this machine writes.
+inline Rows LinesOf(const std::string& command) {
+  Rows lines;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return lines;
+  std::string text;
+  std::array<char, 4096> piece = {};
+  while (const std::size_t got = fread(piece.data(), 1, piece.size(), pipe)) {
+    text.append(piece.data(), got);
+  }
+  pclose(pipe);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+inline Rows Sorted(Rows rows) {
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
 
 }  // namespace holdfast::agent

@@ -18,6 +18,10 @@ class RecordingMachine : public Machine {
     read.push_back(path);
     return machine_.ReadFile(path, max_bytes);
   }
+  Result<std::string> ReadRegular(const std::string& path, std::size_t max_bytes) override {
+    read.push_back(path);
+    return machine_.ReadRegular(path, max_bytes);
+  }
   Result<std::string> ReadLink(const std::string& path) override {
     links.push_back(path);
     return machine_.ReadLink(path);
@@ -33,6 +37,10 @@ class RecordingMachine : public Machine {
   Result<FileStat> Stat(const std::string& path, Links how) override {
     stats.push_back(path);
     return machine_.Stat(path, how);
+  }
+  Result<std::vector<Attribute>> Attributes(const std::string& path) override {
+    attributes.push_back(path);
+    return machine_.Attributes(path);
   }
   Result<FileHashes> Hash(const std::string& path) override {
     hashed.push_back(path);
@@ -58,7 +66,7 @@ class RecordingMachine : public Machine {
             .time_zone = "CET"};
   }
 
-  std::vector<std::string> read, links, listed, stats, hashed, room_asked;
+  std::vector<std::string> read, links, listed, stats, hashed, attributes, room_asked;
   std::map<std::string, FileSystemStat> rooms;  // by mount point
   std::map<NetworkDump, std::string> dumps;
   std::set<std::int64_t> answering;  // pids that a signal finds

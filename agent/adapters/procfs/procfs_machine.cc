@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "agent/adapters/procfs/hash_file.h"
@@ -23,7 +24,8 @@
 namespace holdfast::agent {
 namespace {
 
-constexpr std::size_t kMaxLinkBytes = 4096;  // PATH_MAX
+constexpr std::size_t kMaxLinkBytes = 4096;            // PATH_MAX
+constexpr std::size_t kMaxAttributeBytes = 64 * 1024;  // XATTR_SIZE_MAX, XATTR_LIST_MAX
 
 Error FromErrno(int error) {
   switch (error) {
@@ -39,6 +41,19 @@ Error FromErrno(int error) {
   }
 }
 
+Result<std::string> ReadUpTo(int fd, std::size_t max_bytes) {
+  std::string text;
+  std::array<char, 8192> piece = {};
+  while (text.size() < max_bytes) {
+    const ssize_t got = read(fd, piece.data(), std::min(piece.size(), max_bytes - text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FromErrno(errno);
+    if (got == 0) break;
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
 }  // namespace
 
 // Opened directly, without the detour of OpenRegular(): tables only read paths that they name
@@ -46,17 +61,13 @@ Error FromErrno(int error) {
 Result<std::string> ProcfsMachine::ReadFile(const std::string& path, std::size_t max_bytes) {
   const UniqueFd fd(open((root_ + path).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid()) return FromErrno(errno);
-  std::string text;
-  std::array<char, 8192> piece = {};
-  while (text.size() < max_bytes) {
-    const ssize_t got =
-        read(fd.get(), piece.data(), std::min(piece.size(), max_bytes - text.size()));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FromErrno(errno);
-    if (got == 0) break;
-    text.append(piece.data(), static_cast<std::size_t>(got));
-  }
-  return text;
+  return ReadUpTo(fd.get(), max_bytes);
+}
+
+Result<std::string> ProcfsMachine::ReadRegular(const std::string& path, std::size_t max_bytes) {
+  const OpenedFile file = OpenRegular(root_ + path);
+  if (file.error != 0) return FromErrno(file.error);
+  return ReadUpTo(file.fd.get(), max_bytes);
 }
 
 Result<std::string> ProcfsMachine::ReadLink(const std::string& path) {
@@ -95,6 +106,23 @@ Result<FileStat> ProcfsMachine::Stat(const std::string& path, Links links) {
     return FromErrno(error);
   }
   return stat;
+}
+
+Result<std::vector<Attribute>> ProcfsMachine::Attributes(const std::string& path) {
+  const std::string whole = root_ + path;
+  std::string names(kMaxAttributeBytes, '\0');
+  const ssize_t size = listxattr(whole.c_str(), names.data(), names.size());
+  if (size < 0) return FromErrno(errno);
+  names.resize(static_cast<std::size_t>(size));
+  std::vector<Attribute> attributes;
+  std::string value(kMaxAttributeBytes, '\0');
+  for (std::size_t at = 0; at < names.size();) {
+    const std::string name(names.c_str() + at);
+    at += name.size() + 1;
+    const ssize_t got = getxattr(whole.c_str(), name.c_str(), value.data(), value.size());
+    if (got >= 0) attributes.push_back({name, value.substr(0, static_cast<std::size_t>(got))});
+  }
+  return attributes;
 }
 
 Result<FileHashes> ProcfsMachine::Hash(const std::string& path) {

@@ -16,9 +16,11 @@ class ProcfsMachine : public Machine {
   // `root` goes before every path: "" for the real machine. No "/" at its end.
   explicit ProcfsMachine(std::string root = "") : root_(std::move(root)) {}
   Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) override;
+  Result<std::string> ReadRegular(const std::string& path, std::size_t max_bytes) override;
   Result<std::string> ReadLink(const std::string& path) override;
   Result<std::vector<std::string>> List(const std::string& path) override;
   Result<FileStat> Stat(const std::string& path, Links links) override;
+  Result<std::vector<Attribute>> Attributes(const std::string& path) override;
   Result<FileHashes> Hash(const std::string& path) override;
   Result<FileSystemStat> StatFileSystem(const std::string& path) override;
   Result<std::string> DumpNetwork(NetworkDump what) override;

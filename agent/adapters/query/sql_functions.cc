@@ -1,27 +1,18 @@
 #include "agent/adapters/query/sql_functions.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
 
 #include "agent/adapters/digest/file_digest.h"
+#include "agent/adapters/query/sql_values.h"
 #include "agent/tables/text.h"
 
 namespace holdfast::agent {
 namespace {
 
 constexpr int kPure = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
-
-std::string_view TextOf(sqlite3_value* value) {
-  const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
-  return {text == nullptr ? "" : text, static_cast<std::size_t>(sqlite3_value_bytes(value))};
-}
-
-bool IsNull(sqlite3_value* value) { return sqlite3_value_type(value) == SQLITE_NULL; }
-
-void GiveText(sqlite3_context* context, std::string_view text) {
-  sqlite3_result_text64(context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-}
 
 // split(text, separators, index): the index-th non-empty part between any of the separators.
 void Split(sqlite3_context* context, int, sqlite3_value** values) {
@@ -60,18 +51,6 @@ void ConcatWs(sqlite3_context* context, int count, sqlite3_value** values) {
   GiveText(context, JoinFrom(1, count, values, TextOf(values[0])));
 }
 
-// inet_aton('1.2.3.4'): the address as a number; NULL for what is none.
-void InetAton(sqlite3_context* context, int, sqlite3_value** values) {
-  std::string_view rest = TextOf(values[0]);
-  std::int64_t address = 0;
-  for (int part = 0; part < 4; ++part) {
-    const auto number = ParseUint(NextField(rest, '.'));
-    if (!number || *number > 255) return;
-    address = address << 8 | static_cast<std::int64_t>(*number);
-  }
-  if (rest.empty()) sqlite3_result_int64(context, address);
-}
-
 template <std::string FileHashes::*kWhich>
 void Hash(sqlite3_context* context, int, sqlite3_value** values) {
   if (IsNull(values[0])) return;
@@ -80,70 +59,52 @@ void Hash(sqlite3_context* context, int, sqlite3_value** values) {
   GiveText(context, digest.Finish().*kWhich);
 }
 
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 void ToBase64(sqlite3_context* context, int, sqlite3_value** values) {
+  if (!IsNull(values[0])) GiveText(context, EncodeBase64(TextOf(values[0])));
+}
+
+// Only what has bytes that are no printable ASCII.
+void ConditionalToBase64(sqlite3_context* context, int, sqlite3_value** values) {
   if (IsNull(values[0])) return;
   const std::string_view bytes = TextOf(values[0]);
-  std::string out;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::string_view group = bytes.substr(at, 3);
-    unsigned word = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      word = word << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      out.push_back(i <= group.size() ? kBase64[word >> (18 - 6 * i) & 63] : '=');
-    }
-  }
-  GiveText(context, out);
+  const bool printable = std::all_of(bytes.begin(), bytes.end(), [](char c) {
+    return (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t';
+  });
+  GiveText(context, printable ? std::string(bytes) : EncodeBase64(bytes));
 }
 
 // NULL for what is not base64.
 void FromBase64(sqlite3_context* context, int, sqlite3_value** values) {
   if (IsNull(values[0])) return;
-  std::string_view text = TextOf(values[0]);
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
-  std::string out;
-  unsigned word = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const std::size_t digit = kBase64.find(c);
-    if (digit == std::string_view::npos) return;
-    word = (word << 6 | static_cast<unsigned>(digit)) & 0xffff;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    out.push_back(static_cast<char>(word >> bits & 0xff));
-  }
-  GiveText(context, out);
+  if (const auto bytes = DecodeBase64(TextOf(values[0]))) GiveText(context, *bytes);
 }
 
-struct Function {
-  const char* name;
-  int arguments;  // -1: any number
-  void (*run)(sqlite3_context*, int, sqlite3_value**);
-};
-constexpr std::array<Function, 9> kFunctions = {{
+constexpr std::array<SqlFunction, 9> kFunctions = {{
     {"split", 3, Split},
     {"concat", -1, Concat},
     {"concat_ws", -1, ConcatWs},
-    {"inet_aton", 1, InetAton},
     {"md5", 1, Hash<&FileHashes::md5>},
     {"sha1", 1, Hash<&FileHashes::sha1>},
     {"sha256", 1, Hash<&FileHashes::sha256>},
     {"to_base64", 1, ToBase64},
     {"from_base64", 1, FromBase64},
+    {"conditional_to_base64", 1, ConditionalToBase64},
 }};
 
 }  // namespace
 
-void RegisterFunctions(sqlite3* db) {
-  for (const Function& function : kFunctions) {
-    (void)sqlite3_create_function_v2(db, function.name, function.arguments, kPure, nullptr,
-                                     function.run, nullptr, nullptr, nullptr);
+void RegisterAll(sqlite3* db, const SqlFunction* functions, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    (void)sqlite3_create_function_v2(db, functions[i].name, functions[i].arguments, kPure, nullptr,
+                                     functions[i].run, nullptr, nullptr, nullptr);
   }
+}
+
+void RegisterFunctions(sqlite3* db) {
+  RegisterAll(db, kFunctions.data(), kFunctions.size());
+  RegisterNetFunctions(db);
+  RegisterRegexFunctions(db);
+  RegisterMathFunctions(db);
 }
 
 }  // namespace holdfast::agent

@@ -68,6 +68,8 @@ Estimate FullScan(Cost cost) {
   switch (cost) {
     case Cost::kFixed: return {10, 1};
     case Cost::kAccounts: return {100, 50};
+    case Cost::kHomes: return {2000, 100};
+    case Cost::kPackages: return {20000, 2000};
     case Cost::kProcesses: return {4000, 200};
     case Cost::kSockets: return {20000, 500};
     case Cost::kDevices: return {2000, 100};
@@ -80,6 +82,8 @@ Estimate Lookup(Cost cost) {
   switch (cost) {
     case Cost::kFixed: return {10, 1};
     case Cost::kAccounts: return {50, 1};
+    case Cost::kHomes: return {100, 5};
+    case Cost::kPackages: return {500, 10};
     case Cost::kProcesses: return {20, 1};
     case Cost::kSockets: return {2000, 10};
     case Cost::kDevices: return {20, 1};

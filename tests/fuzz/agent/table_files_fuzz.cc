@@ -27,6 +27,13 @@ class AnyMachine : public Machine {
     if (Gone()) return kGone;
     return std::string(text_.substr(0, max_bytes));
   }
+  Result<std::string> ReadRegular(const std::string& path, std::size_t max_bytes) override {
+    return ReadFile(path, max_bytes);
+  }
+  Result<std::vector<Attribute>> Attributes(const std::string& path) override {
+    if (Gone()) return kGone;
+    return std::vector<Attribute>{{std::string(Line(path.size())), std::string(text_)}};
+  }
   Result<std::string> ReadLink(const std::string& path) override {
     if (Gone()) return kGone;
     return std::string(Line(path.size()));

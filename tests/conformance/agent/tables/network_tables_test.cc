@@ -56,37 +56,46 @@ class NetworkTablesTest : public ::testing::Test {
     counters.tx_dropped = 8;
     counters.multicast = 99;
     counters.collisions = 9;
-    dumps_[NetworkDump::kLinks] = Link(1, "lo", 0x9, "") +
-                                  Link(2, "eth0", 0x1003, std::string("\x02\xfc\0\0\0\x01", 6),
-                                       Attribute(IFLA_STATS64, Bytes(counters))) +
-                                  Link(3, "\xff\x1b[2J", 0x1090, std::string("\xde\xad", 2));
+    dumps_[NetworkDump::kLinks] =
+        Link(1, "lo", 0x9, "") +
+        Link(2, "eth0", 0x1003, std::string("\x02\xfc\0\0\0\x01", 6),
+             holdfast::testing::Attribute(IFLA_STATS64, Bytes(counters))) +
+        Link(3, "\xff\x1b[2J", 0x1090, std::string("\xde\xad", 2));
     dumps_[NetworkDump::kAddresses] =
         AddressOf(kV4, 2, 24, IFA_F_PERMANENT,
-                  Attribute(IFA_ADDRESS, kHostV4) + Attribute(IFA_LOCAL, kHostV4) +
-                      Attribute(IFA_BROADCAST, kBroadcastV4)) +
-        AddressOf(kV4, 3, 32, 0, Attribute(IFA_ADDRESS, kPeerV4) + Attribute(IFA_LOCAL, kHostV4)) +
-        AddressOf(kV6, 2, 61, 0, Attribute(IFA_ADDRESS, kNetV6)) +
-        AddressOf(kV4, 2, 8, 0, Attribute(IFA_ADDRESS, "odd"));
+                  holdfast::testing::Attribute(IFA_ADDRESS, kHostV4) +
+                      holdfast::testing::Attribute(IFA_LOCAL, kHostV4) +
+                      holdfast::testing::Attribute(IFA_BROADCAST, kBroadcastV4)) +
+        AddressOf(kV4, 3, 32, 0,
+                  holdfast::testing::Attribute(IFA_ADDRESS, kPeerV4) +
+                      holdfast::testing::Attribute(IFA_LOCAL, kHostV4)) +
+        AddressOf(kV6, 2, 61, 0, holdfast::testing::Attribute(IFA_ADDRESS, kNetV6)) +
+        AddressOf(kV4, 2, 8, 0, holdfast::testing::Attribute(IFA_ADDRESS, "odd"));
     rtnexthop hop = {};
     hop.rtnh_ifindex = 3;
     hop.rtnh_flags = 4;  // RTNH_F_ONLINK
-    const std::string way = Attribute(RTA_GATEWAY, kPeerV4);
+    const std::string way = holdfast::testing::Attribute(RTA_GATEWAY, kPeerV4);
     hop.rtnh_len = static_cast<std::uint16_t>(sizeof hop + way.size());
     rtnexthop last = {};
     last.rtnh_ifindex = 2;
     last.rtnh_len = sizeof last;
     dumps_[NetworkDump::kRoutes] =
         RouteOf(kV4, 0, RTN_UNICAST, 0,
-                Attribute(RTA_GATEWAY, kGatewayV4) + Attribute(RTA_OIF, Bytes(2)) +
-                    Attribute(RTA_PRIORITY, Bytes(100)) +
-                    Attribute(RTA_METRICS, Attribute(RTAX_MTU, Bytes(1400)) +
-                                               Attribute(RTAX_HOPLIMIT, Bytes(64)))) +
+                holdfast::testing::Attribute(RTA_GATEWAY, kGatewayV4) +
+                    holdfast::testing::Attribute(RTA_OIF, Bytes(2)) +
+                    holdfast::testing::Attribute(RTA_PRIORITY, Bytes(100)) +
+                    holdfast::testing::Attribute(
+                        RTA_METRICS, holdfast::testing::Attribute(RTAX_MTU, Bytes(1400)) +
+                                         holdfast::testing::Attribute(RTAX_HOPLIMIT, Bytes(64)))) +
         RouteOf(kV4, 24, RTN_BROADCAST, 0,
-                Attribute(RTA_DST, kHostV4) + Attribute(RTA_PREFSRC, kHostV4) +
-                    Attribute(RTA_OIF, Bytes(7))) +
-        RouteOf(kV6, 0, RTN_UNICAST, 0, Attribute(RTA_MULTIPATH, Bytes(hop) + way + Bytes(last))) +
-        RouteOf(kV6, 64, RTN_BLACKHOLE, 0, Attribute(RTA_DST, kNetV6)) +
-        RouteOf(kV4, 32, RTN_UNICAST, RTM_F_CLONED, Attribute(RTA_DST, kHostV4)) +
+                holdfast::testing::Attribute(RTA_DST, kHostV4) +
+                    holdfast::testing::Attribute(RTA_PREFSRC, kHostV4) +
+                    holdfast::testing::Attribute(RTA_OIF, Bytes(7))) +
+        RouteOf(kV6, 0, RTN_UNICAST, 0,
+                holdfast::testing::Attribute(RTA_MULTIPATH, Bytes(hop) + way + Bytes(last))) +
+        RouteOf(kV6, 64, RTN_BLACKHOLE, 0, holdfast::testing::Attribute(RTA_DST, kNetV6)) +
+        RouteOf(kV4, 32, RTN_UNICAST, RTM_F_CLONED,
+                holdfast::testing::Attribute(RTA_DST, kHostV4)) +
         RouteOf(AF_UNSPEC, 0, RTN_UNICAST, 0, "");
     harness_.machine.dumps = dumps_;
   }
