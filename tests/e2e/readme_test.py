@@ -17,6 +17,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("HOLDFAST_BIN", ROOT / "build/dev/bin")).resolve()
 COMMAND_SECONDS = 60
+# Until control has heard that a link ended: a newcomer types slower.
+NOTICED_SECONDS = 0.5
 # What was started in the background has begun when a newcomer types on: the log says so.
 BEGUN = ("event=ready", "event=link_open")
 MARK = "--- end of what it printed ---"
@@ -152,6 +154,9 @@ class ReadmeTest(unittest.TestCase):
                 self.compare(command, shown, printed)
             if command.endswith("&"):
                 self.wait_until_it_runs(command)
+            if command.startswith("$ kill %"):
+                self.type("wait " + command.split()[2])
+                time.sleep(NOTICED_SECONDS)
         self.assertFalse((pathlib.Path(self.home) / "holdfast-tour").exists())
         self.assertEqual(self.type("grep -l holdfast /proc/[0-9]*/comm"), [])
 
