@@ -132,10 +132,10 @@ TEST_F(NetworkTablesTest, TakeWhatIsWholeOfATornDump) {
       {NetworkDump::kLinks, "SELECT * FROM interface_details"},
       {NetworkDump::kAddresses, "SELECT * FROM interface_addresses"},
       {NetworkDump::kRoutes, "SELECT * FROM routes"}};
-  for (const auto& [what, sql] : kTables) {
+  for (const auto& [what, sql] : kTables) {  // every third byte: it is a query each
     const std::string& whole = dumps_[what];
     const Rows all = harness_.Ask(sql);
-    for (std::size_t size = 0; size < whole.size(); ++size) {
+    for (std::size_t size = 0; size < whole.size(); size += 3) {
       harness_.machine.dumps[what] = whole.substr(0, size);
       const Rows rows = harness_.Ask(sql);
       ASSERT_LE(rows.size(), all.size());
