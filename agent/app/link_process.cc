@@ -4,6 +4,7 @@
 
 #include <malloc.h>
 
+#include "agent/adapters/linux/program_pages.h"
 #include "agent/app/log.h"
 #include "agent/core/next_step.h"
 #include "agent/core/server_frames.h"
@@ -174,7 +175,10 @@ void LinkProcess::OnMessage(std::string_view message) {
     dialer_.OnServerClose(scan.value().close->reason, scan.value().close->retry_after);
   }
   if (scan.value().goaway) dialer_.OnGoaway(scan.value().goaway->window, now);
-  if (scan.value().is_only_beats) return;
+  if (scan.value().is_only_beats) {
+    if (dialer_.is_idle()) GiveMemoryBack();
+    return;
+  }
   heard_server_ = true;
   ToWarden(LinkMessageType::kFromServer, message);
 }
@@ -249,6 +253,7 @@ void LinkProcess::OnWardenMessage(const LinkMessageView& message) {
       if (message.payload.size() != 8 || !said_hello_) return;
       dialer_.OnWelcomed(std::chrono::seconds(U32(message.payload, 0)),
                          std::chrono::seconds(U32(message.payload, 4)), now);
+      GiveMemoryBack();  // what the handshake took
       WriteLogLine(LogLine(LogLevel::kDebug, "link_up").Text("host", host_));
       return;
     default: Exit(1, Error{Code::kInvalid, "warden: a message of unknown type"}); return;
@@ -257,10 +262,14 @@ void LinkProcess::OnWardenMessage(const LinkMessageView& message) {
 
 void LinkProcess::OnBusy(bool busy, TimePoint now) {
   dialer_.OnBusy(busy, now);
-  if (busy || !has_grown_) return;
+  if (!busy && has_grown_) GiveMemoryBack();
+}
+
+void LinkProcess::GiveMemoryBack() {
   has_grown_ = false;
   pipe_.Shrink();
   malloc_trim(0);
+  LetGoOfProgramPages();
 }
 
 void LinkProcess::OnToServer(std::string_view message) {

@@ -55,6 +55,7 @@ class LinkProcess final : private LwsClientDelegate {
   void NoticeDraining(TimePoint now);
   void OnWardenMessage(const LinkMessageView& message);
   void OnBusy(bool busy, TimePoint now);
+  void GiveMemoryBack();
   void OnToServer(std::string_view message);
   void OnHangUpAsked(std::string_view payload);
   void Report(const ClientEnd& end);

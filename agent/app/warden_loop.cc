@@ -14,6 +14,7 @@
 
 #include "agent/adapters/linux/machine.h"
 #include "agent/adapters/linux/os_error.h"
+#include "agent/adapters/linux/program_pages.h"
 #include "agent/app/log.h"
 
 namespace holdfast::agent {
@@ -71,6 +72,7 @@ WardenLoop::Outcome WardenLoop::Run(Until until, Duration timeout) {
   HF_CHECK(signals_.is_open());
   const Moment start = ReadClocks();
   start_link_at_ = start.now;
+  trim_at_ = start.now + kTrimAfter;  // what the start alone needed
   const TimePoint deadline = start.now + timeout;
   for (;;) {
     const Moment at = ReadClocks();
@@ -236,6 +238,7 @@ void WardenLoop::TrimWhenIdle(Moment at) {
     warden_.Shrink();
     link_.Shrink();
     ::malloc_trim(0);
+    LetGoOfProgramPages();
   }
   // Also when a command that has no use for it keeps us busy.
   if (drop_spare_at_ && at.now >= *drop_spare_at_) {

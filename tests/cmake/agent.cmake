@@ -48,7 +48,7 @@ target_compile_definitions(conformance_agent_journal PRIVATE
 holdfast_test(conformance_agent_spool LABEL conformance DEPS holdfast_agent_adapters_linux
   SRCS conformance/agent/spool_test.cc)
 holdfast_test(conformance_agent_workers LABEL conformance DEPS holdfast_agent_adapters_linux
-  SRCS conformance/agent/workers_test.cc)
+  SRCS conformance/agent/program_pages_test.cc conformance/agent/workers_test.cc)
 holdfast_test(sim_agent_warden LABEL sim
   DEPS holdfast_agent_core holdfast_common_adapters_mbedtls SRCS sim/warden_sim_test.cc)
 holdfast_test(sim_agent_uplink LABEL sim DEPS holdfast_agent_core
