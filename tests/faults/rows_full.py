@@ -15,7 +15,7 @@ FULL_BACKEND = Spec(gateways=1, agents=2, disks=(("backend", "tmpfs", 24),))
 
 @register(id="D1", fault="the agents' disk is full (tmpfs), before commands and in the middle of results",
           figure="200: 0 unjournaled runs, refused <= 1 s, back <= 10 s after space", spec=FULL_AGENT,
-          n={"commit": 2, "nightly": 40, "release": 200},
+          n={"nightly": 40, "release": 200},
           must_bite=("refused on a full disk", "filled in the middle of results"))
 def agent_full(lab, n):
     lab.may_linger = True
