@@ -95,7 +95,7 @@ def run_all(lab, points, may=frozenset()):
 
 @register(id="A6", fault="warden killed at every write, fsync, rename, unlink, truncate and send",
           figure="every k, before, after and in the middle: I1-I5", spec=BATCH,
-          n={"commit": 16, "nightly": 2000, "release": 2000},
+          n={"commit": 48, "nightly": 2000, "release": 2000},
           must_bite=("kill at write", "kill at fsync", "kill at send", "tear at write"))
 def every_call(lab, n):
     calls = count_calls(lab)
