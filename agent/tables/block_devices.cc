@@ -1,6 +1,7 @@
 // block_devices and disk_encryption.
 #include <algorithm>
 
+#include "agent/tables/places.h"
 #include "agent/tables/registry.h"
 #include "agent/tables/rows.h"
 #include "agent/tables/text.h"
@@ -52,10 +53,7 @@ std::vector<std::string> WantedNames(const Request& request, Machine& machine) {
     const bool found = !name.empty() && machine.Stat(Sys(name), Links::kFollow).ok();
     return found ? std::vector{std::move(name)} : std::vector<std::string>();
   }
-  auto names = machine.List(Sys(""));
-  if (!names.ok()) return {};
-  std::sort(names.value().begin(), names.value().end());
-  return std::move(names).value();
+  return SortedNames(machine, Sys(""));
 }
 
 // The disk of a partition, else the first device that this one is made of; "" for none.

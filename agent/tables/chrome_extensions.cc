@@ -94,9 +94,8 @@ void ReadExtension(const Profile& profile, const Extension& extension, const Req
   const std::string messages =
       plain ? ReadText(machine, JoinPath(extension.path, "_locales/" + locale + "/messages.json"))
             : std::string();
-  std::string_view directory =
-      std::string_view(extension.path).substr(0, extension.path.rfind('/'));
-  directory.remove_prefix(directory.rfind('/') + 1);
+  const std::string_view directory =
+      BaseName(std::string_view(extension.path).substr(0, extension.path.rfind('/')));
   const bool referenced = !extension.id.empty();
   std::string hash;
   if (request.Uses(kManifestHash)) {

@@ -87,7 +87,7 @@ class PackageRows : public RowSource {
 
 // The package of "/var/lib/dpkg/info/libc6:amd64.list".
 std::string_view PackageOf(std::string_view path) {
-  path.remove_prefix(path.rfind('/') + 1);
+  path = BaseName(path);
   return path.substr(0, std::min(path.find(':'), path.size() - std::string_view(".list").size()));
 }
 
@@ -102,10 +102,6 @@ void ReadList(const Place& place, const Request& request, Machine& machine, RowL
     if (line.empty() || (wanted && line != *wanted)) continue;
     rows.Begin().Text(PackageOf(place.path)).Text(line).Text(admin);
   }
-}
-
-Result<std::unique_ptr<RowSource>> OpenPackages(const Request& request, Machine& machine) {
-  return std::unique_ptr<RowSource>(std::make_unique<PackageRows>(request, machine));
 }
 
 Result<std::unique_ptr<RowSource>> OpenFiles(const Request& request, Machine& machine) {
@@ -129,7 +125,7 @@ const Table kDebPackagesTable = {
     .example = "SELECT name, version, arch FROM deb_packages WHERE name LIKE 'openssh%';",
     .cost = Cost::kPackages,
     .columns = kPackageColumns,
-    .open = OpenPackages,
+    .open = OpenRows<PackageRows>,
 };
 
 const Table kDebPackageFilesTable = {

@@ -1,6 +1,7 @@
 // pci_devices and usb_devices.
 #include <algorithm>
 
+#include "agent/tables/places.h"
 #include "agent/tables/registry.h"
 #include "agent/tables/rows.h"
 #include "agent/tables/text.h"
@@ -44,13 +45,6 @@ constexpr Column kUsbColumns[] = {
     {"removable", kI, "1: can be taken off, 0: fixed, -1: unknown"},
 };
 
-std::vector<std::string> DeviceNames(Machine& machine, const std::string& directory) {
-  auto names = machine.List(directory);
-  if (!names.ok()) return {};
-  std::sort(names.value().begin(), names.value().end());
-  return std::move(names).value();
-}
-
 // pci.ids: "8086  Intel", below it "\t1237  Card", below that "\t\t1af4 1100  Kind". The rest of the
 // line of `key` among those of the depth of the first, "" if it is not there; `list` becomes what
 // lies below it.
@@ -69,11 +63,6 @@ std::string_view Entry(std::string_view& list, std::string_view key, std::size_t
     return Trim(name);
   }
   return {};
-}
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
 }
 
 std::string PciIds(Machine& machine) {
@@ -95,13 +84,13 @@ std::string Hex(std::string_view digits) {
 }
 
 void AddPci(const Device& device, std::string_view ids, TableRows& rows) {
-  const std::string numbers = Lower(device.Kernel("PCI_ID"));  // "8086:1237"
+  const std::string numbers = LowerCase(device.Kernel("PCI_ID"));  // "8086:1237"
   std::string_view model = numbers;
   const std::string_view vendor = NextField(model, ':');
-  const std::string card = Lower(device.Kernel("PCI_SUBSYS_ID"));
+  const std::string card = LowerCase(device.Kernel("PCI_SUBSYS_ID"));
   std::string_view card_model = card;
   const std::string_view maker = NextField(card_model, ':');
-  std::string kind = Lower(device.Kernel("PCI_CLASS"));  // "60000", "10700"
+  std::string kind = LowerCase(device.Kernel("PCI_CLASS"));  // "60000", "10700"
   if (kind.size() == 5) kind.insert(0, 1, '0');
   if (kind.size() != 6) kind.clear();
   const std::string_view sub = kind.empty() ? "" : std::string_view(kind).substr(2, 2);
@@ -131,7 +120,7 @@ void AddPci(const Device& device, std::string_view ids, TableRows& rows) {
 
 void FillPci(const Request&, Machine& machine, TableRows& rows) {
   const std::string directory = "/sys/bus/pci/devices";
-  const std::vector<std::string> names = DeviceNames(machine, directory);
+  const std::vector<std::string> names = SortedNames(machine, directory);
   const std::string ids = names.empty() ? std::string() : PciIds(machine);
   for (const std::string& name : names) {
     AddPci(Device(machine, directory + "/" + name, "+pci:"), ids, rows);
@@ -140,7 +129,7 @@ void FillPci(const Request&, Machine& machine, TableRows& rows) {
 
 void FillUsb(const Request&, Machine& machine, TableRows& rows) {
   const std::string directory = "/sys/bus/usb/devices";
-  for (const std::string& name : DeviceNames(machine, directory)) {
+  for (const std::string& name : SortedNames(machine, directory)) {
     const Device device(machine, directory + "/" + name, "c");
     const auto bus = ParseInt(device.Attribute("busnum"));
     const auto number = ParseInt(device.Attribute("devnum"));

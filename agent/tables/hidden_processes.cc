@@ -105,10 +105,6 @@ class HiddenRows : public RowSource {
   std::int64_t last_ = 0;
 };
 
-Result<std::unique_ptr<RowSource>> Open(const Request& request, Machine& machine) {
-  return std::unique_ptr<RowSource>(std::make_unique<HiddenRows>(request, machine));
-}
-
 }  // namespace
 
 const Table kHiddenProcessesTable = {
@@ -119,7 +115,7 @@ const Table kHiddenProcessesTable = {
     .example = "SELECT pid, listed, found, answers, name FROM hidden_processes;",
     .cost = Cost::kSockets,
     .columns = kColumns,
-    .open = Open,
+    .open = OpenRows<HiddenRows>,
 };
 
 }  // namespace holdfast::agent

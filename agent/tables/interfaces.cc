@@ -95,10 +95,9 @@ void FillDetails(const Request& request, Machine& machine, TableRows& rows) {
     rows.IntOrNull(speed && *speed > 0 ? speed : std::nullopt);
     if (!request.Uses(kPciSlot)) continue;
     const auto device = machine.ReadLink(directory + "device");
-    const std::string slot =
-        device.ok() ? device.value().substr(device.value().rfind('/') + 1) : std::string();
+    const std::string_view slot = device.ok() ? BaseName(device.value()) : std::string_view();
     // "0000:00:03.0"; a virtual machine's device is "virtio0".
-    rows.TextOrNull(slot.find(':') != std::string::npos ? slot : std::string());
+    rows.TextOrNull(slot.find(':') != std::string_view::npos ? slot : std::string_view());
   }
 }
 

@@ -8,6 +8,8 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
+#include "common/base/bytes.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -59,13 +61,10 @@ void EachMessage(std::string_view messages, std::uint16_t type, Reader read) {
 
 std::string MacText(std::string_view bytes) {
   constexpr std::size_t kMostBytes = 32;  // MAX_ADDR_LEN
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
   for (const char byte : bytes.substr(0, kMostBytes)) {
-    const auto value = static_cast<unsigned char>(byte);
     if (!text.empty()) text.push_back(':');
-    text.push_back(kDigits[value >> 4]);
-    text.push_back(kDigits[value & 15]);
+    text.append(ToHex({&byte, 1}));
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/tables/cron_files.h"
+#include "agent/tables/desktop_entry.h"
 #include "agent/tables/ini.h"
 #include "agent/tables/persistence_lines.h"
 #include "agent/tables/places.h"
@@ -169,10 +170,6 @@ class SpotReader {
   }
 
  private:
-  static std::string_view BaseName(std::string_view path) {
-    return path.substr(path.rfind('/') + 1);
-  }
-
   // The rows of one file come together, so its time is looked up once.
   std::int64_t TimeOf(const std::string& path) {
     if (path != timed_) {
@@ -228,11 +225,8 @@ class SpotReader {
 
   void ReadEntry(const std::string& path) {
     if (!path.ends_with(".desktop")) return;
-    constexpr std::string_view kSection = "Desktop Entry";
-    const std::string text = ReadText(machine_, path);
-    const bool hidden = IniValue(text, kSection, "Hidden") == "true";
-    Add(IniValue(text, kSection, "Name"), IniValue(text, kSection, "Exec"), path, {},
-        hidden ? "hidden" : "enabled");
+    const DesktopEntry entry(ReadText(machine_, path));
+    Add(entry.name, entry.command, path, {}, entry.status);
   }
 
   // A row for each command and each time of a unit or of a drop-in.

@@ -132,10 +132,6 @@ class MemfdRows : public RowSource {
   TableRows found_{std::size(kMemfdColumns)};  // of one process
 };
 
-Result<std::unique_ptr<RowSource>> OpenMemfd(const Request& request, Machine& machine) {
-  return std::unique_ptr<RowSource>(std::make_unique<MemfdRows>(request, machine));
-}
-
 }  // namespace
 
 const Table kDeletedExecutablesTable = {
@@ -156,7 +152,7 @@ const Table kMemfdProcessesTable = {
     .example = "SELECT pid, name, memfd FROM memfd_processes WHERE use <> 'open';",
     .cost = Cost::kSockets,
     .columns = kMemfdColumns,
-    .open = OpenMemfd,
+    .open = OpenRows<MemfdRows>,
 };
 
 }  // namespace holdfast::agent

@@ -182,10 +182,6 @@ class ProcessRows : public RowSource {
   std::optional<std::int64_t> boot_time_;  // Unix s
 };
 
-Result<std::unique_ptr<RowSource>> Open(const Request& request, Machine& machine) {
-  return std::unique_ptr<RowSource>(std::make_unique<ProcessRows>(request, machine));
-}
-
 }  // namespace
 
 const Table kProcessesTable = {
@@ -194,7 +190,7 @@ const Table kProcessesTable = {
     .example = "SELECT pid, name, cmdline FROM processes WHERE on_disk = 0;",
     .cost = Cost::kProcesses,
     .columns = kColumns,
-    .open = Open,
+    .open = OpenRows<ProcessRows>,
 };
 
 }  // namespace holdfast::agent

@@ -1,15 +1,11 @@
 #include "agent/tables/rpm_header.h"
 
+#include "agent/tables/text.h"
+
 namespace holdfast::agent {
 namespace {
 
 constexpr std::size_t kEntryBytes = 16;
-
-std::uint64_t BigEndian(std::string_view bytes) {
-  std::uint64_t number = 0;
-  for (const char byte : bytes) number = number << 8 | static_cast<unsigned char>(byte);
-  return number;
-}
 
 }  // namespace
 

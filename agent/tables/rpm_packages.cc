@@ -3,6 +3,7 @@
 #include "agent/tables/registry.h"
 #include "agent/tables/rpm_header.h"
 #include "agent/tables/sqlite_file.h"
+#include "agent/tables/text.h"
 
 namespace holdfast::agent {
 namespace {
@@ -107,12 +108,7 @@ class PackageRows : public RowSource {
 };
 
 // Cuts the next text off a list of texts.
-std::string_view NextText(std::string_view& rest) {
-  const std::size_t end = rest.find('\0');
-  const std::string_view text = rest.substr(0, end);
-  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-  return text;
-}
+std::string_view NextText(std::string_view& rest) { return NextField(rest, '\0'); }
 
 class PackageFileRows : public RowSource {
  public:
@@ -169,14 +165,6 @@ class PackageFileRows : public RowSource {
   std::size_t next_ = 0;
 };
 
-Result<std::unique_ptr<RowSource>> OpenPackages(const Request& request, Machine& machine) {
-  return std::unique_ptr<RowSource>(std::make_unique<PackageRows>(request, machine));
-}
-
-Result<std::unique_ptr<RowSource>> OpenFiles(const Request& request, Machine& machine) {
-  return std::unique_ptr<RowSource>(std::make_unique<PackageFileRows>(request, machine));
-}
-
 }  // namespace
 
 const Table kRpmPackagesTable = {
@@ -187,7 +175,7 @@ const Table kRpmPackagesTable = {
     .example = "SELECT name, version, release, arch FROM rpm_packages WHERE name = 'openssl';",
     .cost = Cost::kPackages,
     .columns = kPackageColumns,
-    .open = OpenPackages,
+    .open = OpenRows<PackageRows>,
 };
 
 const Table kRpmPackageFilesTable = {
@@ -196,7 +184,7 @@ const Table kRpmPackageFilesTable = {
     .example = "SELECT path, sha256 FROM rpm_package_files WHERE package = 'openssh-server';",
     .cost = Cost::kPackages,
     .columns = kFileColumns,
-    .open = OpenFiles,
+    .open = OpenRows<PackageFileRows>,
 };
 
 }  // namespace holdfast::agent

@@ -106,11 +106,6 @@ class PortRows : public RowSource {
   SocketWalk walk_;
 };
 
-template <typename Rows>
-Result<std::unique_ptr<RowSource>> Open(const Request& request, Machine& machine) {
-  return std::unique_ptr<RowSource>(std::make_unique<Rows>(request, machine));
-}
-
 }  // namespace
 
 const Table kProcessOpenSocketsTable = {
@@ -121,7 +116,7 @@ const Table kProcessOpenSocketsTable = {
         "JOIN processes p USING (pid) WHERE s.state = 'ESTABLISHED';",
     .cost = Cost::kSockets,
     .columns = kSocketColumns,
-    .open = Open<SocketRows>,
+    .open = OpenRows<SocketRows>,
 };
 
 const Table kListeningPortsTable = {
@@ -133,7 +128,7 @@ const Table kListeningPortsTable = {
         "WHERE l.family = 2;",
     .cost = Cost::kSockets,
     .columns = kPortColumns,
-    .open = Open<PortRows>,
+    .open = OpenRows<PortRows>,
 };
 
 }  // namespace holdfast::agent

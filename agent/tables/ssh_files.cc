@@ -43,11 +43,7 @@ struct Bytes {
     rest.remove_prefix(size);
     return taken;
   }
-  std::size_t Number(std::size_t size) {
-    std::size_t number = 0;
-    for (const char byte : Take(size)) number = number << 8 | static_cast<unsigned char>(byte);
-    return number;
-  }
+  std::size_t Number(std::size_t size) { return BigEndian(Take(size)); }
   std::string_view String() { return Take(Number(4)); }  // SSH's
   std::string_view Element(std::size_t tag) {            // DER's
     ok = ok && Number(1) == tag;

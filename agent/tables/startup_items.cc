@@ -1,6 +1,7 @@
 // startup_items: what starts with a session or with the machine: desktop entries, init scripts, units.
 #include <array>
 
+#include "agent/tables/desktop_entry.h"
 #include "agent/tables/ini.h"
 #include "agent/tables/places.h"
 #include "agent/tables/registry.h"
@@ -25,11 +26,9 @@ constexpr Column kColumns[] = {
 enum Kind : int { kEntries, kScripts, kUnits };
 
 void ReadEntry(const std::string& path, const Place& place, Machine& machine, RowList& rows) {
-  constexpr std::string_view kSection = "Desktop Entry";
-  const std::string text = ReadText(machine, path);
-  const bool hidden = IniValue(text, kSection, "Hidden") == "true";
-  rows.Begin().Text(IniValue(text, kSection, "Name")).Text(IniValue(text, kSection, "Exec")).Null();
-  rows.Text("Startup Item").Text(place.path).Text(hidden ? "hidden" : "enabled").Text(place.user);
+  const DesktopEntry entry(ReadText(machine, path));
+  rows.Begin().Text(entry.name).Text(entry.command).Null();
+  rows.Text("Startup Item").Text(place.path).Text(entry.status).Text(place.user);
 }
 
 void ReadUnits(Machine& machine, RowList& rows) {

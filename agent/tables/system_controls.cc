@@ -133,10 +133,6 @@ class ControlRows : public RowSource {
   std::vector<std::string> waiting_;  // paths below /proc/sys; the next one last
 };
 
-Result<std::unique_ptr<RowSource>> Open(const Request& request, Machine& machine) {
-  return std::unique_ptr<RowSource>(std::make_unique<ControlRows>(request, machine));
-}
-
 }  // namespace
 
 const Table kSystemControlsTable = {
@@ -146,7 +142,7 @@ const Table kSystemControlsTable = {
         "SELECT name, current_value FROM system_controls WHERE name = 'kernel.core_pattern';",
     .cost = Cost::kDevices,
     .columns = kColumns,
-    .open = Open,
+    .open = OpenRows<ControlRows>,
 };
 
 }  // namespace holdfast::agent

@@ -28,8 +28,6 @@ bool IsUnitName(std::string_view name) {
   return false;
 }
 
-std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
 // "getty@tty1.service" to "getty@.service"; others as they are.
 std::string TemplateOf(std::string_view name) {
   const std::size_t at = name.find('@');

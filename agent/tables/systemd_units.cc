@@ -3,6 +3,7 @@
 #include "agent/tables/places.h"
 #include "agent/tables/registry.h"
 #include "agent/tables/systemd_files.h"
+#include "common/base/bytes.h"
 
 namespace holdfast::agent {
 namespace {
@@ -33,7 +34,6 @@ constexpr Column kColumns[] = {
 
 // As sd-bus escapes: what is no letter or digit as _ and two hex digits.
 std::string ObjectPath(std::string_view id) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   std::string path = "/org/freedesktop/systemd1/unit/";
   const std::size_t start = path.size();
   for (const char c : id) {
@@ -42,8 +42,7 @@ std::string ObjectPath(std::string_view id) {
     if (letter || digit) {
       path.push_back(c);
     } else {
-      const auto byte = static_cast<unsigned char>(c);
-      path.append({'_', kHex[byte >> 4], kHex[byte & 15]});
+      path.append("_").append(ToHex({&c, 1}));
     }
   }
   return path;

@@ -106,6 +106,12 @@ struct Table {
   Result<std::unique_ptr<RowSource>> (*open)(const Request& request, Machine& machine);
 };
 
+// Table::open of what needs the request and the machine, and cannot fail to begin.
+template <typename Rows>
+Result<std::unique_ptr<RowSource>> OpenRows(const Request& request, Machine& machine) {
+  return std::unique_ptr<RowSource>(std::make_unique<Rows>(request, machine));
+}
+
 // Rows that were made at once: for tables of a few rows.
 class ReadyRows : public RowSource {
  public:

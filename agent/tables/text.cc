@@ -76,6 +76,14 @@ std::string LowerCase(std::string_view text) {
   return lower;
 }
 
+std::string_view BaseName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+std::uint64_t BigEndian(std::string_view bytes) {
+  std::uint64_t number = 0;
+  for (const char byte : bytes) number = number << 8 | static_cast<unsigned char>(byte);
+  return number;
+}
+
 std::optional<std::string> DecodeBase64(std::string_view text) {
   std::string out;
   unsigned word = 0;

@@ -29,6 +29,11 @@ std::string_view ValueOf(std::string_view text, std::string_view key);
 
 std::string LowerCase(std::string_view text);  // ASCII letters
 
+std::string_view BaseName(std::string_view path);  // what is after the last '/', or all of it
+
+// The unsigned number that these bytes are, the highest first; of more than 8 the last 8.
+std::uint64_t BigEndian(std::string_view bytes);
+
 // Base64, blanks and lines inside it; nullopt for what is none.
 std::optional<std::string> DecodeBase64(std::string_view text);
 std::string EncodeBase64(std::string_view bytes);

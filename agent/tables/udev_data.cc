@@ -10,7 +10,7 @@ Device::Device(Machine& machine, std::string directory, std::string_view kind)
   std::string path = "/run/udev/data/";
   path.append(kind);
   if (kind.starts_with('+')) {
-    path.append(directory_.substr(directory_.rfind('/') + 1));
+    path.append(BaseName(directory_));
   } else {
     path.append(ReadValue(machine_, directory_ + "/dev"));
   }

@@ -336,8 +336,8 @@ void Results::TakeChunk(const DeliveryKey& key, Stream& stream, link::v1::Up up,
 void Results::TakeFinal(const DeliveryKey& key, Stream& stream, const link::v1::Up& up,
                         Moment now) {
   const DeliveryRow& before = *ports_.ledger.Find(key);
-  const bool into_job = stream.job || (before.output_attempt == up.attempt() &&
-                                       before.place == OutputPlace::kIncoming);
+  const bool own_output = stream.job || before.output_attempt == up.attempt();
+  const bool into_job = stream.job || (own_output && before.place == OutputPlace::kIncoming);
   // What goes into a job counts as taken when the job is done: a crash before that must leave the agent
   // with a Final to send again.
   if (!into_job) {
@@ -356,14 +356,16 @@ void Results::TakeFinal(const DeliveryKey& key, Stream& stream, const link::v1::
     return Finish(key, stream, BadResult(result.error().message), now);
   }
   const DeliveryRow& row = *ports_.ledger.Find(key);
-  const bool own_output = stream.job || row.output_attempt == up.attempt();
-  const Status same = CompareLengths(result.value(),
-                                     stream.job   ? stream.job->stored_bytes
-                                     : own_output ? row.stored_bytes
-                                                  : 0,
-                                     stream.job   ? stream.job->chunk_count
-                                     : own_output ? row.chunk_count
-                                                  : 0);
+  std::uint64_t stored_bytes = 0;
+  std::uint64_t chunk_count = 0;
+  if (stream.job) {
+    stored_bytes = stream.job->stored_bytes;
+    chunk_count = stream.job->chunk_count;
+  } else if (own_output) {
+    stored_bytes = row.stored_bytes;
+    chunk_count = row.chunk_count;
+  }
+  const Status same = CompareLengths(result.value(), stored_bytes, chunk_count);
   if (!same.ok()) {
     if (stream.job) stream.job->doomed = true;
     return Finish(key, stream, BadResult(same.error().message), now);

@@ -37,21 +37,23 @@ void KeepMemory() {
   ::mallopt(M_TRIM_THRESHOLD, kThresholdBytes);
 }
 
+// A file that the supervisor left open for this process.
+Result<std::string> ReadGiven(int fd, std::size_t max_bytes) {
+  const UniqueFd given(fd);
+  return ReadWholeFile("/proc/self/fd/" + std::to_string(given.get()), max_bytes);
+}
+
 // What its supervisor runs on. The file may be another one by now, or broken.
 Result<Config> WorkerConfig(const std::string& file) {
   constexpr std::size_t kMaxBytes = std::size_t{1024} * 1024;  // as LoadConfig()
-  const UniqueFd given(kConfigFd);
-  HF_ASSIGN_OR_RETURN(const std::string text,
-                      ReadWholeFile("/proc/self/fd/" + std::to_string(given.get()), kMaxBytes));
+  HF_ASSIGN_OR_RETURN(const std::string text, ReadGiven(kConfigFd, kMaxBytes));
   return ParseConfig(text, file);
 }
 
 // Not in the configuration, which every process reads.
 Result<RedisLogin> WorkerRedisLogin() {
   constexpr std::size_t kMaxBytes = 1024;  // redis_access.h
-  const UniqueFd given(kRedisLoginFd);
-  HF_ASSIGN_OR_RETURN(const std::string text,
-                      ReadWholeFile("/proc/self/fd/" + std::to_string(given.get()), kMaxBytes));
+  HF_ASSIGN_OR_RETURN(const std::string text, ReadGiven(kRedisLoginFd, kMaxBytes));
   return DecodeRedisLogin(text);
 }
 

@@ -73,6 +73,9 @@ class Supervisor final : private ListenerDelegate,
   std::unique_ptr<Child> NewGateway(std::size_t number, std::uint64_t starts);
   Child::Spec RedisSpec() const;
   Child::Spec WorkerSpec(std::string role, std::string slot) const;
+  void NoteDeath(Child& child);
+  void SendPoison();
+
   // supervisor_sockets.cc
   void AcceptAgents();
   bool AcceptAgent();
@@ -86,8 +89,6 @@ class Supervisor final : private ListenerDelegate,
   std::vector<GatewayLoad> Loads() const;
 
   // supervisor_orders.cc
-  void NoteDeath(Child& child);
-  void SendPoison();
   Status StartRoll();
   void ContinueRoll();
   void TakeRollStep(RollStep step);

@@ -12,6 +12,7 @@
 #include "agent/adapters/digest/file_digest.h"
 #include "agent/adapters/query/sql_values.h"
 #include "agent/tables/text.h"
+#include "common/base/bytes.h"
 
 namespace holdfast::agent {
 namespace {
@@ -31,9 +32,7 @@ std::optional<std::string> ParseAddress(std::string_view text) {
 void InetAton(sqlite3_context* context, int, sqlite3_value** values) {
   const auto address = ParseAddress(TextOf(values[0]));
   if (!address || address->size() != 4) return;
-  std::int64_t number = 0;
-  for (const char byte : *address) number = number << 8 | static_cast<unsigned char>(byte);
-  sqlite3_result_int64(context, number);
+  sqlite3_result_int64(context, static_cast<std::int64_t>(BigEndian(*address)));
 }
 
 // in_cidr_block(block, address): 1 or 0; NULL when the second is no address.
@@ -114,13 +113,7 @@ std::optional<std::string> CommunityId(int count, sqlite3_value** values) {
   FileDigest digest;
   digest.Update(TwoBytes(*seed) + *source + *destination + TwoBytes(*protocol << 8) +
                 TwoBytes(*source_port) + TwoBytes(*destination_port));
-  const std::string hex = digest.Finish().sha1;
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes.push_back(
-        static_cast<char>(ParseUint(std::string_view(hex).substr(i, 2), 16).value_or(0)));
-  }
-  return "1:" + EncodeBase64(bytes);
+  return "1:" + EncodeBase64(FromHex(digest.Finish().sha1).value());
 }
 
 // Empty when an argument is missing or not what it should be, as osquery answers.

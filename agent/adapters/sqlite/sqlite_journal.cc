@@ -7,6 +7,19 @@
 #include "agent/core/limits.h"
 
 namespace holdfast::agent {
+namespace {
+
+// The first column of all rows. Ends the statement: it would stand in the way of what writes next.
+Result<std::vector<Digest>> Digests(SqliteStatement select) {
+  std::vector<Digest> digests;
+  for (;;) {
+    HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
+    if (!has_row) return digests;
+    if (const auto digest = Digest::From(select.Bytes(0))) digests.push_back(*digest);
+  }
+}
+
+}  // namespace
 
 SqliteJournal::SqliteJournal(const sign::Crypto& crypto, std::string path, const MacKey& key)
     : crypto_(crypto), path_(std::move(path)), key_(key) {}
@@ -151,16 +164,9 @@ Status SqliteJournal::BeginAnew(WallTime birth) {
 
 // Within a transaction: every row that is not a tombstone becomes one.
 Status SqliteJournal::ForgetOpen() {
-  std::vector<Digest> open;
-  {
-    HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectOpen));
-    select.Bind(static_cast<std::uint64_t>(CommandState::kForgotten));
-    for (;;) {
-      HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
-      if (!has_row) break;
-      if (const auto digest = Digest::From(select.Bytes(0))) open.push_back(*digest);
-    }
-  }
+  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectOpen));
+  select.Bind(static_cast<std::uint64_t>(CommandState::kForgotten));
+  HF_ASSIGN_OR_RETURN(const std::vector<Digest> open, Digests(std::move(select)));
   for (const Digest& digest : open) {
     HF_ASSIGN_OR_RETURN(auto row, Load(sql::kSelectByDigest, digest.view()));
     if (!row) return Error{Code::kCorrupt, "a row is damaged"};
@@ -275,16 +281,9 @@ Status SqliteJournal::Purge(WallTime now) {
   const auto keep = static_cast<std::uint64_t>(kTombstoneKeep.count());
   if (now.get() <= keep) return Ok();
   HF_TRY(Ready());
-  std::vector<Digest> old;
-  {
-    HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectOld));
-    select.Bind(static_cast<std::uint64_t>(CommandState::kForgotten)).Bind(now.get() - keep);
-    for (;;) {
-      HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
-      if (!has_row) break;
-      if (const auto digest = Digest::From(select.Bytes(0))) old.push_back(*digest);
-    }
-  }
+  HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kSelectOld));
+  select.Bind(static_cast<std::uint64_t>(CommandState::kForgotten)).Bind(now.get() - keep);
+  HF_ASSIGN_OR_RETURN(const std::vector<Digest> old, Digests(std::move(select)));
   if (old.empty()) return Ok();
   return Write([&]() -> Status {
     for (const Digest& digest : old) {

@@ -52,7 +52,7 @@ Status SqliteJournal::OpenAndCheck(SqliteDb::Mode mode) {
   HF_TRY(BringUpToDate(mode));
   HF_TRY(LoadMeta());
   HF_TRY(CheckRows());
-  return mode == SqliteDb::Mode::kReadWrite ? MakeDurable() : Ok();
+  return is_owner ? MakeDurable() : Ok();
 }
 
 Status SqliteJournal::Create(WallTime now) {

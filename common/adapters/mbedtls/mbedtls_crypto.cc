@@ -46,8 +46,9 @@ class MbedtlsKey final : public sign::SigningKey {
                                           MBEDTLS_ECP_PF_UNCOMPRESSED, &written,
                                           key->public_key_.data(), PublicKey::kSize);
     }
-    if (rc != 0 || written != PublicKey::kSize)
+    if (rc != 0 || written != PublicKey::kSize) {
       return MbedtlsError(Code::kInternal, "public key", rc);
+    }
     return std::unique_ptr<sign::SigningKey>(std::move(key));
   }
 
