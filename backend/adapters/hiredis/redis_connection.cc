@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include <sys/socket.h>
+
 namespace holdfast::backend {
 namespace {
 
@@ -37,6 +39,7 @@ struct RedisConnection::Events {
     if (context->c.reader->len > kMaxReplyBytes && connection != nullptr) {
       return connection->Lose("a reply larger than any of ours");
     }
+    if (connection != nullptr && connection->up_) connection->ReadAhead();
     redisAsyncHandleRead(context);
   }
   static void OnWritable(struct ev_loop*, ev_io* io, int) {
@@ -60,8 +63,19 @@ struct RedisConnection::Events {
   }
 };
 
+// hiredis reads 16 KiB a turn: of a reply that has begun, all that lies there is taken here first. An end
+// or an error is left to hiredis, which meets it again.
+void RedisConnection::ReadAhead() {
+  redisReader& reader = *context_->c.reader;
+  if (reader.len == reader.pos) return;
+  if (ahead_.empty()) ahead_.resize(kReadAheadBytes);
+  const ssize_t n = ::recv(context_->c.fd, ahead_.data(), ahead_.size(), MSG_DONTWAIT);
+  if (n > 0) redisReaderFeed(&reader, ahead_.data(), static_cast<std::size_t>(n));
+}
+
 void RedisConnection::GuardReader() {
   redisReader* const reader = context_->c.reader;
+  reader->maxbuf = kReadAheadBytes;  // larger than 16 KiB, it would be given back after each reply
   if (g_create_array == nullptr) {
     g_functions = *reader->fn;
     g_create_array = g_functions.createArray;

@@ -25,6 +25,8 @@ namespace holdfast::backend {
 inline constexpr int kEntriesPerRead = 64;
 inline constexpr std::size_t kMaxReplyBytes = std::size_t{48} * 1024 * 1024;
 inline constexpr std::size_t kMaxReplyElements = 1024;
+// Read in one turn of a reply that is on its way: a chunk of output and its frame fit.
+inline constexpr std::size_t kReadAheadBytes = std::size_t{512} * 1024;
 
 // Redis's word for "you may not": nothing that waiting helps.
 bool IsDenial(std::string_view error);
@@ -64,6 +66,7 @@ class RedisConnection {
   static void OnHiredisReply(redisAsyncContext* context, void* reply, void* pending);
   static void OnLoginReply(redisAsyncContext* context, void* reply, void* none);
   void GuardReader();
+  void ReadAhead();
   void LogIn(const RedisLogin& login);
   void Lose(std::string why);
 
@@ -73,6 +76,7 @@ class RedisConnection {
   bool up_ = false;
   std::size_t unanswered_ = 0;
   double silent_since_ = 0;  // loop time
+  std::string ahead_;        // empty until a large reply comes
 };
 
 }  // namespace holdfast::backend

@@ -39,7 +39,8 @@ const redisReply* At(const redisReply* reply, std::size_t index) {
 struct Id {
   std::uint64_t ms = 0;
   std::uint64_t seq = 0;
-  friend auto operator<=>(const Id&, const Id&) = default;
+  // clang-tidy 14 takes the comparison of its outcome with 0 for one with a null pointer.
+  friend auto operator<=>(const Id&, const Id&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // "<ms>-<seq>", or "<ms>"; 0-0 for anything else.
@@ -67,17 +68,7 @@ RedisStreams::RedisStreams(struct ev_loop* loop, Options options, StreamTranspor
       writer_(loop, *this),
       reader_(loop, *this),
       backoff_ms_(kFirstBackoffMs) {
-  ev_timer_init(
-      &timer_,
-      [](struct ev_loop*, ev_timer* timer, int) {
-        auto* const self = static_cast<RedisStreams*>(timer->data);
-        if (self->ready_) {
-          self->ReadMore();
-        } else {
-          self->Dial();
-        }
-      },
-      0.0, 0.0);
+  ev_timer_init(&timer_, &RedisStreams::OnTimer, 0.0, 0.0);
   timer_.data = this;
   ev_timer_init(
       &look_,
@@ -89,6 +80,15 @@ RedisStreams::RedisStreams(struct ev_loop* loop, Options options, StreamTranspor
   looked_at_ = now();
   ev_timer_start(loop_, &look_);
   Start(0);  // the delegate is told from the loop, never from inside this constructor
+}
+
+void RedisStreams::OnTimer(struct ev_loop* /*loop*/, ev_timer* timer, int /*events*/) {
+  auto* const self = static_cast<RedisStreams*>(timer->data);
+  if (self->ready_) {
+    self->ReadMore();
+  } else {
+    self->Dial();
+  }
 }
 
 RedisStreams::~RedisStreams() {

@@ -67,6 +67,7 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   void LookForSilence();
   void Pump();
   void SendAdd(std::string_view stream, std::string_view message);
+  static void OnTimer(struct ev_loop* loop, ev_timer* timer, int events);
   void ReadMore();
   void CountError();
   void TellIfDenied(std::string_view error);
