@@ -55,8 +55,7 @@ def freeze(process):
 
 
 def thaw(process):
-    if process.alive():
-        os.kill(process.pid, signal.SIGCONT)
+    process.kill(signal.SIGCONT)  # it may have been ended by one that was thawed before
 
 
 def flush_redis(lab):
