@@ -51,7 +51,7 @@ def kill_one(process):
 
 
 def freeze(process):
-    os.kill(process.pid, signal.SIGSTOP)
+    process.kill(signal.SIGSTOP)
 
 
 def thaw(process):
