@@ -15,6 +15,7 @@ CLOCKS = Spec(gateways=1, agents=4, program=shim.DYNAMIC_AGENT.name)
 SLEEPERS = Spec(gateways=2, agents=4)
 DREAMERS = Spec(gateways=2, agents=4, program=shim.DYNAMIC_AGENT.name, proxy=True)
 SLEEP_MS, MAX_TIME = 600_000, "60s"
+SETTLED_SECONDS = 15  # after a start warden has small things to do; then nothing wakes it but what it waits for
 HOUR_MS = 3_600_000
 JUMPS = {"an hour ahead": HOUR_MS, "an hour behind": -HOUR_MS, "1970": None, "2038": None,
          "ten years ahead": 10 * 365 * 24 * HOUR_MS}
@@ -127,13 +128,14 @@ def suspend(lab, n):
     return figures
 
 
-@register(id="D6-clock", fault="agents asleep for 10 min by CLOCK_BOOTTIME, 2 s by CLOCK_MONOTONIC; the server has given up"
-          " their links, or not; n times", spec=DREAMERS,
-          figure="answers <= 10 s after waking, and a time limit that passed asleep has ended its command",
-          n={"nightly": 8, "release": 50}, must_bite=("links gone", "links kept", "limits passed asleep"))
+@register(id="D6-clock", fault="agents that slept for 10 min by CLOCK_BOOTTIME, and not by CLOCK_MONOTONIC; the server has given"
+          " up their links, or not; n times", spec=DREAMERS,
+          figure="answers <= 10 s after waking; a time limit that passed asleep has ended its command",
+          n={"nightly": 8, "release": 24}, must_bite=("links gone", "links kept", "limits passed asleep"))
 def asleep(lab, n):
+    """Nothing is frozen: what SIGSTOP does to children, their parent would hear of, and wake."""
     clock = Clock(lab)
-    figures = {"answers_s": 0.0, "limit_s": 0.0}
+    figures = {"answers_s": 0.0}
     for turn in range(n):
         keeps = turn % 2 == 1
         limited, argv = lab.marks.exec(lab.agents, 120_000, 1)
@@ -142,24 +144,20 @@ def asleep(lab, n):
         lab.client.drain()
         started = lambda: [k for k in read_effects(lab.stack.effects) if k[0] == limited.id]
         wait_for(lambda: len(started()) == len(lab.agents), bound(lab, 20), "the commands do not start")
-        time.sleep(0.5)
-        processes = agents_processes(lab)
-        for process in processes:
-            faults.freeze(process)
-        if not keeps:
+        if keeps:
+            time.sleep(SETTLED_SECONDS)
+        else:
             lab.bites.hit("links gone", lab.proxy.orphan_all("clients"))
             lab.client.submit(*lab.marks.exec(lab.agents, 0, 1))
             lab.client.drain()
         lab.bites.hit("links kept", keeps)
-        time.sleep(2.0)
         clock.sleep((turn + 1) * SLEEP_MS)
-        kernel.jump_clock()  # as the kernel's own resume, before anybody runs
+        kernel.jump_clock()  # on waking the kernel announces it the same way
         began = time.monotonic()
-        for process in processes:
-            faults.thaw(process)
         # Nothing is asked meanwhile: what the agent does by itself counts.
         wait_for(lambda: is_over(lab, limited), bound(lab, 10), "a limit that passed in the sleep", every=0.2)
-        figures["limit_s"] = round(max(figures["limit_s"], time.monotonic() - began), 1)
+        name = f"limit_links_{'kept' if keeps else 'gone'}_s"
+        figures[name] = round(max(figures.get(name, 0), time.monotonic() - began), 1)
         rows = lab.stack.holdfast("job", limited.job).json()["deliveries"]
         lab.bites.hit("limits passed asleep", sum(r["failure"] == "WALL_LIMIT" for r in rows))
         question_answered(lab, bound(lab, 10.0), "after the sleep")
