@@ -29,9 +29,10 @@ def kill_in_the_middle(lab):
     return running
 
 
-def start_damaged(lab, figures, reverted=()):
+def start_damaged(lab, figures, reverted=(), meanwhile=lambda: None):
     """Starts them; an agent that gives up at once is started again, as a service manager would. One whose state
-    is an older copy dials an epoch that was there already, is taken for a clone, and waits before it dials again."""
+    is an older copy dials an epoch that was there already, is taken for a clone, and waits before it dials again.
+    `meanwhile` is called while they come up, and once more when they are."""
     began = time.monotonic()
     for agent in lab.agents:
         agent.start()
@@ -39,6 +40,7 @@ def start_damaged(lab, figures, reverted=()):
 
     def online():
         lab.revive()
+        meanwhile()
         rows = lab.stack.agent_rows()
         for agent in lab.agents:
             if rows[agent.id]["online"]:
@@ -49,6 +51,7 @@ def start_damaged(lab, figures, reverted=()):
         name = "up_older_copy_s" if agent in reverted else "up_s"
         figures[name] = round(max(figures.get(name, 0), up[agent.name]), 1)
     assert figures.get("up_s", 0) <= bound(lab, MOST_UP_SECONDS), figures
+    meanwhile()
     lab.may_linger = True
     served_again(lab, 20.0, "with damaged files")
     finish(lab, bound(lab, 60), figures)
