@@ -156,8 +156,10 @@ void ServerLink::AwaitRoom() {
 
 void ServerLink::OnTurnEnd() {
   awaits_turn_end_ = false;
-  // A goodbye, and what libwebsockets still holds back, go out when the system says that there is room.
-  if (ending_ || peer_closed_ || lws_partial_buffered(wsi_) != 0) return AwaitRoom();
+  // Goodbyes, ours, the peer's and libwebsockets' own, and what it still holds back are its to send, when
+  // the system says that there is room.
+  const bool closes = ending_ || peer_closed_ || lws_get_close_length(wsi_) > 0;
+  if (closes || lws_partial_buffered(wsi_) != 0) return AwaitRoom();
   const Written written = Write();
   if (written == Written::kBroken) return Kill(ServerClose::kByPeer);
   if (written == Written::kNotAll) AwaitRoom();

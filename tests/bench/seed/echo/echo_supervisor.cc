@@ -18,7 +18,7 @@ using backend::WorkerMessageType;
 constexpr int kAcceptsPerTurn = 64;  // as the supervisor
 // Of one worker, sockets that it has not opened yet. Its channel holds some 270; further ones would be lost.
 constexpr std::uint64_t kMaxHandshakes = 128;
-// So long the backlog waits when all workers are at that.
+// So long the backlog waits when the emptiest worker is at that.
 constexpr double kPauseSeconds = 0.001;
 
 std::uint64_t Descriptors() {
@@ -52,11 +52,12 @@ class EchoSupervisor::Worker final : private backend::WorkerChannelDelegate {
     ++sent_sockets_;
     return true;
   }
-  backend::GatewayLoad load() const {
+  std::uint64_t sockets() const {
     const std::uint64_t closed = page_->block().Get(Counter::kClosedBase);
-    const std::uint64_t links = page_->block().Get(Counter::kLinks);
-    const std::uint64_t sockets = sent_sockets_ - std::min(closed, sent_sockets_);
-    return {ready_ && sockets - std::min(links, sockets) < kMaxHandshakes, sockets};
+    return sent_sockets_ - std::min(closed, sent_sockets_);
+  }
+  std::uint64_t handshakes() const {
+    return sockets() - std::min(page_->block().Get(Counter::kLinks), sockets());
   }
   bool ready() const { return ready_; }
 
@@ -111,14 +112,15 @@ void EchoSupervisor::OnWorkerReady() {
 std::vector<backend::GatewayLoad> EchoSupervisor::Loads() const {
   std::vector<backend::GatewayLoad> loads;
   loads.reserve(workers_.size());
-  for (const auto& worker : workers_) loads.push_back(worker->load());
+  for (const auto& worker : workers_) loads.push_back({worker->ready(), worker->sockets()});
   return loads;
 }
 
 void EchoSupervisor::OnAcceptable(backend::Listener& listener) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     const auto to = placement_.Pick(Loads());
-    if (!to) return Pause();
+    // Another one could take it now, but then links would lie where processors happened to be.
+    if (!to || workers_[*to]->handshakes() >= kMaxHandshakes) return Pause();
     const auto accepted = listener.Accept();
     if (!accepted) return;
     if (!workers_[*to]->SendSocket(*accepted)) return Pause();  // closed: its client dials again

@@ -4,10 +4,12 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <string>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 #include <ev.h>
+#include <libwebsockets.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -44,6 +46,11 @@ int Main(int argc, const char* const* argv) {
   options.listen.host = "127.0.0.1";
   bool is_worker = false;
   CLI::App app("Holdfast's transport behind the seed's protocol", "holdfast-seed-echo");
+  // Not LWS_LIBRARY_VERSION: that ends with the commit of whatever tree it is built in.
+  app.set_version_flag("--version", "holdfast " HOLDFAST_VERSION ", libwebsockets " +
+                                        std::to_string(LWS_LIBRARY_VERSION_MAJOR) + "." +
+                                        std::to_string(LWS_LIBRARY_VERSION_MINOR) + "." +
+                                        std::to_string(LWS_LIBRARY_VERSION_PATCH));
   app.add_option("--port", options.listen.port, "port on 127.0.0.1; 0: any");
   app.add_option("--workers", options.workers, "processes")->check(CLI::Range(1, 64));
   app.add_flag("--worker", is_worker)->group("");
