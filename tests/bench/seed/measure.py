@@ -115,6 +115,7 @@ class Measurement:
                          connection_time_s=said["connection_time_s"], reconnects=said["reconnects"],
                          gave_up=said["gave_up"], repeated=said["repeated"], bad=said["bad"],
                          listen_drops=listen_drops() - drops, load_before=load)
+                drops = listen_drops()
 
     def ping_pong(self):
         for clients in self.plan.ping_pong_clients:

@@ -184,11 +184,11 @@ def versions(figures, order):
 
 def markdown(figures, order):
     machines = sorted({row["machine"] for row in figures.rows})
-    drops = sum(row.get("listen_drops", 0) for row in figures.good)
+    drops = sorted({f"{row['peer']} ({row['id']})" for row in figures.good if row.get("listen_drops")})
     marks = {True: "pass", False: "MISS", None: ""}
     parts = [
-        f"Measured on: {'; '.join(machines)}. Connections that the kernel dropped at a full backlog: {drops}"
-        f"{' - a row with some is void' if drops else ''}.",
+        f"Measured on: {'; '.join(machines)}. Void, because a backlog of this machine was full meanwhile: "
+        f"{', '.join(drops) or 'none'}.",
         "## Targets", table(["ours, as a part of", "measured", "target", ""],
                             [[what, value, bound, marks[met]] for what, value, bound, met in targets(figures)]),
         f"## The last round, {figures.largest('B1'):,} clients", "Median (least-most) of the repeats.",
