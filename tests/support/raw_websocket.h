@@ -78,9 +78,10 @@ class RawWebSocket {
                              std::string_view more = "") {
     return "GET " + std::string(path) +
            " HTTP/1.1\r\nHost: gateway.test:8443\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-           "Sec-WebSocket-Protocol: " +
-           std::string(subprotocol) + "\r\n" + std::string(more) + "\r\n";
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+           (subprotocol.empty() ? ""
+                                : "Sec-WebSocket-Protocol: " + std::string(subprotocol) + "\r\n") +
+           std::string(more) + "\r\n";
   }
   // first: FIN and opcode, such as 0x82. The mask is zero, so the payload is what it looks like.
   static std::string Header(std::uint8_t first, std::uint64_t bytes) {

@@ -61,6 +61,7 @@ class Server final : public LwsServer {
   int RefuseWithoutUpgrade(struct lws* wsi);
   void OnDestroyed(ServerLink* link);
   void OnSecond();
+  void WatchTurns();
   Status StartContext();
   Status StartVhost(const std::string& cert_file, const std::string& key_file);
   bool tls() const { return !core_.options.cert_file.empty(); }
@@ -77,22 +78,29 @@ class Server final : public LwsServer {
   struct lws_vhost* vhost_ = nullptr;  // of new sockets; older ones live in context_
   ServerLink* adopting_ = nullptr;
   ev_timer second_{};
+  ev_check turn_start_{};
+  ev_prepare turn_end_{};
 };
 
 Server::~Server() {
-  if (ev_is_active(&second_)) ev_timer_stop(loop_, &second_);
+  if (ev_is_active(&second_)) {
+    ev_timer_stop(loop_, &second_);
+    ev_check_stop(loop_, &turn_start_);
+    ev_prepare_stop(loop_, &turn_end_);
+  }
   if (context_ != nullptr) lws_context_destroy(context_);
 }
 
 Status Server::StartContext() {
-  // Index 0 is where requests without a subprotocol end up; it refuses all.
+  // Index 0 is where requests without a subprotocol end up; ConfirmUpgrade() refuses them if ours has one.
   protocols_[0].name = "http";
   protocols_[0].callback = &Server::OnCallback;
   protocols_[1].name = core_.options.subprotocol.c_str();
   protocols_[1].callback = &Server::OnCallback;
-  protocols_[1].rx_buffer_size = core_.options.rx_buffer_bytes;
+  struct lws_protocols& ours = protocols_[core_.options.subprotocol.empty() ? 0 : 1];
+  ours.rx_buffer_size = core_.options.rx_buffer_bytes;
   // Left at 0 it would be rx_buffer_size: a write in pieces of that, each after a turn of the loop.
-  protocols_[1].tx_packet_size = kTxPacketBytes;
+  ours.tx_packet_size = kTxPacketBytes;
 
   // No validity pings: they are timers, and timers on established links cost O(n) each.
   validity_.secs_since_valid_ping = 0;
@@ -162,7 +170,24 @@ Status Server::Start() {
       1.0, 1.0);
   second_.data = this;
   ev_timer_start(loop_, &second_);
+  WatchTurns();
   return Ok();
+}
+
+void Server::WatchTurns() {
+  ev_check_init(&turn_start_, [](struct ev_loop*, ev_check* check, int) {
+    static_cast<Server*>(check->data)->core_.StartTurn();
+  });
+  ev_set_priority(&turn_start_, EV_MAXPRI);  // before the sockets
+  turn_start_.data = this;
+  ev_check_start(loop_, &turn_start_);
+  ev_prepare_init(&turn_end_, [](struct ev_loop*, ev_prepare* prepare, int) {
+    static_cast<Server*>(prepare->data)->core_.EndTurn();
+  });
+  // What our delegate does at the end of a turn comes after all that a turn does, so after this.
+  ev_set_priority(&turn_end_, EV_MAXPRI);
+  turn_end_.data = this;
+  ev_prepare_start(loop_, &turn_end_);
 }
 
 Status Server::Adopt(int fd, std::string peer_address) {
@@ -196,6 +221,7 @@ void Server::OnDestroyed(ServerLink* link) {
   if (adopting_ == link) adopting_ = nullptr;
   if (!link->opened()) core_.delegate.OnNotOpened(link->peer_address());
   core_.delegate.OnClosed(link->opened() ? link : nullptr, link->why(tls()));
+  core_.Forget(*link);
   delete link;
 }
 

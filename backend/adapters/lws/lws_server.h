@@ -1,13 +1,14 @@
 // LwsServer: accepted sockets become WebSocket connections, over TLS or plain, on one libev loop.
 //
 // Sockets come from outside (the supervisor passes them); this never listens. One server = one
-// subprotocol and path. Decides nothing but what the HTTP upgrade may look like:
+// subprotocol and path, and one kind of message. Decides nothing but what the HTTP upgrade may look like:
 // the exact path and subprotocol, no Origin header (browsers are refused with 403), no extensions,
 // HTTP/1.1 only. Refusals carry "Server: holdfast", so that an agent knows whose answer it is. Tuning and its reasons: docs/decisions/0010-the-gateway-loop.md.
 //
 //   Adopt --> delegate: OnOpened OnMessage* OnClosed;  WantWrite --> delegate: NextMessage per turn
 //
 // Ordering:  OnClosed is the last call for a link, exactly once, also for one that never opened.
+//            Messages that wait for a link leave in one write, in the order that NextMessage() gave.
 // Limits:    see Options; a larger message closes with 1009 before it is buffered. Nothing is
 // queued
 //            outbound: NextMessage() is asked each time the socket has room.
@@ -65,7 +66,7 @@ class LwsServerDelegate {
   // Asked before each upgrade. Seconds: 503 with that as Retry-After.
   virtual std::optional<std::uint32_t> RefuseUpgrade() { return std::nullopt; }
   virtual void OnOpened(LwsLink& link) = 0;
-  virtual void OnMessage(LwsLink& link, std::string_view message) = 0;  // one whole binary message
+  virtual void OnMessage(LwsLink& link, std::string_view message) = 0;  // one whole message
   virtual void OnPong(LwsLink& /*link*/) {}
   // `link` is null for a socket that ended before its upgrade; OnNotOpened() said which, just before.
   virtual void OnClosed(LwsLink* link, ServerClose why) = 0;
@@ -73,11 +74,15 @@ class LwsServerDelegate {
   virtual std::optional<std::string> NextMessage(LwsLink& link) = 0;
 };
 
+// What a link carries, both ways; the other kind closes it. Ours are binary.
+enum class MessageKind : std::uint8_t { kBinary, kText };
+
 class LwsServer {
  public:
   struct Options {
-    std::string path;                 // "/agent/v1"
-    std::string subprotocol;          // "holdfast.link.v1"
+    std::string path;         // "/agent/v1"
+    std::string subprotocol;  // "holdfast.link.v1"; empty: a request that asks for one is refused
+    MessageKind messages = MessageKind::kBinary;
     std::string cert_file, key_file;  // empty: plain ws://
     std::size_t max_message_bytes = 512 * std::size_t{1024};
     std::size_t rx_buffer_bytes = 128;                      // per link; docs/decisions/0010

@@ -16,12 +16,32 @@ namespace {
 constexpr std::uint32_t kStallSeconds = 15;
 // For the peer's answer to our close frame; libwebsockets' own value.
 constexpr std::uint32_t kCloseSeconds = 5;
-// Messages to one link in one turn of the loop, so that a fast reader does not starve the others.
-constexpr int kMessagesPerTurn = 16;
+// Writes to one link in one turn of the loop, so that a fast reader does not starve the others.
+constexpr int kWritesPerTurn = 16;
+// Messages are gathered into one write up to here: beyond, a system call more no longer shows.
+constexpr std::size_t kGatherBytes = std::size_t{16} * 1024;
 // Kept buffers: enough that bulk uploads do not return each chunk's memory to the system.
 constexpr std::size_t kSpareBuffers = 8;
 // Larger buffers than this are not kept.
 constexpr std::size_t kMaxSpareBytes = std::size_t{1024} * 1024;
+
+// RFC 6455, 5.2: a whole message in one frame, from a server, so without a mask.
+constexpr unsigned char kFinal = 0x80;
+constexpr unsigned char kTextFrame = kFinal | 0x01;
+constexpr unsigned char kBinaryFrame = kFinal | 0x02;
+constexpr std::size_t kMaxFrameHeaderBytes = 10;
+
+std::size_t WriteFrameHeader(unsigned char* to, unsigned char first, std::uint64_t payload_bytes) {
+  const int length_bytes = payload_bytes < 126 ? 0 : payload_bytes < 65536 ? 2 : 8;
+  *to++ = first;
+  *to++ = length_bytes == 0   ? static_cast<unsigned char>(payload_bytes)
+          : length_bytes == 2 ? 126
+                              : 127;
+  for (int i = length_bytes - 1; i >= 0; --i) {
+    *to++ = static_cast<unsigned char>(payload_bytes >> (8 * i));
+  }
+  return static_cast<std::size_t>(2 + length_bytes);
+}
 
 std::uint32_t WholeSeconds(Duration duration) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(duration).count();
@@ -61,6 +81,40 @@ unsigned char* ServerCore::OutBuffer(std::string_view message) {
   return out_.data() + LWS_PRE;
 }
 
+std::span<unsigned char> ServerCore::GatherFrames(LwsLink& link) {
+  const unsigned char opcode = options.messages == MessageKind::kText ? kTextFrame : kBinaryFrame;
+  std::size_t end = LWS_PRE;
+  while (end < LWS_PRE + kGatherBytes) {
+    const std::optional<std::string> message = delegate.NextMessage(link);
+    if (!message) break;
+    if (out_.size() < end + kMaxFrameHeaderBytes + message->size()) {
+      out_.resize(end + kMaxFrameHeaderBytes + message->size());
+    }
+    end += WriteFrameHeader(out_.data() + end, opcode, message->size());
+    std::memcpy(out_.data() + end, message->data(), message->size());
+    end += message->size();
+  }
+  return {out_.data() + LWS_PRE, end - LWS_PRE};
+}
+
+bool ServerCore::WriteAtTurnEnd(ServerLink& link) {
+  if (in_turn_) turn_.push_back(&link);
+  return in_turn_;
+}
+
+void ServerCore::EndTurn() {
+  in_turn_ = false;  // from here to the next turn there is no end to wait for
+  for (std::size_t i = 0; i < turn_.size(); ++i) {
+    if (turn_[i] != nullptr) turn_[i]->OnTurnEnd();  // may end it
+  }
+  turn_.clear();
+}
+
+void ServerCore::Forget(const ServerLink& link) {
+  const auto found = std::find(turn_.begin(), turn_.end(), &link);
+  if (found != turn_.end()) *found = nullptr;
+}
+
 ServerLink::ServerLink(ServerCore& core, std::string peer_address, std::size_t max_message_bytes)
     : core_(core), peer_address_(std::move(peer_address)) {
   SetMaxMessageBytes(max_message_bytes);
@@ -89,8 +143,26 @@ std::string ServerLink::host() const {
 }
 
 void ServerLink::WantWrite() {
+  if (awaits_turn_end_) return;
+  const bool awaits_room = ending_ || waiting_in(core_.writing);
+  awaits_turn_end_ = !awaits_room && core_.WriteAtTurnEnd(*this);
+  if (!awaits_turn_end_) AwaitRoom();
+}
+
+void ServerLink::AwaitRoom() {
   if (!ending_ && !waiting_in(core_.writing)) core_.writing.Join(*this, core_.now_s);
   lws_callback_on_writable(wsi_);
+}
+
+void ServerLink::OnTurnEnd() {
+  awaits_turn_end_ = false;
+  // Goodbyes, ours, the peer's and libwebsockets' own, and what it still holds back are its to send, when
+  // the system says that there is room.
+  const bool closes = ending_ || peer_closed_ || lws_get_close_length(wsi_) > 0;
+  if (closes || lws_partial_buffered(wsi_) != 0) return AwaitRoom();
+  const Written written = Write();
+  if (written == Written::kBroken) return Kill(ServerClose::kByPeer);
+  if (written == Written::kNotAll) AwaitRoom();
 }
 
 void ServerLink::Ping() {
@@ -127,8 +199,10 @@ int ServerLink::Fail(ServerClose why, enum lws_close_status code, std::string_vi
 
 int ServerLink::OnReceive(std::string_view piece) {
   if (ending_) return 0;  // nothing more is of interest
-  if (lws_frame_is_binary(wsi_) == 0) {
-    return Fail(ServerClose::kProtocol, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, "binary only");
+  const bool is_binary = lws_frame_is_binary(wsi_) != 0;
+  if (is_binary != (core_.options.messages == MessageKind::kBinary)) {
+    return Fail(ServerClose::kProtocol, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE,
+                is_binary ? "text only" : "binary only");
   }
   const std::size_t kept = partial_ == nullptr ? 0 : partial_->size();
   const std::size_t rest = lws_remaining_packet_payload(wsi_);
@@ -158,31 +232,37 @@ void ServerLink::OnPong() {
   if (!ending_) core_.delegate.OnPong(*this);
 }
 
-int ServerLink::OnWriteable() {
-  if (ending_ && closing_ == nullptr) return 0;
-  if (!ending_) Leave();
+ServerLink::Written ServerLink::Write() {
   if (wants_ping_ && !ending_) {
     wants_ping_ = false;
     // Not an empty one: libwebsockets keeps the answer to that to itself.
     constexpr std::string_view kWord = "?";
-    if (lws_write(wsi_, core_.OutBuffer(kWord), kWord.size(), LWS_WRITE_PING) < 0) return -1;
-    WantWrite();  // messages have their turn when the ping is gone
-    return 0;
-  }
-  for (int i = 0; i < kMessagesPerTurn; ++i) {
-    const std::optional<std::string> message = core_.delegate.NextMessage(*this);
-    if (!message) break;
-    const int sent = lws_write(wsi_, core_.OutBuffer(*message), message->size(), LWS_WRITE_BINARY);
-    if (sent < 0) return -1;
-    // What the socket did not take is kept by libwebsockets, which then asks again only after it is
-    // gone; one whole message at most.
-    if (lws_partial_buffered(wsi_) != 0 || lws_send_pipe_choked(wsi_) != 0 ||
-        i + 1 == kMessagesPerTurn) {
-      WantWrite();
-      return 0;
+    if (lws_write(wsi_, core_.OutBuffer(kWord), kWord.size(), LWS_WRITE_PING) < 0) {
+      return Written::kBroken;
     }
+    return Written::kNotAll;  // messages have their turn when the ping is gone
   }
-  if (closing_ == nullptr) return 0;
+  for (int i = 0; i < kWritesPerTurn; ++i) {
+    const std::span<unsigned char> frames = core_.GatherFrames(*this);
+    if (frames.empty()) return Written::kAll;
+    // LWS_WRITE_HTTP: as it is. Frames of its own making libwebsockets sends one by one.
+    if (lws_write(wsi_, frames.data(), frames.size(), LWS_WRITE_HTTP) < 0) return Written::kBroken;
+    // What the socket did not take is kept by libwebsockets, which then asks again only after it is
+    // gone; one write at most.
+    if (lws_partial_buffered(wsi_) != 0) break;
+    if (frames.size() < kGatherBytes) return Written::kAll;
+    if (lws_send_pipe_choked(wsi_) != 0) break;
+  }
+  return Written::kNotAll;
+}
+
+int ServerLink::OnWriteable() {
+  if (ending_ && closing_ == nullptr) return 0;
+  if (!ending_) Leave();
+  const Written written = Write();
+  if (written == Written::kBroken) return -1;
+  if (written == Written::kNotAll) AwaitRoom();
+  if (written == Written::kNotAll || closing_ == nullptr) return 0;
   lws_close_reason(wsi_, static_cast<enum lws_close_status>(closing_->code),
                    reinterpret_cast<unsigned char*>(closing_->text.data()), closing_->text.size());
   return -1;

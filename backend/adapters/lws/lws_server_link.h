@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,7 @@ class ServerLink final : public LwsLink, public DeadlineMember {
   int OnReceive(std::string_view piece);
   void OnPong();
   int OnWriteable();
+  void OnTurnEnd();
   void OnPeerClose() { peer_closed_ = true; }
   void OnWsClosed();  // the WebSocket is over; says why if nothing did before
   void OnHttp() { spoke_http_ = true; }
@@ -62,6 +64,10 @@ class ServerLink final : public LwsLink, public DeadlineMember {
     std::uint16_t code;
     std::string text;
   };
+  enum class Written : std::uint8_t { kAll, kNotAll, kBroken };
+  void AwaitRoom();
+  // What waits, as far as the socket has room.
+  Written Write();
   int Fail(ServerClose why, enum lws_close_status code, std::string_view text);
 
   ServerCore& core_;
@@ -77,9 +83,14 @@ class ServerLink final : public LwsLink, public DeadlineMember {
   bool peer_closed_ = false;
   bool spoke_http_ = false;
   bool wants_ping_ = false;
+  bool awaits_turn_end_ = false;
 };
 
-// What links share: the context, the queues of waiting links, spare buffers.
+// What links share: the queues of waiting links, spare buffers.
+//
+// A link that wants to write is asked when the turn ends, so that all that the turn brought leaves in one
+// send. Only what the socket has no room for waits for the system to say that there is: asking it each time
+// costs as much as the send.
 class ServerCore {
  public:
   ServerCore(LwsServerDelegate& to, const LwsServer::Options& how);
@@ -89,6 +100,15 @@ class ServerCore {
   void GiveBack(std::unique_ptr<std::string> buffer);
   // Room for one outgoing message behind the LWS_PRE bytes that lws_write() wants in front.
   unsigned char* OutBuffer(std::string_view message);
+  // What waits for a link, as frames one behind the other, until they are kGatherBytes or more. Valid until
+  // the next call. Empty: nothing waits.
+  std::span<unsigned char> GatherFrames(LwsLink& link);
+
+  void StartTurn() { in_turn_ = true; }
+  void EndTurn();
+  // False: no turn is on, and nobody would come back to it.
+  bool WriteAtTurnEnd(ServerLink& link);
+  void Forget(const ServerLink& link);
 
   LwsServerDelegate& delegate;
   const LwsServer::Options options;
@@ -100,6 +120,8 @@ class ServerCore {
  private:
   std::vector<std::unique_ptr<std::string>> spare_;
   std::vector<unsigned char> out_;
+  std::vector<ServerLink*> turn_;  // who writes when it ends; nullptr: gone since
+  bool in_turn_ = false;
 };
 
 }  // namespace holdfast::backend

@@ -68,6 +68,9 @@ class LwsServerTest : public testing::Test {
     LwsServer::Options options;
     options.path = kPath;
     options.subprotocol = kSubprotocol;
+    Start(std::move(options));
+  }
+  void Start(LwsServer::Options options) {
     options.max_message_bytes = 300 * 1024;
     options.handshake_timeout = std::chrono::seconds(2);
     auto made = LwsServer::Create(loop_, options, delegate_);
@@ -187,6 +190,110 @@ TEST_F(LwsServerTest, ObeysASmallerLimitOfOneLink) {
   client->Drop();
   ASSERT_TRUE(TurnUntil([&] { return !delegate_.closed.empty(); }));
   EXPECT_EQ(delegate_.closed[0], ServerClose::kTooLarge);
+}
+
+TEST_F(LwsServerTest, SendsWhatATurnBroughtWhenItEnds) {
+  auto client = Open();
+  std::string expected;
+  delegate_.on_message = [&](LwsLink& link) {
+    for (int i = 0; i < 100; ++i) {
+      const std::string message = std::to_string(i);
+      expected += "\x82" + std::string(1, static_cast<char>(message.size())) + message;
+      delegate_.to_send.push_back(message);
+      link.WantWrite();
+    }
+  };
+  // Before the loop waits again, so without asking the system whether there is room.
+  struct BeforeWaiting {
+    FakeDelegate& delegate;
+    RawWebSocket& client;
+    std::optional<std::string> received;
+  } before{delegate_, *client, {}};
+  ev_prepare prepare;
+  ev_prepare_init(&prepare, [](struct ev_loop*, ev_prepare* self, int) {
+    auto* const at = static_cast<BeforeWaiting*>(self->data);
+    if (!at->delegate.messages.empty() && !at->received) at->received = at->client.received();
+  });
+  ev_set_priority(&prepare, EV_MINPRI);
+  prepare.data = &before;
+  ev_prepare_start(loop_, &prepare);
+  client->Send(RawWebSocket::Binary("all"));
+  EXPECT_TRUE(TurnUntil([&] { return before.received.has_value(); }));
+  ev_prepare_stop(loop_, &prepare);
+  EXPECT_EQ(before.received, expected);
+}
+
+TEST_F(LwsServerTest, SendsWhatIsAskedForBetweenTurns) {
+  auto client = Open();
+  ev_prepare between;
+  ev_prepare_init(&between, [](struct ev_loop* loop, ev_prepare* self, int) {
+    static_cast<LwsLink*>(self->data)->WantWrite();
+    ev_prepare_stop(loop, self);
+  });
+  ev_set_priority(&between, EV_MINPRI);
+  between.data = delegate_.last;
+  delegate_.to_send = {"late"};
+  ev_prepare_start(loop_, &between);
+  ev_run(loop_, EVRUN_NOWAIT);
+  EXPECT_EQ(client->received(), "\x82\x04late");
+}
+
+TEST_F(LwsServerTest, SaysNothingMoreOnceALinkEndsInTheTurnThatAsked) {
+  delegate_.on_message = [&](LwsLink& link) {
+    delegate_.to_send = {"never"};
+    link.WantWrite();
+  };
+  const std::string goodbye = RawWebSocket::Header(0x88, 2) + "\x03\xe8";
+  for (const std::string& end : {RawWebSocket::Header(0x83, 0), goodbye}) {  // 0x83: no such opcode
+    delegate_.opened = 0;
+    delegate_.closed.clear();
+    auto client = Open();
+    client->Send(RawWebSocket::Binary("ask") + end);
+    ASSERT_TRUE(TurnUntil([&] { return !client->received().empty(); }));
+    EXPECT_EQ(client->received().at(0), '\x88');
+    client->Drop();
+    ASSERT_TRUE(TurnUntil([&] { return !delegate_.closed.empty(); }));
+  }
+}
+
+class LwsTextServerTest : public LwsServerTest {
+ protected:
+  void SetUp() override {
+    loop_ = ev_loop_new(EVFLAG_AUTO);
+    LwsServer::Options options;
+    options.path = "/";
+    options.messages = MessageKind::kText;
+    Start(std::move(options));
+  }
+};
+
+TEST_F(LwsTextServerTest, CarriesTextWithoutASubprotocol) {
+  auto client = Connect();
+  client->Send(RawWebSocket::Upgrade("/", ""));
+  ASSERT_TRUE(TurnUntil([&] { return delegate_.opened == 1; }));
+  client->received().clear();
+  delegate_.to_send = {"down"};
+  delegate_.on_message = [](LwsLink& link) { link.WantWrite(); };
+  client->Send(RawWebSocket::Header(0x81, 2) + "up");
+  ASSERT_TRUE(TurnUntil([&] { return client->received().size() >= 6; }));
+  EXPECT_EQ(delegate_.messages.at(0), "up");
+  EXPECT_EQ(client->received(),
+            "\x81\x04"
+            "down");
+}
+
+TEST_F(LwsTextServerTest, ClosesABinaryMessageAndRefusesASubprotocol) {
+  auto stranger = Connect();
+  stranger->Send(RawWebSocket::Upgrade("/", "chat"));
+  ASSERT_TRUE(TurnUntil([&] { return stranger->ended(); }));
+  EXPECT_TRUE(stranger->received().starts_with("HTTP/1.1 404"));
+  auto client = Connect();
+  client->Send(RawWebSocket::Upgrade("/", ""));
+  ASSERT_TRUE(TurnUntil([&] { return delegate_.opened == 1; }));
+  client->received().clear();
+  client->Send(RawWebSocket::Binary("up"));
+  ASSERT_TRUE(TurnUntil([&] { return client->received().starts_with("\x88"); }));
+  EXPECT_TRUE(delegate_.messages.empty());
 }
 
 TEST_F(LwsServerTest, ClosesATextMessage) {
