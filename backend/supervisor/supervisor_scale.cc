@@ -54,10 +54,10 @@ void Supervisor::TakeScaleStep(ScaleStep step) {
   const std::string to = std::to_string(scale_->to());
   switch (step) {
     case ScaleStep::kStart:
-      SayStep("scale", "scale: " + from + " gateways, then " + to);
+      SayStep("scale", "scale: from " + from + " to " + to);
       return AddGateways(scale_->to());
     case ScaleStep::kDrain:
-      SayStep("scale", "scale: " + from + " gateways, then " + to);
+      SayStep("scale", "scale: from " + from + " to " + to);
       return DropGateways(scale_->to());
     case ScaleStep::kDone: {
       scaled_to_ = static_cast<std::uint32_t>(scale_->to());
@@ -78,9 +78,9 @@ void Supervisor::EndScale(bool done, std::string text) {
 
 std::string Supervisor::HowToKeep() const {
   const std::string count = std::to_string(*scaled_to_);
-  return count + " gateways until holdfastd ends; then gateways.count (" +
-         std::to_string(config_.gateway_count) + ") counts: to keep them, set count = " + count +
-         " under [gateways] in " + config_.file;
+  return count + (count == "1" ? " gateway" : " gateways") +
+         " until holdfastd ends; then gateways.count (" + std::to_string(config_.gateway_count) +
+         ") counts: to keep them, set count = " + count + " under [gateways] in " + config_.file;
 }
 
 void Supervisor::SetGatewayCount(std::size_t count) {

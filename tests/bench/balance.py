@@ -79,6 +79,14 @@ class Bench:
                               stdin=subprocess.DEVNULL, check=False)
         if done.returncode != 0:
             raise SystemExit(f"holdfastd {words}: {done.stderr}")
+        return time.monotonic()
+
+    def kill_gateway(self):
+        restarts = lambda: self.stack.metrics()["holdfast_process_restarts"]
+        before, began = restarts(), time.monotonic()
+        self.stack.processes("gateway")[0].kill()
+        procs.wait_for(lambda: restarts() > before, MOST_SECONDS, "the gateway does not come back")
+        return began
 
     def add_balance(self, name, value, target, how):
         self.figures.add(f"{name}: max/mean", value, "", target, how, digits=3)
@@ -86,15 +94,16 @@ class Bench:
     def after(self, name, disturb, needed):
         """Seconds until all links are back and even, what is left once all is still, and the links moved.
 
-        needed: links that no way of evening out could have left where they were; None: nobody knows.
+        disturb: returns the moment from which the seconds count. needed: links that no way of evening out could
+        have left where they were; None: nobody knows.
         """
         shed = self.shed()
-        disturb()
-        began = time.monotonic()
+        began = disturb()
         procs.wait_for(lambda: (self.balance() or 99) <= EVEN_AFTER, MOST_SECONDS,
                        lambda: f"{name}: {self.counts()}\n{self.stack.logs()}", every=0.2)
         self.figures.add(f"{name}: even again", time.monotonic() - began, "s", AFTER_SECONDS,
-                         f"until all links are back and max/mean <= {EVEN_AFTER}")
+                         f"from the kill, or the order's end, until all links are back and max/mean "
+                         f"<= {EVEN_AFTER}")
         self.wait_still()
         how = f"{self.links} plain links, {len(self.counts())} gateways: {self.counts()}"
         self.add_balance(name, self.balance(), EVEN_AFTER, how)
@@ -130,7 +139,7 @@ def disturbances(bench):
     links = bench.links
     bench.wait_still()
     bench.add_balance("connected", bench.balance(), EVEN_AT_REST, f"{links} plain links: {bench.counts()}")
-    bench.after("one gateway killed", lambda: bench.stack.processes("gateway")[0].kill(), None)
+    bench.after("one gateway killed", bench.kill_gateway, None)
     bench.after("rolled", lambda: bench.order("roll"), None)
     share = links * (MORE_WORKERS - WORKERS) // MORE_WORKERS
     bench.after(f"scaled to {MORE_WORKERS}", lambda: bench.order("scale", str(MORE_WORKERS)), share)
@@ -139,9 +148,11 @@ def disturbances(bench):
 
 def restart(stack):
     """No gateway outlives it (docs/operations/gateways.md)."""
+    began = time.monotonic()
     stack.backend.kill()
     stack.backend.wait()
     stack.start()
+    return began
 
 
 def run(figures, links):

@@ -191,13 +191,16 @@ TEST(RebalanceTest, DoesNotSwingWhenAgentsComeAndGoAllDay) {
   EXPECT_EQ(world.moves(), before);
 }
 
-TEST(RebalanceTest, LeavesASmallFleetAlone) {
+TEST(RebalanceTest, LeavesSmallFleetsAndSmallDifferencesAlone) {
   World world({15, 0, 0});
   world.Run(minutes(5));
   EXPECT_EQ(world.moves(), 0U);
   World larger({1015, 1000, 985});  // 1.5 % above, and not worth it
   larger.Run(minutes(5));
   EXPECT_EQ(larger.moves(), 0U);
+  World even({4030, 4000, 3970});  // 30 links more, and only 0.75 %
+  even.Run(minutes(5));
+  EXPECT_EQ(even.moves(), 0U);
   World enough({40, 0, 0});
   enough.Run(minutes(1));
   EXPECT_EQ(enough.moves(), 26U);  // 40 less a third, rounded up
