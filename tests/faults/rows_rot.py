@@ -69,7 +69,7 @@ def unheard(lab, n):
 def start_damaged(lab, figures, reverted=(), meanwhile=lambda: None):
     """Starts them; an agent that gives up at once is started again, as a service manager would. One whose state
     is an older copy dials an epoch that was there already, is taken for a clone, and waits before it dials again.
-    `meanwhile` is called while they come up, and once more when they are."""
+    `meanwhile` is called while they come up, and once more when they serve."""
     began = time.monotonic()
     for agent in lab.agents:
         agent.start()
@@ -88,9 +88,9 @@ def start_damaged(lab, figures, reverted=(), meanwhile=lambda: None):
         name = "up_older_copy_s" if agent in reverted else "up_s"
         figures[name] = round(max(figures.get(name, 0), up[agent.name]), 1)
     assert figures.get("up_s", 0) <= bound(lab, MOST_UP_SECONDS), figures
-    meanwhile()
     lab.may_linger = True
     served_again(lab, 20.0, "with damaged files")
+    meanwhile()
     finish(lab, bound(lab, 60), figures)
 
 
