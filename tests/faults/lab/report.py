@@ -52,9 +52,11 @@ def shown(pairs):
                      or name in ("lost", "doubled"))
 
 
-def line_of(row, runs):
+def line_of(row, runs, before):
+    """`before`: what the page says of it, from runs that this folder no longer has; or None."""
     if not runs:
-        return f"| {row.id} | {row.fault} | {row.figure} | 0 | | not run | |"
+        rest = before or "0 | | not run | |"
+        return f"| {row.id} | {row.fault} | {row.figure} | {rest}"
     good = [r for r in runs if r["ok"]]
     n = sum(r["n"] for r in good)
     seeds = sorted({r["seed"] for r in good})
@@ -69,15 +71,27 @@ def line_of(row, runs):
             f" {state}: {figures} | {bites} |").replace("\n", " ")
 
 
-def table(rows, results, since):
+class Before:
+    """The table that the page has. A row that did not run since keeps what is said of it there."""
+
+    def __init__(self, text):
+        part = text[text.index(BEGIN):text.index(END, text.index(BEGIN))]
+        # id, fault and figure are the row's own; the rest came from runs.
+        self.rows = {m[1]: m[2] for m in re.finditer(r"(?m)^\| ([^|]+?) \|[^|]*\|[^|]*\| (.*)$", part)}
+        footer = re.search(r"(?m)^Machine: (.*)\. Commits: (.*)\.$", part)
+        self.machines = set(footer[1].split("; ")) if footer else set()
+        self.commits = set(footer[2].split(", ")) if footer else set()
+
+
+def table(rows, results, since, before):
     """`since`: only results of this commit (prefix), or all."""
     lines = ["| id | fault | figure | n (bound of a rate never seen) | seeds | result | hits |",
              "|---|---|---|---|---|---|---|"]
     for row in rows:
         runs = [r for r in results if r["row"] == row.id and r["commit"].startswith(since)]
-        lines.append(line_of(row, runs))
-    machines = sorted({f"{r['cpus']} CPUs, Linux {r['kernel']}" for r in results})
-    commits = sorted({r["commit"] for r in results if r["commit"].startswith(since)})
+        lines.append(line_of(row, runs, before.rows.get(row.id)))
+    machines = sorted({f"{r['cpus']} CPUs, Linux {r['kernel']}" for r in results} | before.machines)
+    commits = sorted({r["commit"] for r in results if r["commit"].startswith(since)} | before.commits)
     lines.append("")
     lines.append(f"Machine: {'; '.join(machines)}. Commits: {', '.join(commits)}.")
     return "\n".join(lines)
@@ -90,11 +104,12 @@ def put_between(text, begin, body):
 
 
 def write_page(rows, mutants, since=""):
-    """`mutants`: their table. A table of which nothing is kept in build/ stays as it is."""
+    """`mutants`: their table. A table of which nothing is kept in build/ stays as it is,
+    and so does a row of the first."""
     text = PAGE.read_text(encoding="utf-8")
     results = read()
     if results:
-        text = put_between(text, BEGIN, table(rows, results, since))
+        text = put_between(text, BEGIN, table(rows, results, since, Before(text)))
     if mutants:
         text = put_between(text, BEGIN_MUTANTS, mutants)
     PAGE.write_text(text, encoding="utf-8")
