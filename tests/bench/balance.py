@@ -22,7 +22,9 @@ from harness.stack import Stack  # noqa: E402
 from reuseport import ReusePort  # noqa: E402
 
 LINKS, WORKERS, MORE_WORKERS = 6000, 4, 6
-ENROL_PER_SECOND = 90   # control takes 100
+PER_PROCESS = 1500      # simulated agents: when thousands of one process redial at once, that is what takes the time
+ENROL_PER_SECOND = 90   # of all together: control takes 100
+ASKED = 200             # agents that get commands, in turn
 EVEN_AT_REST, EVEN_AFTER = 1.01, 1.02
 AFTER_SECONDS = 60
 STILL_SECONDS = 8       # without a new round of rebalancing: longer than it waits for calm
@@ -33,18 +35,18 @@ STREAMS = 2
 class Stream(threading.Thread):
     """Commands to agents in turn, one after the other, until it is stopped."""
 
-    def __init__(self, stack, first, links):
+    def __init__(self, stack, agents):
         super().__init__()
-        self.stack, self.next, self.links = stack, first, links
+        self.stack, self.agents = stack, agents
         self.enough = threading.Event()
         self.count, self.failed, self.longest = 0, [], 0.0
 
     def run(self):
         while not self.enough.is_set():
             began = time.monotonic()
-            reply = self.stack.holdfast("query", f"sim-{self.next % self.links:06}", "SELECT 1", expect=None)
+            agent = self.agents[self.count % len(self.agents)]
+            reply = self.stack.holdfast("query", agent, "SELECT 1", expect=None)
             self.longest = max(self.longest, time.monotonic() - began)
-            self.next += STREAMS
             self.count += 1
             if reply.status != 0:
                 self.failed.append(str(reply))
@@ -155,23 +157,33 @@ def restart(stack):
     return began
 
 
+def start_fleet(stack, links):
+    """The simulated agents' processes."""
+    bundle = stack.bundle("--uses", str(links))
+    sizes = [min(PER_PROCESS, links - begin) for begin in range(0, links, PER_PROCESS)]
+    processes = []
+    for number, size in enumerate(sizes):
+        with open(stack.dir / f"fleet-{number}.log", "wb") as log:
+            processes.append(subprocess.Popen(
+                [stack_module.BIN / "holdfast-fleet", "--bundle", bundle, "--agents", str(size),
+                 "--source-base", f"127.1.{number}.0", "--ramp", str(max(ENROL_PER_SECOND // len(sizes), 1))],
+                env=stack.env(), stdout=log, stderr=log, preexec_fn=procs.end_with_parent))
+    return processes
+
+
 def run(figures, links):
     stack = Stack(gateways=WORKERS, keys=[("tls", "plain", True)])
-    fleet, streams = None, []
+    fleet, streams = [], []
     try:
         stack.run("holdfast", *stack.init_argv("ws"))
         config = stack.fleet / "server/holdfastd.toml"
         config.write_text(stack_module.set_key(config.read_text(), "gateways", "count", WORKERS))
         stack.start()
-        bundle = stack.bundle("--uses", str(links))
-        with open(stack.dir / "fleet.log", "wb") as log:
-            fleet = subprocess.Popen(
-                [stack_module.BIN / "holdfast-fleet", "--bundle", bundle, "--agents", str(links),
-                 "--source-base", "127.1.0.0", "--ramp", str(ENROL_PER_SECOND)],
-                env=stack.env(), stdout=log, stderr=log, preexec_fn=procs.end_with_parent)
+        fleet = start_fleet(stack, links)
         bench = Bench(stack, figures, links)
         procs.wait_for(bench.balance, MOST_SECONDS, lambda: f"{bench.counts()}\n{stack.logs()}", every=0.5)
-        streams = [Stream(stack, first, links) for first in range(STREAMS)]
+        asked = list(stack.agent_rows())[:ASKED]
+        streams = [Stream(stack, asked[first::STREAMS]) for first in range(STREAMS)]
         for stream in streams:
             stream.start()
         disturbances(bench)
@@ -181,9 +193,10 @@ def run(figures, links):
     finally:
         for stream in streams:
             stream.stop()
-        if fleet:
-            fleet.terminate()
-            fleet.wait(30)
+        for process in fleet:
+            process.terminate()
+        for process in fleet:
+            process.wait(60)
         stack.stop()
     failed = [reply for stream in streams for reply in stream.failed]
     figures.add("commands meanwhile", sum(stream.count for stream in streams), "", None,
