@@ -9,9 +9,8 @@
 //
 // Ordering:  OnClosed is the last call for a link, exactly once, also for one that never opened.
 //            Messages that wait for a link leave in one write, in the order that NextMessage() gave.
-// Limits:    see Options; a larger message closes with 1009 before it is buffered. Nothing is
-// queued
-//            outbound: NextMessage() is asked each time the socket has room.
+// Limits:    see Options; a larger message closes with 1009 before it is buffered. Nothing is queued
+//            outbound: NextMessage() is asked when a turn of the loop ends, and when a full socket has room.
 // Ownership: owns its links; LwsLink references are valid until OnClosed returns.
 // Threading: loop thread only.
 // Errors:    Create(), SetCertificate(): kInvalid for certificate files that do not load, kInternal else.

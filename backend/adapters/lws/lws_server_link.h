@@ -98,7 +98,7 @@ class ServerCore {
   // A buffer for a message of `bytes`, from the few kept ones where possible.
   std::unique_ptr<std::string> TakeBuffer(std::size_t bytes);
   void GiveBack(std::unique_ptr<std::string> buffer);
-  // Room for one outgoing message behind the LWS_PRE bytes that lws_write() wants in front.
+  // Room for what libwebsockets makes a frame of, behind the LWS_PRE bytes that lws_write() wants in front.
   unsigned char* OutBuffer(std::string_view message);
   // What waits for a link, as frames one behind the other, until they are kGatherBytes or more. Valid until
   // the next call. Empty: nothing waits.

@@ -9,6 +9,7 @@ OURS, OURS_2 = "holdfast", "holdfast, 2 workers"
 GUNICORN = "aiohttp+uvloop+gunicorn, 2 workers"
 KERNEL_BYTES = 4.1 * 1024  # of one end of a loopback connection, from slab sizes
 KB = 1024
+ALONE_PERCENT = 85  # of its core that a server of one process uses, while requests wait and nothing disturbs it
 
 
 def line(row):
@@ -120,6 +121,23 @@ def spread(values, digits=2):
     return f"{number(statistics.median(values), digits)} ({number(min(values), digits)}-{number(max(values), digits)})"
 
 
+def busy_percent(figures, peer, send, us_key):
+    """How much of the elapsed time the processor worked for it, of one core; median, None if not measured."""
+    n = figures.largest("B1")
+    cost, total, wall = (figures.all(key, peer, "B1", n, send=send) for key in (us_key, "total", "wall_s"))
+    values = [100 * us * asked / 1e6 / s for us, asked, s in zip(cost, total, wall)]
+    return statistics.median(values) if values else None
+
+
+def disturbed(figures, order, send):
+    """Peers of one process that had requests waiting, and yet did not get their core."""
+    for peer in order:
+        busy = busy_percent(figures, peer, send, "cpu_us_per_msg")
+        workers = {row["workers"] for row in figures.good if row["peer"] == peer}
+        if not peer.startswith(OURS) and workers == {1} and busy is not None and busy < ALONE_PERCENT:
+            yield peer
+
+
 def burst_table(figures, order, send):
     n = figures.largest("B1")
     rows = []
@@ -127,17 +145,21 @@ def burst_table(figures, order, send):
         def values(key):
             return figures.all(key, peer, "B1", n, send=send)
         if not values("wall_s"):
-            rows.append([peer, figures.problem(peer) or "not measured"] + [""] * 6)
+            rows.append([peer, figures.problem(peer) or "not measured"] + [""] * 7)
             continue
         answered, total = sum(values("answered")), sum(values("total"))
-        busy = [100 * us * asked / 1e6 / wall for us, asked, wall in
-                zip(values("client_us_per_msg"), values("total"), values("wall_s"))]
+        busy = [busy_percent(figures, peer, send, key) for key in ("cpu_us_per_msg", "client_us_per_msg")]
         rows.append([peer, spread(values("cpu_us_per_msg")), spread(values("wall_s")),
                      f"{100 * answered / total:.4g} %", sum(values("reconnects")),
                      number(statistics.median(values("p50")), 0), number(statistics.median(values("p99")), 0),
-                     f"{statistics.median(busy):.0f} %"])
-    return table(["server", "CPU us per message", "elapsed s", "answered", "reconnects", "p50 ms", "p99 ms",
-                  "client's core busy"], rows)
+                     *(f"{one:.0f} %" for one in busy)])
+    text = table(["server", "CPU us per message", "elapsed s", "answered", "reconnects", "p50 ms", "p99 ms",
+                  "server worked", "client worked"], rows)
+    shared = list(disturbed(figures, order, send))
+    if shared:
+        text += ("\n\nSomething else ran on this machine beside " + ", ".join(shared) + ", which did not have a core "
+                 "for themselves: their elapsed times, p50 and p99 are too long. CPU per message hardly depends on it.")
+    return text
 
 
 def rounds_table(figures, order, key, digits):
