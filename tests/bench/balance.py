@@ -22,7 +22,7 @@ from harness.stack import Stack  # noqa: E402
 from reuseport import ReusePort  # noqa: E402
 
 LINKS, WORKERS, MORE_WORKERS = 6000, 4, 6
-PER_PROCESS = 1500      # simulated agents: when thousands of one process redial at once, that is what takes the time
+PER_PROCESS = 1500      # simulated agents; thousands of one process that redial at once get in each other's way
 ENROL_PER_SECOND = 90   # of all together: control takes 100
 ASKED = 200             # agents that get commands, in turn
 EVEN_AT_REST, EVEN_AFTER = 1.01, 1.02
