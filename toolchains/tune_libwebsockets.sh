@@ -4,7 +4,7 @@
 #
 #   toolchains/tune_libwebsockets.sh SOURCE
 #
-# Four changes, all for bulk transfers, all without a change of behaviour
+# Five changes, all for bulk transfers, all without a change of behaviour
 # (docs/decisions/0024-one-libwebsockets-source.md has what they brought):
 # 1. The wrapper around mbedTLS cuts every write into TLS records of 1,460 bytes: whole records instead.
 # 2. The client's parser takes payload byte by byte: what lies there is taken at once. The last byte
@@ -12,6 +12,7 @@
 # 3. The server unmasks four bytes in four steps: eight in one.
 # 4. A read brings, and a callback passes on, no more than a link's own buffer holds, though neither uses
 #    it: as much as the shared service buffer holds instead. So that buffer can be small.
+# 5. A read over OpenSSL brings one TLS record: while whole ones come, as many as the buffer takes.
 # A version in which a place is not found is built as it is, and said so: slower, not wrong.
 set -eu
 
@@ -68,6 +69,26 @@ reader=$source/lib/roles/ws/ops-ws.c
 sed -i 's/ebuf\.len = \((int)\)\{0,1\}wsi->ws->rx_ubuf_alloc;/ebuf.len = (int)wsi->a.context->pt_serv_buf_size;/' "$reader"
 grep -qF 'ebuf.len = (int)wsi->a.context->pt_serv_buf_size;' "$reader" ||
   say "reads stay as small as a link's buffer: the place was not found"
+
+# What ends or fails meanwhile is met again by the next read.
+openssl=$source/lib/tls/openssl/openssl-ssl.c
+if grep -q '^[[:space:]]*n = SSL_read(wsi->tls.ssl, buf, len);$' "$openssl"; then
+  awk '
+    { print }
+    $1 == "n" && /= SSL_read\(wsi->tls.ssl, buf, len\);$/ {
+      print "\tif (n == 16384)"
+      print "\t\twhile (len - n >= 16384) {"
+      print "\t\t\tm = SSL_read(wsi->tls.ssl, buf + n, 16384);"
+      print "\t\t\tif (m <= 0)"
+      print "\t\t\t\tbreak;"
+      print "\t\t\tn += m;"
+      print "\t\t}"
+    }
+  ' "$openssl" >"$openssl.new"
+  mv "$openssl.new" "$openssl"
+else
+  say "reads over OpenSSL stay one record long: the place was not found"
+fi
 
 parser=$source/lib/roles/ws/client-ws.c
 anchor='caller will account for buflist usage by studying what'

@@ -1,8 +1,9 @@
 // ClockWatch: a descriptor that turns readable when the machine wakes from a suspend or its clock is set.
 //
-// Monotonic time stands still in a suspend, so no timer of ours notices one: the next beat would be up to
-// a minute away on a link that the server has long given up. Both events look alike here, and for both the
-// right thing is to ask whether the link still stands. Costs no wake-up.
+// A loop's poll() counts monotonic time, which stands still in a suspend: a deadline of ReadClocks() that
+// passed meanwhile would wait for the rest of it, and the next beat be up to a minute away on a link that the
+// server has long given up. Both events look alike here, and for both the right thing is to look at the
+// deadlines again and to ask whether the link still stands. Costs no wake-up.
 //
 // Ownership: owns the descriptor.
 // Threading: loop thread only.

@@ -4,6 +4,7 @@
 
 #include <malloc.h>
 
+#include "agent/adapters/linux/machine.h"
 #include "agent/adapters/linux/program_pages.h"
 #include "agent/app/log.h"
 #include "agent/core/next_step.h"
@@ -23,7 +24,8 @@ constexpr std::size_t kLargeBytes = std::size_t{32} * 1024;
 // With nothing due the loop still comes round once in a while; an hour costs nothing.
 constexpr Duration kLongestWait = std::chrono::hours(1);
 
-TimePoint Now() { return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()); }
+// Counts what the machine slept: clock_ ends the wait on waking.
+TimePoint Now() { return ReadClocks().now; }
 
 std::uint32_t U32(std::string_view bytes, std::size_t at) {
   std::uint32_t value = 0;

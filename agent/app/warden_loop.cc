@@ -123,6 +123,7 @@ void WardenLoop::Turn(std::optional<TimePoint> wake) {
 void WardenLoop::Wait(std::optional<TimePoint> wake) {
   std::vector<pollfd> fds;
   fds.push_back({signals_.get(), POLLIN, 0});
+  fds.push_back({clock_.fd(), POLLIN, 0});  // poll() passes over a negative one
   if (link_.is_up()) {
     fds.push_back(
         {link_.fd(), static_cast<short>(link_.has_unsent() ? POLLIN | POLLOUT : POLLIN), 0});
@@ -141,7 +142,8 @@ void WardenLoop::Wait(std::optional<TimePoint> wake) {
     const auto left = *wake - ReadClocks().now;
     timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
   }
-  ::poll(fds.data(), fds.size(), timeout_ms);
+  // poll() does not count a suspend, and deadlines do: the clock ends it on waking.
+  if (::poll(fds.data(), fds.size(), timeout_ms) > 0 && fds[1].revents != 0) clock_.TakeJump();
 }
 
 // --- the link process ----------------------------------------------------------------------------

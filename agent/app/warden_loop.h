@@ -1,7 +1,8 @@
 // WardenLoop: the one loop of the warden process: link process, workers, signals, clock.
 //
 // Decides nothing about commands: pushes into Warden, pulls out of it. Restarts a dead link process with
-// back-off. Sleeps without a timer while nothing is open.
+// back-off. Sleeps without a timer while nothing is open. A deadline that passed while the machine was
+// suspended is due on waking.
 //
 // Ordering:  Prepare, then Warden::Recover, then Run: a worker may end the moment it was started, and of an
 //            end before signals are watched nobody is told. SIGTERM or SIGINT: tells the server, ends the
@@ -16,6 +17,7 @@
 
 #include "agent/adapters/linux/linux_workers.h"
 #include "agent/adapters/linux/unique_fd.h"
+#include "agent/app/clock_watch.h"
 #include "agent/app/link_child.h"
 #include "agent/core/warden.h"
 #include "common/link/backoff.h"
@@ -62,6 +64,7 @@ class WardenLoop {
   LinuxWorkers& workers_;
   link::Backoff backoff_;
   UniqueFd signals_;
+  ClockWatch clock_;
   bool is_stopping_ = false;
   bool link_was_up_ = false;
   std::optional<TimePoint> start_link_at_;

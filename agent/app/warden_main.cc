@@ -102,9 +102,17 @@ SegmentSpool::Options SpoolOptions(std::uint64_t max_bytes) {
   return options;
 }
 
+// What one run of the warden is about; all of it outlives the run.
+struct WardenRun {
+  const StateDir& dir;
+  const AgentState& state;
+  const AgentOptions& options;
+  WardenLoop::Until until;
+};
+
 // Journal, spool, workers, link process and loop around one Warden, until the loop ends.
-Result<Ended> RunWarden(const sign::Crypto& crypto, const StateDir& dir, const AgentState& state,
-                        WardenLoop::Until until, const AgentOptions& agent_options) {
+Result<Ended> RunWarden(const sign::Crypto& crypto, const WardenRun& run) {
+  const auto& [dir, state, agent_options, until] = run;
   DiskReserve reserve(dir.PathOf("reserve"));
   HF_ASSIGN_OR_RETURN(auto journal, OpenJournal(crypto, dir, state, reserve));
   SayWhereJournalIsFrom(*journal, until == WardenLoop::Until::kOpen);
@@ -159,7 +167,7 @@ int Enrol(const AgentOptions& options) {
   const auto crypto = NewMbedtlsCrypto();
   auto state = PrepareAgentState(*crypto, dir.value(), text.value(), ReadClocks().wall);
   if (!state.ok()) return Fail(kExitFailed, state.error().message);
-  auto ended = RunWarden(*crypto, dir.value(), state.value(), WardenLoop::Until::kOpen, options);
+  auto ended = RunWarden(*crypto, {dir.value(), state.value(), options, WardenLoop::Until::kOpen});
   if (!ended.ok()) return Fail(kExitFailed, ended.error().message);
   const std::string server =
       state.value().bundle.servers_size() > 0 ? state.value().bundle.servers(0) : "the server";
@@ -204,7 +212,7 @@ int Run(const AgentOptions& options) {
   WriteLogLine(LogLine(LogLevel::kInfo, "agent_started")
                    .Id("agent", state->id.hex())
                    .Id("version", HOLDFAST_VERSION));
-  auto ended = RunWarden(*crypto, dir.value(), *state, WardenLoop::Until::kStopped, options);
+  auto ended = RunWarden(*crypto, {dir.value(), *state, options, WardenLoop::Until::kStopped});
   if (!ended.ok()) return Fail(kExitFailed, ended.error().message);
   if (ended.value().outcome == Outcome::kJournalBroken) {
     return Fail(kExitFailed, "the journal is damaged; the next start begins a new one");

@@ -125,7 +125,7 @@ constexpr std::array kKeys{
               [](Config& c, const ConfigValue& v) { return SetBool(c.tls_plain, v); }},
     ConfigKey{"gateways.count", "0", kLive, &Same<&Config::gateway_count>,
               [](Config& c, const ConfigValue& v) {
-                return SetNumber(c.gateway_count, v, {0, 256});
+                return SetNumber(c.gateway_count, v, {0, kMaxGateways});
               }},
     ConfigKey{"gateways.max_links", "0", kLive, &Same<&Config::gateway_max_links>,
               [](Config& c, const ConfigValue& v) {

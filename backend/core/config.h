@@ -25,6 +25,9 @@
 
 namespace holdfast::backend {
 
+// gateways.count, and `holdfastd scale`: more than the cores of the largest machines.
+inline constexpr std::uint32_t kMaxGateways = 256;
+
 struct ListenAddress {
   std::string host;          // a numeric address: "0.0.0.0", "127.0.0.1", "::"
   std::uint16_t port = 0;    // 0: any free port; the ready file says which

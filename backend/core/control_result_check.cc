@@ -15,16 +15,16 @@ constexpr std::size_t kMaxMessageBytes = 1024;  // result.proto
 }
 
 Result<v1::Result> VerifyResult(const sign::Crypto& crypto, const PublicKey& agent_key,
-                                const DeliveryKey& key, std::uint32_t attempt,
-                                std::string_view envelope_bytes) {
+                                const Attempt& attempt, std::string_view envelope_bytes) {
   HF_ASSIGN_OR_RETURN(const sign::Envelope envelope,
                       sign::ParseEnvelope(envelope_bytes, sign::kResultType));
   HF_TRY(sign::VerifySignedBy(crypto, envelope, agent_key));
   HF_ASSIGN_OR_RETURN(v1::Result result, sign::ParseResult(envelope.payload()));
-  if (result.command_digest() != key.digest.view() || result.agent_id() != key.agent.view()) {
+  if (result.command_digest() != attempt.key.digest.view() ||
+      result.agent_id() != attempt.key.agent.view()) {
     return Error{Code::kCorrupt, "the result is about another command or agent"};
   }
-  if (result.attempt() != attempt) {
+  if (result.attempt() != attempt.number) {
     return Error{Code::kCorrupt, "the result is about another attempt"};
   }
   if (!v1::Outcome_IsValid(result.outcome()) || result.outcome() == v1::OUTCOME_UNSPECIFIED) {

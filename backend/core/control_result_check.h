@@ -14,10 +14,16 @@
 
 namespace holdfast::backend {
 
+// What a result must be about.
+struct Attempt {
+  const DeliveryKey& key;
+  std::uint32_t number;  // whose output it is (result.proto)
+};
+
 // Signed by the agent's key, about this command, this agent and this attempt.
 Result<::holdfast::command::v1::Result> VerifyResult(const sign::Crypto& crypto,
                                                      const PublicKey& agent_key,
-                                                     const DeliveryKey& key, std::uint32_t attempt,
+                                                     const Attempt& attempt,
                                                      std::string_view envelope_bytes);
 // Length and number of chunks are what was stored of that attempt. The hash is compared later.
 Status CompareLengths(const ::holdfast::command::v1::Result& result, std::uint64_t stored_bytes,

@@ -99,7 +99,7 @@ void Results::ForgetStrangeRefusal(const DeliveryKey& key, const link::v1::Up& u
   const AgentRow* agent = ports_.agents.Find(key.agent);
   if (agent == nullptr) return;
   const auto result =
-      VerifyResult(ports_.crypto, agent->pubkey, key, up.attempt(), up.final().envelope());
+      VerifyResult(ports_.crypto, agent->pubkey, {key, up.attempt()}, up.final().envelope());
   if (!result.ok() || result.value().outcome() != ::holdfast::command::v1::OUTCOME_REFUSED) return;
   ++strange_refusals_;
   AckStrange(key, up.attempt(), up.seq() + 1, true);
@@ -350,7 +350,7 @@ void Results::TakeFinal(const DeliveryKey& key, Stream& stream, const link::v1::
   const std::string& envelope = up.final().envelope();
   auto result = agent == nullptr
                     ? Error{Code::kDenied, "unknown agent"}
-                    : VerifyResult(ports_.crypto, agent->pubkey, key, up.attempt(), envelope);
+                    : VerifyResult(ports_.crypto, agent->pubkey, {key, up.attempt()}, envelope);
   if (!result.ok()) {
     if (stream.job) stream.job->doomed = true;
     return Finish(key, stream, BadResult(result.error().message), now);

@@ -30,6 +30,7 @@ constexpr std::array<CounterRow, static_cast<std::size_t>(Counter::kClosedBase)>
     {"holdfast_sweeper_sends_total", "Deliveries repeated by the sweeper", false},
     {"holdfast_stored_bytes_total", "Bytes of results stored", false},
     {"holdfast_api_connections", "Open API connections", true},
+    {"holdfast_links_shed_total", "Links asked to move to a gateway that has fewer", false},
 }};
 
 constexpr bool AllNamed() {

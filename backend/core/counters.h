@@ -37,7 +37,8 @@ enum class Counter : std::uint8_t {
   kSweeperSends,
   kStoredBytes,
   kApiConnections,  // gauge
-  kClosedBase,      // kClosedBase + CloseReason: links closed for that reason; 32 slots, last
+  kLinksShed,
+  kClosedBase,  // kClosedBase + CloseReason: links closed for that reason; 32 slots, last
 };
 inline constexpr std::size_t kCloseReasonSlots = 32;
 inline constexpr std::size_t kCounters =

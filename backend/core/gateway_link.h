@@ -42,6 +42,7 @@ struct GatewayLink {
   std::uint32_t heard_s = 0;         // tick of the last message
   std::uint32_t slot = 0;            // place in the router's table
   State state = State::kGreeting;
+  bool shed = false;  // asked to move elsewhere; not twice
   ::holdfast::link::v1::CloseReason reason = ::holdfast::link::v1::CLOSE_REASON_UNSPECIFIED;
   bool welcomed = false;  // was open once: counts as a link, its messages carry the epoch
   bool busy = false;      // something is open at the agent: silence means more

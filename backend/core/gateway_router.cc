@@ -305,13 +305,30 @@ void GatewayRouter::OnDrain(Duration window) {
   counters_.Set(Counter::kState, 2);
   if (window <= Duration::zero()) return CloseAll();
   SendUp();
-  for (const auto& [id, link] : open_) SayGoaway(*link);
+  for (const auto& [id, link] : open_) SayGoaway(*link, window);
 }
 
-void GatewayRouter::SayGoaway(GatewayLink& link) {
+void GatewayRouter::OnShed(std::size_t count, Duration window) {
+  if (drain_by_) return;  // they go anyway
+  std::vector<GatewayLink*> links;
+  links.reserve(open_.size());
+  for (const auto& [id, link] : open_) {
+    if (!link->shed) links.push_back(link);
+  }
+  const auto end = links.begin() + static_cast<std::ptrdiff_t>(std::min(count, links.size()));
+  std::ranges::nth_element(
+      links, end, {}, [](const GatewayLink* link) { return std::pair(link->busy, link->ref); });
+  for (auto link = links.begin(); link != end; ++link) {
+    (*link)->shed = true;
+    counters_.Add(Counter::kLinksShed);
+    SayGoaway(**link, window);
+  }
+}
+
+void GatewayRouter::SayGoaway(GatewayLink& link, Duration window) {
   link::Frame frame;
   frame.mutable_goaway()->set_reason(pb::CLOSE_REASON_GOING_AWAY);
-  frame.mutable_goaway()->set_window_s(seconds(std::max(*drain_by_ - now_, Duration::zero())));
+  frame.mutable_goaway()->set_window_s(seconds(window));
   QueueFrame(link, frame);
 }
 

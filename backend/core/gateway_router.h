@@ -93,6 +93,9 @@ class GatewayRouter final : public StreamTransportDelegate {
   // Asks all links to go within the window, each at a moment of its own, and closes who is left when it and
   // the slack are over. Zero: closes all at once. Sockets that were given to us before still become links.
   void OnDrain(Duration window);
+  // Asks so many links to go within the window and dial again: idle ones first, of these the oldest. The others
+  // stay, and so do those that do not listen.
+  void OnShed(std::size_t count, Duration window);
   // What a client that wants to upgrade is told to wait instead, in seconds; nullopt: it may.
   std::optional<std::uint32_t> RefuseUpgrade() const;
 
@@ -121,7 +124,7 @@ class GatewayRouter final : public StreamTransportDelegate {
   void CheckGreetings();
   void CheckDrain();
   void CloseAll();
-  void SayGoaway(GatewayLink& link);
+  void SayGoaway(GatewayLink& link, Duration window);
   void CheckSilence();
   void CheckSilence(GatewayLink& link);
   void Close(GatewayLink& link, link::CloseReason reason, std::uint32_t retry_after_s = 0);

@@ -137,7 +137,7 @@ void GatewayRouter::Admit(GatewayLink& link, const route::ClaimAnswer& answer) {
   welcome.set_beat_idle_s(seconds(link::kBeatIdle));
   welcome.set_beat_busy_s(seconds(link::kBeatBusy));
   QueueFrame(link, frame);
-  if (drain_by_) SayGoaway(link);
+  if (drain_by_) SayGoaway(link, std::max(*drain_by_ - now_, Duration::zero()));
 }
 
 void GatewayRouter::OnCloseLink(const route::CloseLink& close) {

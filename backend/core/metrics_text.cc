@@ -12,8 +12,9 @@ void Header(std::string& out, std::string_view name, std::string_view help, bool
   out.append(is_gauge ? " gauge\n" : " counter\n");
 }
 
-void Sample(std::string& out, std::string_view name, std::string_view labels, std::uint64_t value) {
-  out.append(name).append(labels).append(" ").append(std::to_string(value)).append("\n");
+void Sample(std::string& out, std::string_view name, std::string_view labels,
+            std::string_view value) {
+  out.append(name).append(labels).append(" ").append(value).append("\n");
 }
 
 }  // namespace
@@ -24,7 +25,15 @@ void MetricsText::Add(std::string proc, const CounterBlock& block) {
 
 void MetricsText::AddOne(std::string name, std::string help, std::string labels,
                          std::uint64_t value) {
-  ones_.push_back({std::move(name), std::move(help), std::move(labels), value});
+  ones_.push_back({std::move(name), std::move(help), std::move(labels), std::to_string(value)});
+}
+
+void MetricsText::AddPermille(std::string name, std::string help, std::string labels,
+                              std::uint64_t permille) {
+  std::string digits = std::to_string(permille % 1000);
+  digits.insert(0, 3 - digits.size(), '0');
+  ones_.push_back({std::move(name), std::move(help), std::move(labels),
+                   std::to_string(permille / 1000) + "." + digits});
 }
 
 std::string MetricsText::Text() const {
@@ -33,7 +42,8 @@ std::string MetricsText::Text() const {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     Header(out, rows[i].name, rows[i].help, rows[i].is_gauge);
     for (const auto& [proc, block] : blocks_) {
-      Sample(out, rows[i].name, "{proc=\"" + proc + "\"}", block->Get(static_cast<Counter>(i)));
+      Sample(out, rows[i].name, "{proc=\"" + proc + "\"}",
+             std::to_string(block->Get(static_cast<Counter>(i))));
     }
   }
   constexpr std::string_view kClosed = "holdfast_closed_total";
@@ -44,7 +54,7 @@ std::string MetricsText::Text() const {
       const auto at = static_cast<std::size_t>(Counter::kClosedBase) + static_cast<std::size_t>(i);
       Sample(out, kClosed,
              "{proc=\"" + proc + "\",reason=\"" + std::string(link::ToString(reason)) + "\"}",
-             block->Get(static_cast<Counter>(at)));
+             std::to_string(block->Get(static_cast<Counter>(at))));
     }
   }
   std::string_view before;

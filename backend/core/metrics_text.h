@@ -20,6 +20,8 @@ class MetricsText {
   void Add(std::string proc, const CounterBlock& block);
   // A value of the supervisor's own. Names that end in _total are counters, all others gauges.
   void AddOne(std::string name, std::string help, std::string labels, std::uint64_t value);
+  // The same, as a fraction with three digits.
+  void AddPermille(std::string name, std::string help, std::string labels, std::uint64_t permille);
   std::string Text() const;
 
  private:
@@ -27,7 +29,7 @@ class MetricsText {
     std::string name;
     std::string help;
     std::string labels;  // "{proc=\"g0\"}" or empty
-    std::uint64_t value;
+    std::string value;
   };
   std::vector<std::pair<std::string, const CounterBlock*>> blocks_;
   std::vector<One> ones_;

@@ -53,6 +53,7 @@ class SourceAdmission {
   std::optional<Ticket> NextExpired(TimePoint now);
 
   std::size_t waiting() const { return waiting_; }
+  std::size_t max_waiting() const { return max_waiting_; }
   std::size_t sources() const { return sources_.size(); }
 
  private:

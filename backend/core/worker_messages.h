@@ -24,6 +24,8 @@ enum class WorkerMessageType : std::uint8_t {
   // To control: set this command aside, processes died over it three times. payload: what
   // CounterBlock::at_hand held, agent id (16 B; zeros: every one) and digest (32 B).
   kPoison = 6,
+  // To a gateway: ask links to go, idle ones first. payload: "LINKS SECONDS", how many and within which window.
+  kShed = 7,
   // child -> supervisor
   kReady = 16,  // the child can take sockets
   kAlive = 17,  // every second

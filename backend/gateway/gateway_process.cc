@@ -84,6 +84,7 @@ void GatewayProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
     case WorkerMessageType::kAgentSocket: return OnAgentSocket(payload, std::move(fd));
     case WorkerMessageType::kControl: return router_->OnControl(payload);
     case WorkerMessageType::kDrain: return OnDrain(payload);
+    case WorkerMessageType::kShed: return OnShed(payload);
     case WorkerMessageType::kReload: return OnReload(payload);
     default: return;  // not for a gateway
   }
@@ -97,6 +98,16 @@ void GatewayProcess::OnDrain(std::string_view payload) {
                  .Num("window_s", window_s));
   router_->OnDrain(std::chrono::seconds(window_s));
   if (router_->empty()) ev_break(loop_, EVBREAK_ALL);
+}
+
+void GatewayProcess::OnShed(std::string_view payload) {
+  std::uint32_t links = 0;
+  std::uint32_t window_s = 0;
+  const char* const end = payload.data() + payload.size();
+  const auto first = std::from_chars(payload.data(), end, links);
+  if (first.ec != std::errc() || first.ptr == end) return;  // of another version
+  std::from_chars(first.ptr + 1, end, window_s);
+  router_->OnShed(links, std::chrono::seconds(window_s));
 }
 
 void GatewayProcess::OnReload(std::string_view payload) {

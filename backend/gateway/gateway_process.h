@@ -57,6 +57,7 @@ class GatewayProcess final : private WorkerProcessDelegate,
 
   void OnAgentSocket(std::string_view peer_address, UniqueFd fd);
   void OnDrain(std::string_view payload);
+  void OnShed(std::string_view payload);
   void ReportHandshakes();
   void OnReload(std::string_view payload);
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint16_t kProtocolError = 1002;  // RFC 6455 section 7.4.1
 constexpr std::size_t kMaxShownBytes = 1024;    // api.proto, ApiError.message
 // Chunks of a file come in messages of 256 KiB: fewer turns of the loop for each.
-constexpr std::size_t kRxBufferBytes = std::size_t{64} * 1024;
+constexpr std::size_t kRxBufferBytes = std::size_t{128} * 1024;
 
 std::string Shown(const std::string& theirs) {
   return ForTerminal(Untrusted(theirs), kMaxShownBytes);

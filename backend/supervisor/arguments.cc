@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "backend/core/scale.h"
+
 namespace holdfast::backend {
 namespace {
 
@@ -12,7 +14,8 @@ constexpr char kAbout[] =
     "  holdfastd check-config --config F  say what is wrong with F, and end\n"
     "  holdfastd --dir D reload           let the one that runs read its configuration again\n"
     "  holdfastd --dir D roll             let it restart its processes one by one, serving all the "
-    "while\n\n"
+    "while\n"
+    "  holdfastd --dir D scale N          let it go on with N gateways\n\n"
     "SIGTERM or SIGINT ends it in order; SIGHUP is reload, SIGUSR2 roll. Every key of F: "
     "docs/operations/configuration.md";
 
@@ -37,7 +40,11 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv) {
       "reload", "the holdfastd that runs reads its configuration again, and keeps its links");
   CLI::App* const roll = app.add_subcommand(
       "roll", "the holdfastd that runs restarts its processes one by one, serving all the while");
-  for (CLI::App* const order : {reload, roll}) {
+  std::string gateways;
+  CLI::App* const scale =
+      app.add_subcommand("scale", "the holdfastd that runs goes on with N gateways, until it ends");
+  scale->add_option("N", gateways, "how many gateways")->required();
+  for (CLI::App* const order : {reload, roll, scale}) {
     order->add_option("--config", out.config_file, "configuration file");
     order->add_option("--dir", dir, "fleet directory");
   }
@@ -55,10 +62,14 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv) {
   }
   if (out.config_file.empty()) out.config_file = dir + "/server/holdfastd.toml";
   if (check->parsed()) out.command = Arguments::Command::kCheckConfig;
-  for (const CLI::App* const order : {reload, roll}) {
+  for (const CLI::App* const order : {reload, roll, scale}) {
     if (!order->parsed()) continue;
     out.command = Arguments::Command::kOrder;
     out.text = order->get_name();
+  }
+  if (scale->parsed()) {
+    HF_ASSIGN_OR_RETURN(const std::uint32_t count, ParseGatewayCount(gateways));
+    out.text += " " + std::to_string(count);
   }
   if (role.empty()) return out;
   out.command = Arguments::Command::kWorker;

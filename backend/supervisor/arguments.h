@@ -17,7 +17,7 @@ struct Arguments {
   Command command = Command::kSupervise;
   std::string config_file;
   WorkerIdentity identity;  // kWorker
-  std::string text;         // kPrint: what; kOrder: "roll" or "reload"
+  std::string text;         // kPrint: what; kOrder: "roll", "reload" or "scale N"
 };
 Result<Arguments> ParseArguments(int argc, const char* const* argv);
 

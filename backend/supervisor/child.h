@@ -86,6 +86,7 @@ class Child final : private WorkerChannelDelegate {
   const CounterBlock* counters() const { return page_ ? &page_->block() : nullptr; }
   // Once it has ended: what it died over (CounterBlock::AtHand()), told once. Empty: nothing, or not known.
   std::string TakeAtHand();
+  std::uint64_t links() const { return page_ ? page_->block().Get(Counter::kLinks) : 0; }
   // Sockets given to the running instance and not yet closed by it.
   std::uint64_t sockets() const;
 

@@ -1,4 +1,4 @@
-// GiveOrder: `holdfastd roll` and `holdfastd reload`, from the word to the exit status.
+// GiveOrder: `holdfastd roll`, `scale` and `reload`, from the word to the exit status.
 //
 // Says the word to the holdfastd that runs on this configuration's state (OrderSocket), and prints what it
 // answers.

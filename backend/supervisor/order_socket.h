@@ -1,7 +1,7 @@
-// OrderSocket: what `holdfastd roll` and `holdfastd reload` say to the holdfastd that runs.
+// OrderSocket: what `holdfastd roll`, `holdfastd scale` and `holdfastd reload` say to the holdfastd that runs.
 //
 // A Unix socket in the run directory, for whoever may write there. One order a connection: a line with
-// its word. Answers are lines, "- TEXT" while it goes on and one "0 TEXT" (done) or "1 TEXT" (not) at its end.
+// its words. Answers are lines, "- TEXT" while it goes on and one "0 TEXT" (done) or "1 TEXT" (not) at its end.
 //
 //   client --> OnOrder --> Say* End --> client
 //

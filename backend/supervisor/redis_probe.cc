@@ -5,9 +5,11 @@
 namespace holdfast::backend {
 
 RedisProbe::RedisProbe(struct ev_loop* loop, std::string url, RedisLogin login)
-    : connection_(loop, *this), url_(std::move(url)), login_(std::move(login)) {}
+    : connection_(loop, *this, kMaxAnswerBytes), url_(std::move(url)), login_(std::move(login)) {}
 
 void RedisProbe::OnSecond() {
+  // As for the others (decisions/0031): it may answer on a new connection, and will not on this one.
+  if (connection_.silent_s() > kMaxUnanswered) connection_.Drop();
   if (!connection_.up()) return connection_.Dial(url_, login_);
   ++unanswered_;
   connection_.Send(0, 0, {"PING"});

@@ -1,4 +1,5 @@
-// RedisProbe: asks Redis once a second whether it is there, for /healthz.
+// RedisProbe: asks Redis once a second whether it is there, for /healthz. Silence for kMaxUnanswered seconds is a
+// lost connection, which is dialled again.
 #pragma once
 
 #include <string>

@@ -229,7 +229,9 @@ void Supervisor::AddChildren() {
   for (Child* const child : children()) child->Start();
 }
 
-std::size_t Supervisor::WantedGateways() const {
+std::size_t Supervisor::WantedGateways() const { return scaled_to_.value_or(FileGateways()); }
+
+std::size_t Supervisor::FileGateways() const {
   if (config_.gateway_count != 0) return config_.gateway_count;
   return static_cast<std::size_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
 }
@@ -309,6 +311,7 @@ void Supervisor::OnTick() {
   }
   if (++ticks_ % kTicksPerSecond == 0) OnSecond();
   if (roll_) ContinueRoll();
+  if (scale_) ContinueScale();
   ServeWaiting();
   // Not where they end: that is inside their own call.
   std::erase_if(leaving_, [](const auto& gateway) { return gateway->ended(); });
@@ -318,6 +321,7 @@ void Supervisor::OnTick() {
 void Supervisor::OnSecond() {
   for (Child* const child : children()) child->OnSecond();
   probe_->OnSecond();
+  SpreadLinks();
   while (const auto late = sources_.NextExpired(MonotonicNow())) waiting_.erase(*late);
 }
 
@@ -357,6 +361,7 @@ void Supervisor::Stop() {
   stopping_ = true;
   log_.Write(LogLine(LogLevel::kInfo, "stopping"));
   if (roll_) EndRoll(false, "holdfastd is stopping");
+  if (scale_) EndScale(false, "holdfastd is stopping");
   UpdateAccepting();
   waiting_.clear();
   for (Child* const child : children()) {

@@ -2,17 +2,19 @@
 //
 //   agents' port --> least loaded gateway      API port --> control      admin port --> us
 //   SIGHUP, `holdfastd reload`: settings anew      SIGUSR2, `holdfastd roll`: every process anew
+//   `holdfastd scale N`: more or fewer gateways    by itself: links of the fullest move to the emptiest
 //
 // Ordering:  sockets are accepted only while somebody can take them; who comes early waits in the
 //            kernel's backlog. The ready file appears when Redis, control and every gateway are ready.
 //            The children run on the configuration that we were started with, whatever its file says by
-//            then; what a reload changed they are told.
+//            then; what a reload changed they are told. A roll and a scale are never under way together.
 // Limits:    [admission] of the configuration; kAcceptsPerTurn sockets a turn; kMaxWaiting sockets that wait
 //            for their address's share.
 // Ownership: owns the children and the listeners; keeps no copy of a socket that it passed on.
 // Threading: loop thread only.
 // Errors:    Start(): names the port, the file or the directory and what to do about it.
-// Design:    docs/decisions/0039-rolling-restart.md, 0040-admission-per-address.md
+// Design:    docs/decisions/0039-rolling-restart.md, 0040-admission-per-address.md,
+//            0070-rebalancing.md
 #pragma once
 
 #include <array>
@@ -29,7 +31,9 @@
 #include "backend/core/config.h"
 #include "backend/core/death_tally.h"
 #include "backend/core/placement.h"
+#include "backend/core/rebalance.h"
 #include "backend/core/roll.h"
+#include "backend/core/scale.h"
 #include "backend/core/source_admission.h"
 #include "backend/supervisor/admin_server.h"
 #include "backend/supervisor/child.h"
@@ -69,6 +73,7 @@ class Supervisor final : private ListenerDelegate,
   void WatchSignal(std::size_t at, int signal);
   void OnSignal(int signal);
   void AddChildren();
+  std::size_t FileGateways() const;  // as the configuration has it
   std::size_t WantedGateways() const;
   std::unique_ptr<Child> NewGateway(std::size_t number, std::uint64_t starts);
   Child::Spec RedisSpec() const;
@@ -94,15 +99,33 @@ class Supervisor final : private ListenerDelegate,
   void TakeRollStep(RollStep step);
   void TakeOver();
   void EndRoll(bool done, std::string text);
-  void SayRoll(std::string text);
   RollView ViewRoll() const;
   bool AllServe() const;
+  // What keeps a long order from being taken; empty: nothing.
+  std::string Engaged() const;
+  // To those who wait for the order that is under way, and to the log.
+  void SayStep(std::string_view order, std::string text);
+  void EndOrder(std::string_view order, bool done, std::string text);
   Result<std::vector<std::string>> Reload();
   void SendLive(Child& child, bool with_certificate);
   void ApplyLive(const Config& next, std::vector<std::string>& told);
-  void SetGatewayCount();
-  void SendAway(std::unique_ptr<Child> gateway);
   Result<std::string> ReadCertificate(const Config& config) const;
+
+  // supervisor_scale.cc
+  Status StartScale(std::string_view count);
+  void ContinueScale();
+  void TakeScaleStep(ScaleStep step);
+  ScaleView ViewScale() const;
+  void EndScale(bool done, std::string text);
+  std::string HowToKeep() const;
+  void SetGatewayCount(std::size_t count);
+  void AddGateways(std::size_t count);
+  void DropGateways(std::size_t count);
+  // How long agents get to leave: as many a second as admission takes, so that those who come find room.
+  std::chrono::seconds LeaveWindow(std::uint64_t links) const;
+  void SendAway(std::unique_ptr<Child> gateway, std::chrono::seconds window);
+  std::vector<std::uint64_t> GatewayLinks() const;
+  void SpreadLinks();
 
   void OnTick();
   void OnSecond();
@@ -133,7 +156,11 @@ class Supervisor final : private ListenerDelegate,
   std::unique_ptr<Child> next_;                  // a gateway that is about to take a place
   std::optional<Roll> roll_;
   std::uint64_t rolled_starts_ = 0;  // of the process that the roll restarts, before it did
-  std::vector<std::uint64_t> roll_watchers_;  // clients of orders_
+  std::optional<Scale> scale_;
+  std::optional<std::uint32_t>
+      scaled_to_;  // gateways, by the last scale; gateways.count has no say then
+  std::vector<std::uint64_t> watchers_;  // clients of orders_ that wait for roll_ or scale_
+  Rebalance rebalance_;
   std::unique_ptr<OrderSocket> orders_;
   std::optional<RedisProbe> probe_;
   DeathTally deaths_;

@@ -10,34 +10,51 @@
 #include "backend/supervisor/supervisor.h"
 
 namespace holdfast::backend {
-namespace {
-
-// Beyond its window a gateway waits 5 s for agents and 3 s for closing handshakes; then it is killed.
-constexpr Duration kDrainPatience = std::chrono::seconds(12);
-constexpr std::uint64_t kMaxWindowSeconds = 3600;  // link.proto, Goaway.window_s
-
-}  // namespace
 
 void Supervisor::OnOrder(std::uint64_t client, std::string_view word) {
-  if (word == "roll") {
-    const Status started = StartRoll();
-    if (!started.ok()) return orders_->End(client, false, started.error().message);
-    roll_watchers_.push_back(client);
-    return SayRoll("roll: " + std::to_string(gateways_.size()) + " gateways, then control" +
-                   (redis_ ? ", then Redis" : ""));
+  constexpr std::string_view kScale = "scale ";
+  if (word == "reload") {
+    const auto told = Reload();
+    if (!told.ok()) return orders_->End(client, false, told.error().message);
+    for (const std::string& line : told.value()) orders_->Say(client, line);
+    return orders_->End(client, true, "reloaded");
   }
-  if (word != "reload") return orders_->End(client, false, "unknown order: of another version?");
-  const auto told = Reload();
-  if (!told.ok()) return orders_->End(client, false, told.error().message);
-  for (const std::string& line : told.value()) orders_->Say(client, line);
-  orders_->End(client, true, "reloaded");
+  const bool is_scale = word.starts_with(kScale);
+  if (word != "roll" && !is_scale) {
+    return orders_->End(client, false, "unknown order: of another version?");
+  }
+  const Status started = is_scale ? StartScale(word.substr(kScale.size())) : StartRoll();
+  if (!started.ok()) return orders_->End(client, false, started.error().message);
+  watchers_.push_back(client);
+  if (is_scale) return ContinueScale();
+  SayStep("roll", "roll: " + std::to_string(gateways_.size()) + " gateways, then control" +
+                      (redis_ ? ", then Redis" : ""));
+}
+
+std::string Supervisor::Engaged() const {
+  if (stopping_) return "holdfastd is stopping";
+  if (roll_) return "a roll is under way";
+  if (scale_) return "a change of the number of gateways is under way";
+  return {};
+}
+
+void Supervisor::SayStep(std::string_view order, std::string text) {
+  log_.Write(LogLine(LogLevel::kInfo, order).Text("step", text));
+  for (const std::uint64_t client : watchers_) orders_->Say(client, text);
+}
+
+void Supervisor::EndOrder(std::string_view order, bool done, std::string text) {
+  log_.Write(LogLine(done ? LogLevel::kInfo : LogLevel::kError,
+                     std::string(order) + (done ? "_done" : "_failed"))
+                 .Text("result", text));
+  for (const std::uint64_t client : watchers_) orders_->End(client, done, text);
+  watchers_.clear();
 }
 
 // --- roll -----------------------------------------------------------------------------------------
 
 Status Supervisor::StartRoll() {
-  if (stopping_) return Error{Code::kUnavailable, "holdfastd is stopping"};
-  if (roll_) return Error{Code::kExists, "a roll is under way"};
+  if (std::string why = Engaged(); !why.empty()) return Error{Code::kUnavailable, std::move(why)};
   log_.Write(LogLine(LogLevel::kInfo, "roll_started"));
   roll_.emplace(RollOptions{.gateways = gateways_.size(), .redis = redis_ != nullptr},
                 MonotonicNow());
@@ -74,15 +91,15 @@ void Supervisor::TakeRollStep(RollStep step) {
   switch (step) {
     case RollStep::kStartGateway:
       next_ = NewGateway(roll_->gateway(), gateways_[roll_->gateway()]->starts());
-      SayRoll(roll_->name() + ": new process starts");
+      SayStep("roll", roll_->name() + ": new process starts");
       return next_->Start();
     case RollStep::kTakeOver: return TakeOver();
     case RollStep::kRestartControl:
-      SayRoll("control: restarts");
+      SayStep("roll", "control: restarts");
       rolled_starts_ = control_->starts();
       return control_->Restart();
     case RollStep::kRestartRedis:
-      SayRoll("redis: restarts");
+      SayStep("roll", "redis: restarts");
       rolled_starts_ = redis_->starts();
       return redis_->Restart();
     case RollStep::kDone: return EndRoll(true, "rolled: every process is new");
@@ -92,33 +109,15 @@ void Supervisor::TakeRollStep(RollStep step) {
 
 void Supervisor::TakeOver() {
   std::unique_ptr<Child> old = std::exchange(gateways_[roll_->gateway()], std::move(next_));
-  const CounterBlock* const counters = old->counters();
-  SayRoll(roll_->name() + ": new process took over; " +
-          std::to_string(counters == nullptr ? 0 : counters->Get(Counter::kLinks)) + " links move");
-  SendAway(std::move(old));
+  SayStep("roll", roll_->name() + ": new process took over; " + std::to_string(old->links()) +
+                      " links move");
+  const auto window = LeaveWindow(old->links());
+  SendAway(std::move(old), window);
   UpdateAccepting();
 }
 
-void Supervisor::SendAway(std::unique_ptr<Child> gateway) {
-  // As many a second as admission takes, so that those who come find room.
-  const CounterBlock* const counters = gateway->counters();
-  const std::uint64_t links = counters == nullptr ? 0 : counters->Get(Counter::kLinks);
-  const std::uint64_t window_s =
-      std::min(links / config_.admission_links_per_second + 1, kMaxWindowSeconds);
-  gateway->Drain(std::to_string(window_s), std::chrono::seconds(window_s) + kDrainPatience);
-  leaving_.push_back(std::move(gateway));
-}
-
-void Supervisor::SayRoll(std::string text) {
-  log_.Write(LogLine(LogLevel::kInfo, "roll").Text("step", text));
-  for (const std::uint64_t client : roll_watchers_) orders_->Say(client, text);
-}
-
 void Supervisor::EndRoll(bool done, std::string text) {
-  log_.Write(LogLine(done ? LogLevel::kInfo : LogLevel::kError, done ? "roll_done" : "roll_failed")
-                 .Text("result", text));
-  for (const std::uint64_t client : roll_watchers_) orders_->End(client, done, text);
-  roll_watchers_.clear();
+  EndOrder("roll", done, std::move(text));
   roll_.reset();
   if (!next_) return;
   next_->Drain();
@@ -132,8 +131,8 @@ Result<std::vector<std::string>> Supervisor::Reload() {
     log_.Write(LogLine(LogLevel::kError, "reload_refused").Err(error));
     return error;
   };
-  if (roll_ || stopping_) {
-    return refuse(Error{Code::kUnavailable, stopping_ ? "stopping" : "a roll is under way"});
+  if (std::string why = Engaged(); !why.empty()) {
+    return refuse(Error{Code::kUnavailable, std::move(why)});
   }
   auto next = LoadConfig(config_.file);
   if (!next.ok()) return refuse(std::move(next).error());
@@ -176,6 +175,7 @@ void Supervisor::ApplyLive(const Config& next, std::vector<std::string>& told) {
   config_.admission_handshakes = next.admission_handshakes;
   config_.admission_source_percent = next.admission_source_percent;
   config_.gateway_max_links = next.gateway_max_links;
+  if (next.gateway_count != config_.gateway_count) scaled_to_.reset();  // the later word counts
   config_.gateway_count = next.gateway_count;
   config_.tls_cert_file = next.tls_cert_file;
   config_.tls_key_file = next.tls_key_file;
@@ -184,19 +184,8 @@ void Supervisor::ApplyLive(const Config& next, std::vector<std::string>& told) {
   bucket_.SetRate(config_.admission_links_per_second, BurstOf(config_.admission_links_per_second));
   sources_.SetLimit(SourceLimit());
   placement_.SetMaxSockets(MaxSockets(config_.gateway_max_links, descriptors_));
-  SetGatewayCount();
-}
-
-void Supervisor::SetGatewayCount() {
-  while (gateways_.size() > WantedGateways()) {
-    SendAway(std::move(gateways_.back()));
-    gateways_.pop_back();
-  }
-  while (gateways_.size() < WantedGateways()) {
-    gateways_.push_back(NewGateway(gateways_.size(), 0));
-    gateways_.back()->Start();
-  }
-  UpdateAccepting();
+  SetGatewayCount(WantedGateways());
+  if (scaled_to_ && *scaled_to_ != FileGateways()) told.push_back(HowToKeep());
 }
 
 Result<std::string> Supervisor::ReadCertificate(const Config& config) const {

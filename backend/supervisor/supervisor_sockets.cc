@@ -157,6 +157,9 @@ AdminAnswer Supervisor::Metrics() {
   for (const auto& gateway : leaving_) {
     if (gateway->counters() != nullptr) leaving_links += gateway->counters()->Get(Counter::kLinks);
   }
+  text.AddPermille("holdfast_links_balance",
+                   "Links of the fullest gateway over the mean; 1 is even", "",
+                   BalancePermille(GatewayLinks()));
   text.AddOne("holdfast_leaving_links", "Links of gateways that are on their way out", "",
               leaving_links);
   text.AddOne("holdfast_waiting_sockets",

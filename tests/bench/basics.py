@@ -6,8 +6,6 @@ how it was measured. A figure that misses its target is shown as such and does n
 machine decides too. Loopback only; needs release binaries and 3 GiB of free disk.
 """
 import argparse
-import datetime
-import json
 import os
 import pathlib
 import platform
@@ -20,6 +18,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from figures import Figures  # noqa: E402
 from harness import procs, stack as stack_module  # noqa: E402
 from harness.stack import Stack  # noqa: E402
 
@@ -32,29 +31,6 @@ ROUND_TRIPS = 500
 GETS = 3                # median; the first one also pays for memory that the system has not touched yet
 FLEET_LINKS = 5000
 SAMPLE_SECONDS = 0.02
-
-
-class Figures:
-    def __init__(self, out):
-        out.mkdir(parents=True, exist_ok=True)
-        self.file = open(out / "basics.jsonl", "a", encoding="utf-8")
-        cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
-                    if line.startswith("model name")), platform.machine())
-        self.machine = f"{cpu} x{os.cpu_count()}, Linux {platform.release()}"
-        print(f"machine: {self.machine}\n{'figure':46} {'measured':>14} {'target':>12}")
-
-    def add(self, name, value, unit, target, how, at_most=True):
-        """One figure. target None: for information."""
-        met = None if target is None else (value <= target if at_most else value >= target)
-        sign = "<=" if at_most else ">="
-        shown = "" if target is None else f"{sign} {target:g} {unit}"
-        print(f"{name:46} {value:9.2f} {unit:<5} {shown:>12} "
-              f"{'' if met is None else 'pass' if met else 'MISS'}", flush=True)
-        self.file.write(json.dumps({
-            "at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            "figure": name, "value": round(value, 4), "unit": unit, "target": target, "met": met,
-            "machine": self.machine, "how": how}) + "\n")
-        self.file.flush()
 
 
 def family(agent):
@@ -191,7 +167,7 @@ def main():
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
-    figures = Figures(arguments.out)
+    figures = Figures(arguments.out, "basics")
     size = (stack_module.BIN / "holdfast-agent").stat().st_size
     figures.add("agent binary, stripped", size / MB, "MB", 4, f"size of holdfast-agent, {platform.machine()}")
     if set(wanted) & {"idle", "query", "get"}:

@@ -47,7 +47,7 @@ holdfast_test(unit_backend_gateway LABEL unit
     unit/backend/core/gateway_router_test.cc
     unit/backend/core/live_settings_test.cc unit/backend/core/metrics_text_test.cc
     unit/backend/core/placement_test.cc unit/backend/core/redis_access_test.cc
-    unit/backend/core/roll_test.cc
+    unit/backend/core/rebalance_test.cc unit/backend/core/roll_test.cc unit/backend/core/scale_test.cc
     unit/backend/core/source_admission_test.cc)
 holdfast_test(conformance_backend_toml LABEL conformance
   DEPS holdfast_backend_adapters_toml

@@ -10,7 +10,6 @@ import time
 from harness import procs
 from harness.case import StackTest, main
 from harness.procs import wait_for
-from harness.stack import Stack
 
 DESCRIPTORS = 256
 STRANGERS = 300
@@ -26,11 +25,7 @@ def cpu_seconds(process):
 
 class FewDescriptorsTest(StackTest):
     """With 256 descriptors a process and more strangers than that at the door (delivery.md C10)."""
-    @classmethod
-    def setUpClass(cls):
-        Stack.descriptors = DESCRIPTORS
-        cls.addClassCleanup(setattr, Stack, "descriptors", None)
-        super().setUpClass()
+    descriptors = DESCRIPTORS
 
     @classmethod
     def set_up_agents(cls):

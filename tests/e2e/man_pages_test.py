@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The manual pages of the programs without a grammar, and the agent's completion, say what the programs do.
+"""The manual pages of the programs without a grammar, and the completion, say what the programs do.
 
 Compared with the programs' own help: every subcommand with its options, neither more nor less.
 """
@@ -55,6 +55,21 @@ def agent_usage():
     return out
 
 
+def subcommands(text):
+    return set(re.findall(r"(?m)^  ([a-z-]+)  ", text.split("Subcommands:")[1]))
+
+
+def offered(program, *words):
+    """What the completion of a program offers behind these words; the last one is being typed."""
+    script = ROOT / f"docs/completion/{program}.bash"
+    line = " ".join(f"'{w}'" for w in (program, *words))
+    done = subprocess.run(
+        ["bash", "-c", f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words)}; "
+         f"_{program.replace('-', '_')}; echo ${{COMPREPLY[@]}}"],
+        capture_output=True, text=True, timeout=30, check=True)
+    return set(done.stdout.split())
+
+
 class ManPagesTest(unittest.TestCase):
     def test_the_agents_page_has_its_subcommands_and_options(self):
         usage, page = agent_usage(), synopsis("holdfast-agent.8")
@@ -65,24 +80,22 @@ class ManPagesTest(unittest.TestCase):
     def test_the_backends_page_has_its_options(self):
         text = help_of("holdfastd", "--help")
         self.assertEqual(described("holdfastd.8"), options(text))
-        commands = set(re.findall(r"(?m)^  ([a-z-]+)  ", text.split("Subcommands:")[1]))
-        self.assertEqual({name for name in synopsis("holdfastd.8") if name}, commands)
+        self.assertEqual({name for name in synopsis("holdfastd.8") if name}, subcommands(text))
 
     def test_the_completion_offers_what_the_agent_takes(self):
-        script = ROOT / "docs/completion/holdfast-agent.bash"
-
-        def offered(*words):
-            line = " ".join(f"'{w}'" for w in ("holdfast-agent", *words))
-            done = subprocess.run(
-                ["bash", "-c", f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words)}; "
-                 "_holdfast_agent; echo ${COMPREPLY[@]}"],
-                capture_output=True, text=True, timeout=30, check=True)
-            return set(done.stdout.split())
         usage = agent_usage()
-        self.assertEqual(offered(""), set(usage))
+        self.assertEqual(offered("holdfast-agent", ""), set(usage))
         for name, flags in usage.items():
-            self.assertEqual(offered(name, "") - {"dump"}, flags, name)
-        self.assertEqual(offered("run", "--st"), {"--state"})
+            self.assertEqual(offered("holdfast-agent", name, "") - {"dump"}, flags, name)
+        self.assertEqual(offered("holdfast-agent", "run", "--st"), {"--state"})
+
+    def test_the_completion_offers_what_the_backend_takes(self):
+        text = help_of("holdfastd", "--help")
+        commands = subcommands(text)
+        self.assertEqual(offered("holdfastd", ""), commands | options(text) - {"-h"})
+        for command in commands:
+            self.assertEqual(offered("holdfastd", command, ""), {"--dir", "--config"}, command)
+        self.assertEqual(offered("holdfastd", "--dir", "/", "re"), {"reload"})
 
 
 if __name__ == "__main__":

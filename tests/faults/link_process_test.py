@@ -4,11 +4,12 @@
 The process is real (build/<preset>/bin/link_driver: RunLink with shorter times); warden is this script at
 the other end of the socketpair, the server is tests/support/ws_server.py's half of the handshake.
 """
-import ctypes, os, socket, struct, subprocess, sys, tempfile, threading, time, unittest
+import os, socket, struct, subprocess, sys, tempfile, threading, time, unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import ws_server  # noqa: E402
+from lab import kernel  # noqa: E402
 from connect_proxy import ConnectProxy  # noqa: E402
 from mini_gateway import field  # noqa: E402
 from ws_server import frame  # noqa: E402
@@ -38,12 +39,10 @@ def close_frame(reason, detail=b"", retry=0):
 
 
 def jump_a_little():
-    """Sets the clock by 1 ns: for those who watch it that is a jump, as the end of a suspend is."""
-    timex = (ctypes.c_long * 64)(0x2100)  # modes = ADJ_SETOFFSET | ADJ_NANO (adjtimex(2))
-    timex[10] = 1                         # time.tv_usec
-    if ctypes.CDLL(None, use_errno=True).adjtimex(timex) < 0:
-        raise unittest.SkipTest("setting the clock, even by nothing, needs root: "
-                                + os.strerror(ctypes.get_errno()))
+    try:
+        kernel.jump_clock()
+    except OSError as why:
+        raise unittest.SkipTest(f"setting the clock, even by nothing, needs root: {why}") from None
 
 
 STOOD_SECONDS = 10.1  # as agent/core/dialer.h, and a little

@@ -5,7 +5,11 @@ from lab.campaign import Load
 from lab.ledger import Ledger
 from lab.rows import Spec, register
 from lab.slack import bound
+from lab.stack import wait_for
+from rows_link import is_over
 from rows_redis import FLEET, finish
+
+LONG_BYTES, LONG_BEGUN_BYTES, LONG_EVERY = 32 << 20, 1 << 20, 10
 
 
 def cut_redis_clients(lab):
@@ -17,18 +21,42 @@ def cut_redis_clients(lab):
     return waiting
 
 
+def begin_long(lab):
+    """A get whose first bytes are at control. Of a size of its own, as control stores equal files once."""
+    incoming = lab.stack.fleet / "server/state/results/incoming"
+    before = set(incoming.iterdir())
+    mark, argv = lab.marks.get(lab.agents[:1], LONG_BYTES + lab.rng.randrange(1, 256 * 1024))
+    lab.client.submit(mark, argv)
+    lab.client.drain()
+    assert mark.status == "ok", mark.words
+
+    def has_begun():
+        for path in set(incoming.iterdir()) - before:
+            try:
+                if path.stat().st_size >= LONG_BEGUN_BYTES:
+                    return True
+            except FileNotFoundError:  # another that is complete now
+                pass
+        return False
+    wait_for(has_begun, bound(lab, 20), "the long result does not begin", every=0.001)
+    return mark
+
+
 @register(id="B-again", fault="all connections to Redis cut, again and again: entries are read twice",
           figure="0 double, 0 lost", spec=FLEET, n={"nightly": 60, "release": 300},
-          must_bite=("cut", "entries read again"))
+          must_bite=("cut", "entries read again", "cut in the middle of a long result"))
 def again(lab, n):
     figures = {}
     load = Load(lab, 6.0, sleep_ms=200)
-    for _ in range(n):
+    for turn in range(n):
         end = time.monotonic() + lab.rng.uniform(1.0, 3.0)
         while time.monotonic() < end:
             load.pump(time.monotonic())
             time.sleep(0.01)
+        long = begin_long(lab) if turn % LONG_EVERY == 0 else None
         lab.bites.hit("entries read again", cut_redis_clients(lab))
+        if long:
+            lab.bites.hit("cut in the middle of a long result", not is_over(lab, long))
         lab.bites.hit("cut")
         time.sleep(lab.rng.uniform(0, 1.0))
         lab.bites.hit("entries read again", cut_redis_clients(lab))

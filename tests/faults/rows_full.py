@@ -2,15 +2,39 @@
 import statistics
 import time
 
+from lab import faults
 from lab.rows import Spec, register
 from lab.slack import bound
 from lab.stack import wait_for
 from rows_link import is_over
 from rows_redis import finish, question_answered
 
+MOST_HOLD_SECONDS = 1.0
 NO_ROOM = ("NO_JOURNAL", "SPOOL_FULL")
 FULL_AGENT = Spec(gateways=1, agents=4, disks=(("agent", "tmpfs", 16),))
 FULL_BACKEND = Spec(gateways=1, agents=2, disks=(("backend", "tmpfs", 24),))
+
+
+def hold_results(lab):
+    """The links of those agents that have written output and not sent all of it, stopped; the others were too quick."""
+    held, agents = [], set(lab.agents)
+    end = time.monotonic() + bound(lab, MOST_HOLD_SECONDS)
+    while agents and time.monotonic() < end:
+        for agent in list(agents):
+            if has_output(agent):
+                for link in agent.children("link"):
+                    faults.freeze(link)
+                    held.append(link)
+                agents.discard(agent)
+    return held
+
+
+def has_output(agent):
+    """In the spool, as it was an instant ago."""
+    try:
+        return any(path.stat().st_size for path in agent.state.rglob("*.seg"))
+    except FileNotFoundError:
+        return False
 
 
 @register(id="D1", fault="the agents' disk is full (tmpfs), before commands and in the middle of results",
@@ -25,9 +49,11 @@ def agent_full(lab, n):
         running.may |= {"REFUSED"}
         lab.client.submit(running, argv)
         lab.client.drain()
-        time.sleep(lab.rng.uniform(0, 0.2))
-        lab.bites.hit("filled in the middle of results", not is_over(lab, running))
+        held = hold_results(lab)
         lab.agent_disk.fill()
+        for link in held:
+            faults.thaw(link)
+        lab.bites.hit("filled in the middle of results", len(held))
         if turn % 2 == 0:  # what is sent makes room again: fill that, too
             wait_for(lambda: is_over(lab, running), bound(lab, 20), "results on a full disk", every=0.1)
             time.sleep(0.3)

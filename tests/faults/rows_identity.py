@@ -2,15 +2,20 @@
 import shutil
 import time
 
+from lab import faults
 from lab.rows import Spec, register
 from lab.slack import bound
 from lab.stack import LabAgent, wait_for
 from rows_link import round_trip
+from rows_messages import last_of, stream_of
+from rows_power import end_agents
 from rows_redis import finish
 from rows_time import cpu_seconds
 
 TWINS = Spec(gateways=2, agents=3)
 OLD_LINKS = Spec(gateways=3, agents=8, proxy=True)
+HELLO = b"holdfast.hello.v1"  # its type, common/sign/envelope.h
+CLAIM_SECONDS = 13            # below those after which a silent control is killed
 
 
 @register(id="C12", fault="old links stay half-open at the gateway while the agents dial anew; n times all",
@@ -36,6 +41,38 @@ def half_open(lab, n):
         figures["answers_s"] = round(max(figures["answers_s"], took), 1)
         finish(lab, 60, figures)
         lab.proxy.drop_orphans()
+    return figures
+
+
+def claims(redis, key, since):
+    """How many Hellos wait for control, or were read by it, since then."""
+    found = redis.call("XRANGE", key, b"(" + since, "+")
+    return sum(value.count(HELLO) for _, fields in found for value in fields)
+
+
+@register(id="C12-claim", fault="agents killed between the claim of a link and its grant, n times all",
+          figure="no epoch is dialled twice: I6", spec=OLD_LINKS,
+          n={"nightly": 20, "release": 100}, must_bite=("claimed and killed",))
+def killed_at_claim(lab, n):
+    """Control stands still while they claim, so that no grant can reach them, and grants to nobody afterwards."""
+    figures = {}
+    for _ in range(n):
+        (control,) = lab.stack.processes("control")
+        redis, key = lab.stack.redis(), stream_of(control)
+        faults.freeze(control)
+        try:
+            since = last_of(redis, key)
+            lab.proxy.reset_all()
+            wait_for(lambda: claims(redis, key, since) >= len(lab.agents), CLAIM_SECONDS,
+                     lambda: f"only {claims(redis, key, since)} claims", every=0.02)
+            end_agents(lab)
+            lab.bites.hit("claimed and killed", len(lab.agents))
+        finally:
+            faults.thaw(control)
+            redis.close()
+        for agent in lab.agents:
+            agent.start()
+        finish(lab, bound(lab, 60), figures)
     return figures
 
 

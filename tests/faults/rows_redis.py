@@ -9,6 +9,7 @@ from lab.stack import wait_for
 
 FLEET = Spec(gateways=2, agents=10)
 IN_FLIGHT = 500
+REDIS_MIB = 64
 WORKERS = 8  # of one agent at once (agent/core/limits.h)
 
 
@@ -172,7 +173,7 @@ def break_streams(lab, n):
 
 @register(id="B5", fault="Redis full up to its memory limit with somebody else's keys, for 8 s, n times",
           figure="nothing evicted; refused clearly or served later, 0 lost",
-          spec=Spec(gateways=2, agents=10, keys=(("redis", "max_memory_mib", 64),)),
+          spec=Spec(gateways=2, agents=10, keys=(("redis", "max_memory_mib", REDIS_MIB),)),
           n={"nightly": 10, "release": 50}, must_bite=("refused by Redis", "sent into the full Redis"))
 def full_memory(lab, n):
     figures = {}
@@ -181,11 +182,13 @@ def full_memory(lab, n):
         redis = lab.stack.redis()
         for size in (1 << 20, 1 << 12):
             try:
-                while True:
+                for _ in range(2 * REDIS_MIB):
                     redis.call("RPUSH", "somebody-else", b"x" * size)
             except RuntimeError as why:
                 assert "OOM" in str(why), why
                 lab.bites.hit("refused by Redis")
+            else:
+                raise AssertionError(f"never full: it takes {2 * REDIS_MIB} times {size} bytes")
         end = time.monotonic() + 8
         while time.monotonic() < end:
             lab.client.pump()

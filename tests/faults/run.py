@@ -5,7 +5,8 @@
     run.py --tier soak --minutes N
     run.py --list
     run.py report [--since COMMIT]
-    run.py mutants [--only NAME,...]          builds without one protection each: all must be noticed
+    run.py mutants [--only NAME,...]          builds without one protection each: all must be noticed;
+                                              "intact" is the one that lacks nothing
     run.py mutants --dry-run                  do they still apply?
 """
 import argparse
@@ -67,7 +68,7 @@ def main():
     if options.list:
         return show(registry)
     if options.what == "report":
-        return report.write_page(list(registry.values()), options.since)
+        return report.write_page(list(registry.values()), mutants.table(), options.since)
     if options.what == "mutants" and options.dry_run:
         sys.exit(0 if mutants.all_apply() else 1)
     if options.what == "mutants":

@@ -46,7 +46,7 @@ Status SqliteJournal::OpenAndCheck(SqliteDb::Mode mode) {
   const std::optional<WalMark> before = is_owner ? ReadWalMark(path_) : std::nullopt;
   HF_ASSIGN_OR_RETURN(db_, SqliteDb::Open(path_, mode));
   HF_TRY(db_->CheckIntegrity());
-  if (before && !IsKept(*before, ReadWalMark(path_))) {
+  if (before && !IsKept(*before, ReadWalMark(*db_))) {
     return Error{Code::kCorrupt, "commits are missing from the write-ahead log"};
   }
   HF_TRY(BringUpToDate(mode));

@@ -11,6 +11,7 @@ namespace {
 // wal.c, WalIndexHdr: in the machine's byte order, twice; the salts as the log has them, big endian.
 constexpr std::uint32_t kVersion = 3007000;
 constexpr std::size_t kHeaderBytes = 48;
+constexpr int kRegionBytes = 32768;  // WALINDEX_PGSZ
 constexpr std::size_t kIsInitAt = 12;
 constexpr std::size_t kFramesAt = 16;
 constexpr std::size_t kSaltsAt = 32;
@@ -38,15 +39,9 @@ bool SumHolds(const std::uint8_t* header) {
   return first == Native(header + kSumAt) && second == Native(header + kSumAt + 4);
 }
 
-}  // namespace
+using Headers = std::array<std::uint8_t, 2 * kHeaderBytes>;
 
-std::optional<WalMark> ReadWalMark(const std::string& path) {
-  std::FILE* const file = std::fopen((path + "-shm").c_str(), "rbe");
-  if (file == nullptr) return std::nullopt;
-  std::array<std::uint8_t, 2 * kHeaderBytes> bytes{};
-  const std::size_t got = std::fread(bytes.data(), 1, bytes.size(), file);
-  std::fclose(file);
-  if (got != bytes.size()) return std::nullopt;
+std::optional<WalMark> Parse(const Headers& bytes) {
   const std::uint8_t* header = bytes.data();
   const bool is_whole = std::memcmp(header, header + kHeaderBytes, kHeaderBytes) == 0;
   if (!is_whole || Native(header) != kVersion || header[kIsInitAt] == 0 || !SumHolds(header)) {
@@ -54,6 +49,32 @@ std::optional<WalMark> ReadWalMark(const std::string& path) {
   }
   return WalMark{Native(header + kFramesAt), BigEndian(header + kSaltsAt),
                  BigEndian(header + kSaltsAt + 4)};
+}
+
+}  // namespace
+
+std::optional<WalMark> ReadWalMark(const std::string& path) {
+  std::FILE* const file = std::fopen((path + "-shm").c_str(), "rbe");
+  if (file == nullptr) return std::nullopt;
+  Headers bytes{};
+  const std::size_t got = std::fread(bytes.data(), 1, bytes.size(), file);
+  std::fclose(file);
+  return got == bytes.size() ? Parse(bytes) : std::nullopt;
+}
+
+std::optional<WalMark> ReadWalMark(SqliteDb& db) {
+  sqlite3_file* file = nullptr;
+  if (sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+      file == nullptr || file->pMethods == nullptr || file->pMethods->iVersion < 2) {
+    return std::nullopt;
+  }
+  volatile void* index = nullptr;  // mapped since the first read, and as long as the connection
+  if (file->pMethods->xShmMap(file, 0, kRegionBytes, 0, &index) != SQLITE_OK || index == nullptr) {
+    return std::nullopt;
+  }
+  Headers bytes;  // nobody else writes: we are the owner
+  std::memcpy(bytes.data(), const_cast<const void*>(index), bytes.size());
+  return Parse(bytes);
 }
 
 bool IsKept(const WalMark& before, const std::optional<WalMark>& now) {

@@ -4,8 +4,10 @@
 // committed behind it is gone, and the journal is consistent in itself. The index counts a commit only after its
 // fsync, and outlives the process; so what it counted must still be there when the log has been read anew.
 //
-//   before = ReadWalMark(path); open the database, read from it; IsKept(before, ReadWalMark(path))
+//   before = ReadWalMark(path); open the database, read from it; IsKept(before, ReadWalMark(db))
 //
+// Ordering: the file is read before this process opens the database, never after: closing it ends all locks that
+//           the process has on it (fcntl(2)), and the next to look into the journal would cut the index under us.
 // Limits: no index (an orderly end, a machine that lost power before it reached the disk, a damaged one) proves
 //         nothing; what control has heard of the journal then counts (decisions/0048).
 #pragma once
@@ -13,6 +15,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include "agent/adapters/sqlite/sqlite_db.h"
 
 namespace holdfast::agent {
 
@@ -24,6 +28,8 @@ struct WalMark {
 
 // Of the database at `path`; nullopt: there is no index, or not a whole one.
 std::optional<WalMark> ReadWalMark(const std::string& path);
+// Of the index as the open connection has it.
+std::optional<WalMark> ReadWalMark(SqliteDb& db);
 
 // `now`: after the log was read anew.
 bool IsKept(const WalMark& before, const std::optional<WalMark>& now);

@@ -4,21 +4,26 @@
 #include <memory>
 #include <utility>
 
+#include <sys/socket.h>
+
+#include "backend/core/stream_transport.h"
+
 namespace holdfast::backend {
 namespace {
 
-redisReplyObjectFunctions g_functions;             // hiredis's own, but for createArray
-decltype(g_functions.createArray) g_create_array;  // hiredis's own
+redisReplyObjectFunctions g_functions;  // hiredis's own, but for these two
+decltype(g_functions.createArray) g_create_array;
+decltype(g_functions.createString) g_create_string;
 
-// hiredis 0.14 allocates what a reply's header claims; 1.0 has maxelements for it, which is per
-// reader too. This works for both.
-#if HIREDIS_MAJOR >= 1
-void* CreateBoundedArray(const redisReadTask* task, std::size_t elements) {
-#else
-void* CreateBoundedArray(const redisReadTask* task, int elements) {
-#endif
-  if (static_cast<std::size_t>(elements) > kMaxReplyElements) return nullptr;  // "out of memory"
-  return g_create_array(task, elements);
+// What hiredis holds of a reply that is not whole yet is one string at most, and what one read brings.
+constexpr std::size_t kMaxUnreadBytes = kMaxEntryBytes + std::size_t{32} * 1024;
+constexpr std::size_t kElementBytes = sizeof(redisReply) + sizeof(redisReply*);
+constexpr std::string_view kTooLarge = "a reply larger than any of ours";
+constexpr std::string_view kUnasked = "a reply that nobody asked for";
+
+// Of a callback of hiredis: it has parsed one reply, no other is awaited, and there is more.
+bool HasMoreThanAsked(const redisAsyncContext* context) {
+  return context->replies.head == nullptr && context->c.reader->pos < context->c.reader->len;
 }
 
 }  // namespace
@@ -34,9 +39,13 @@ struct RedisConnection::Events {
   static void OnReadable(struct ev_loop*, ev_io* io, int) {
     redisAsyncContext* const context = Of(io->data)->context;
     auto* const connection = static_cast<RedisConnection*>(context->data);
-    if (context->c.reader->len > kMaxReplyBytes && connection != nullptr) {
-      return connection->Lose("a reply larger than any of ours");
+    if (connection != nullptr && context->c.reader->len > kMaxUnreadBytes) {
+      return connection->Lose(std::string(kTooLarge));
     }
+    if (connection != nullptr && connection->HasUnasked()) {
+      return connection->Lose(std::string(kUnasked));
+    }
+    if (connection != nullptr && connection->up_) connection->ReadAhead();
     redisAsyncHandleRead(context);
   }
   static void OnWritable(struct ev_loop*, ev_io* io, int) {
@@ -60,14 +69,65 @@ struct RedisConnection::Events {
   }
 };
 
+// hiredis reads 16 KiB a turn: of a reply that has begun, all that lies there is taken here first. An end
+// or an error is left to hiredis, which meets it again.
+void RedisConnection::ReadAhead() {
+  redisReader& reader = *context_->c.reader;
+  if (reader.len == reader.pos) return;
+  if (ahead_.empty()) ahead_.resize(kReadAheadBytes);
+  const ssize_t n = ::recv(context_->c.fd, ahead_.data(), ahead_.size(), MSG_DONTWAIT);
+  if (n > 0) redisReaderFeed(&reader, ahead_.data(), static_cast<std::size_t>(n));
+}
+
+// hiredis 0.14 allocates what a reply's header claims, and bounds depth but not the sum of all parts; 1.x
+// bounds elements but not depth. This holds for both.
 void RedisConnection::GuardReader() {
   redisReader* const reader = context_->c.reader;
+  reader->maxbuf = kReadAheadBytes;  // larger than 16 KiB, it would be given back after each reply
   if (g_create_array == nullptr) {
     g_functions = *reader->fn;
-    g_create_array = g_functions.createArray;
-    g_functions.createArray = &CreateBoundedArray;
+    g_create_array = std::exchange(g_functions.createArray, &CreateArray);
+    g_create_string = std::exchange(g_functions.createString, &CreateString);
   }
   reader->fn = &g_functions;
+  reader->privdata = this;
+  is_too_large_ = false;
+}
+
+// An array is charged for its elements when it is announced: numbers and nils then cost no more.
+bool RedisConnection::Admits(const redisReadTask* part, std::size_t elements, std::size_t bytes) {
+  auto& self = *static_cast<RedisConnection*>(part->privdata);
+  int depth = 0;
+  for (const redisReadTask* above = part->parent; above != nullptr && depth <= kMaxReplyDepth;
+       above = above->parent) {
+    ++depth;
+  }
+  if (depth == 0) self.reply_bytes_ = kElementBytes;  // the beginning of another reply
+  self.is_too_large_ = elements > kMaxReplyElements || depth > kMaxReplyDepth;
+  if (!self.is_too_large_) self.reply_bytes_ += bytes + elements * kElementBytes;
+  self.is_too_large_ = self.is_too_large_ || self.reply_bytes_ > self.max_reply_bytes_;
+  return !self.is_too_large_;
+}
+
+#if HIREDIS_MAJOR >= 1
+void* RedisConnection::CreateArray(const redisReadTask* part, std::size_t elements) {
+#else
+void* RedisConnection::CreateArray(const redisReadTask* part, int elements) {
+#endif
+  if (!Admits(part, static_cast<std::size_t>(elements), 0)) return nullptr;
+  return g_create_array(part, elements);
+}
+
+void* RedisConnection::CreateString(const redisReadTask* part, char* text, std::size_t size) {
+  return Admits(part, 0, size) ? g_create_string(part, text, size) : nullptr;
+}
+
+// hiredis aborts the process over a reply without a question. An error is what Redis may say on its own, before
+// it closes; hiredis knows that one.
+bool RedisConnection::HasUnasked() const {
+  if (!up_ || context_->replies.head != nullptr) return false;
+  char first = 0;
+  return ::recv(context_->c.fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1 && first != '-';
 }
 
 bool IsDenial(std::string_view error) {
@@ -87,8 +147,9 @@ void RedisConnection::LogIn(const RedisLogin& login) {
 void RedisConnection::OnLoginReply(redisAsyncContext* context, void* reply, void* /*none*/) {
   auto* const self = static_cast<RedisConnection*>(context->data);
   const auto* const answer = static_cast<const redisReply*>(reply);
-  if (self == nullptr || answer == nullptr || answer->type != REDIS_REPLY_ERROR) return;
-  self->Lose(std::string(answer->str, answer->len));
+  if (self == nullptr || answer == nullptr) return;
+  if (answer->type == REDIS_REPLY_ERROR) return self->Lose(std::string(answer->str, answer->len));
+  if (HasMoreThanAsked(context)) self->Lose(std::string(kUnasked));
 }
 
 void RedisConnection::Dial(const std::string& url, const RedisLogin& login) {
@@ -127,6 +188,7 @@ void RedisConnection::Dial(const std::string& url, const RedisLogin& login) {
     if (self == nullptr || self->context_ != context) return;
     self->context_ = nullptr;  // hiredis frees it after this call
     self->up_ = false;
+    if (self->is_too_large_) return self->owner_.OnConnectionLost(std::string(kTooLarge));
     self->owner_.OnConnectionLost(context->errstr[0] != '\0' ? context->errstr : "closed by Redis");
   });
   LogIn(login);
@@ -177,6 +239,7 @@ void RedisConnection::OnHiredisReply(redisAsyncContext* context, void* reply, vo
   RedisConnection& self = *mine->connection;
   --self.unanswered_;
   self.silent_since_ = ev_now(self.loop_);
+  if (reply != nullptr && HasMoreThanAsked(context)) return self.Lose(std::string(kUnasked));
   self.owner_.OnReply(mine->kind, mine->tag, static_cast<const redisReply*>(reply));
 }
 

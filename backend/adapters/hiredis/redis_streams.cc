@@ -39,7 +39,8 @@ const redisReply* At(const redisReply* reply, std::size_t index) {
 struct Id {
   std::uint64_t ms = 0;
   std::uint64_t seq = 0;
-  friend auto operator<=>(const Id&, const Id&) = default;
+  // clang-tidy 14 takes the comparison of its outcome with 0 for one with a null pointer.
+  friend auto operator<=>(const Id&, const Id&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // "<ms>-<seq>", or "<ms>"; 0-0 for anything else.
@@ -64,20 +65,10 @@ RedisStreams::RedisStreams(struct ev_loop* loop, Options options, StreamTranspor
     : loop_(loop),
       options_(std::move(options)),
       delegate_(delegate),
-      writer_(loop, *this),
-      reader_(loop, *this),
+      writer_(loop, *this, kMaxAnswerBytes),
+      reader_(loop, *this, kMaxReadBytes),
       backoff_ms_(kFirstBackoffMs) {
-  ev_timer_init(
-      &timer_,
-      [](struct ev_loop*, ev_timer* timer, int) {
-        auto* const self = static_cast<RedisStreams*>(timer->data);
-        if (self->ready_) {
-          self->ReadMore();
-        } else {
-          self->Dial();
-        }
-      },
-      0.0, 0.0);
+  ev_timer_init(&timer_, &RedisStreams::OnTimer, 0.0, 0.0);
   timer_.data = this;
   ev_timer_init(
       &look_,
@@ -89,6 +80,15 @@ RedisStreams::RedisStreams(struct ev_loop* loop, Options options, StreamTranspor
   looked_at_ = now();
   ev_timer_start(loop_, &look_);
   Start(0);  // the delegate is told from the loop, never from inside this constructor
+}
+
+void RedisStreams::OnTimer(struct ev_loop* /*loop*/, ev_timer* timer, int /*events*/) {
+  auto* const self = static_cast<RedisStreams*>(timer->data);
+  if (self->ready_) {
+    self->ReadMore();
+  } else {
+    self->Dial();
+  }
 }
 
 RedisStreams::~RedisStreams() {
@@ -151,12 +151,14 @@ void RedisStreams::OnConnectionLost(std::string why) {
 
 void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
   if (reply == nullptr) return;  // the connection is going; OnConnectionLost follows
+  if (!IsOfKind(static_cast<Kind>(kind), *reply)) {
+    return OnConnectionLost("a reply of another type than any to what was asked");
+  }
   switch (static_cast<Kind>(kind)) {
     case kProbe:
       if (reply->type == REDIS_REPLY_ERROR) return OnConnectionLost(std::string(Text(*reply)));
       ready_ = true;
       told_lost_ = told_denied_ = false;
-      backoff_ms_ = kFirstBackoffMs;
       delegate_.OnRestored();
       return ReadMore();
     case kAdd:
@@ -167,6 +169,19 @@ void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
     case kRead: return OnReadReply(reply);
     case kLast: return OnLastReply(reply);
   }
+}
+
+// Else replies are out of step with questions, and everything that follows would mean something else.
+bool RedisStreams::IsOfKind(Kind kind, const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_ERROR) return true;
+  switch (kind) {
+    case kProbe:
+    case kAdd: return IsText(reply);
+    case kOther: return reply.type == REDIS_REPLY_INTEGER;
+    case kRead: return reply.type == REDIS_REPLY_ARRAY || reply.type == REDIS_REPLY_NIL;
+    case kLast: return reply.type == REDIS_REPLY_ARRAY;
+  }
+  return false;
 }
 
 void RedisStreams::OnWriteReply(const redisReply* reply) {
@@ -188,6 +203,7 @@ void RedisStreams::ReadMore() {
 void RedisStreams::OnReadReply(const redisReply* reply) {
   read_in_flight_ = false;
   if (reply->type == REDIS_REPLY_NIL) {  // nothing came in time
+    backoff_ms_ = kFirstBackoffMs;
     if (cursor_ == "0") return ReadMore();
     // Or the stream was deleted, and begins anew below our cursor: look at its last entry.
     read_in_flight_ = true;
@@ -203,6 +219,7 @@ void RedisStreams::OnReadReply(const redisReply* reply) {
     return Start(kReadAgainMs);
   }
   if (!Deliver(*reply)) return OnConnectionLost("a reply that is not one of XREAD's");
+  backoff_ms_ = kFirstBackoffMs;
   ReadMore();
 }
 

@@ -8,8 +8,9 @@
 // Ordering:  entries in the order of their stream; after OnRestored() the stream is read from its start,
 //            also after it was deleted and made anew with lower ids (a clock that went back).
 // Limits:    kMaxInFlightBytes are handed to hiredis at a time, the rest waits here, kMaxPendingBytes in
-//            all. Redial after 50 ms, doubling to 1 s. Replies: see redis_connection.h; when none comes
-//            for kReplySeconds (XREAD: its BLOCK more) Redis is lost, however well its sockets stand.
+//            all. Redial after 50 ms, doubling to 1 s until a read is answered. Replies: see
+//            redis_connection.h; one of a wrong type loses the connection. When none comes for
+//            kReplySeconds (XREAD: its BLOCK more) Redis is lost, however well its sockets stand.
 // Ownership: borrows loop and delegate until destroyed.
 // Threading: loop thread only. The delegate may call every method from inside its own.
 // Errors:    Add(): see stream_transport.h. When Redis refuses a write (OOM, LOADING, MISCONF, READONLY)
@@ -59,14 +60,15 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   void OnReply(int kind, std::size_t tag, const redisReply* reply) override;
   void OnReadReply(const redisReply* reply);
   void OnLastReply(const redisReply* reply);
+  static bool IsOfKind(Kind kind, const redisReply& reply);
   void OnWriteReply(const redisReply* reply);
   bool Deliver(const redisReply& reply);
   void Dial();
-  void DialLater();
   void Start(int watcher_wait_ms);
   void LookForSilence();
   void Pump();
   void SendAdd(std::string_view stream, std::string_view message);
+  static void OnTimer(struct ev_loop* loop, ev_timer* timer, int events);
   void ReadMore();
   void CountError();
   void TellIfDenied(std::string_view error);

@@ -4,8 +4,15 @@
 #include <chrono>
 #include <utility>
 
+#include <malloc.h>
+
 namespace holdfast::backend {
 namespace {
+
+// Chunks of 256 KiB come and go between rows that stay, and the allocator keeps the holes. What is free goes
+// back to the system this often: rarely enough that a bulk transfer does not notice.
+constexpr int kTrimSeconds = 60;
+constexpr std::size_t kKeptBytes = std::size_t{1024} * 1024;  // at its end, for what comes next
 
 std::int64_t MonotonicMicroseconds() {
   const auto since = std::chrono::steady_clock::now().time_since_epoch();
@@ -79,6 +86,7 @@ void WorkerProcess::SendReady() {
 void WorkerProcess::Second() {
   static_cast<void>(channel_->Send(WorkerMessageType::kAlive, ""));
   counters().Set(Counter::kLoopLagUs, static_cast<std::uint64_t>(std::exchange(longest_us_, 0)));
+  if (++seconds_ % kTrimSeconds == 0) ::malloc_trim(kKeptBytes);
   delegate_.OnSecond();
 }
 

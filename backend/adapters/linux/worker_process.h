@@ -3,7 +3,8 @@
 //
 //   loop: OnTurnStart ... OnTurnEnd, OnSecond;  channel: OnWorkerMessage --> [delegate]
 //
-// Limits:    the loop's longest turn of each second is published as kLoopLagUs.
+// Limits:    the loop's longest turn of each second is published as kLoopLagUs; memory that is free goes
+//            back to the system once a minute.
 // Ownership: owns channel and watchers; borrows loop and delegate.
 // Threading: loop thread only.
 // Errors:    Start(): kInternal: not started by a supervisor. When the supervisor goes away, the loop
@@ -62,6 +63,7 @@ class WorkerProcess final : private WorkerChannelDelegate {
   ev_timer second_{};
   ev_check check_{};
   ev_prepare prepare_{};
+  unsigned seconds_ = 0;  // since the start
   bool is_ready_ = false;
   std::int64_t said_alive_us_ = 0;
   std::int64_t turn_started_us_ = 0;

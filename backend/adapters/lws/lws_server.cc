@@ -19,8 +19,8 @@
 namespace holdfast::backend {
 namespace {
 
-// One read may bring a whole TLS record.
-constexpr unsigned int kServiceBufferBytes = 32 * 1024;
+// One read may bring eight whole TLS records; shared by all links of the process.
+constexpr unsigned int kServiceBufferBytes = 128 * 1024;
 // One write() may take this much; any message of ours.
 constexpr std::size_t kTxPacketBytes = std::size_t{1024} * 1024;
 // What a slow path keeps in the kernel beyond what is on its way: an acknowledgement that follows a blob

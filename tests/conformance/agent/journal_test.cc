@@ -3,6 +3,10 @@
 #include <iterator>
 #include <random>
 
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "agent/adapters/sqlite/sqlite_journal.h"
 #include "common/adapters/mbedtls/mbedtls_crypto.h"
 #include "tests/conformance/agent/journal_suite.h"
@@ -179,6 +183,26 @@ TEST(SqliteJournalTest, TakesALogThatAKillLeftAsItIs) {
   const KilledFiles killed = KilledInTheMiddle(world);
   killed.PutBack(world.path());
   EXPECT_FALSE(IsReplacedOrWhole(world));
+}
+
+// Else the next to look into the journal takes itself for the first, and cuts the index that the agent has mapped.
+TEST(SqliteJournalTest, KeepsItsLockOnTheIndexAfterALogThatAKillLeft) {
+  SqliteWorld world;
+  KilledInTheMiddle(world).PutBack(world.path());
+  ASSERT_FALSE(IsReplacedOrWhole(world));
+  const pid_t other = ::fork();  // one's own locks are never in one's way
+  if (other == 0) {
+    const int file = ::open((world.path() + "-shm").c_str(), O_RDWR | O_CLOEXEC);
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = 128;  // os_unix.c, UNIX_SHM_DMS
+    lock.l_len = 1;
+    ::_exit(::fcntl(file, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(other, &status, 0), other);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(SqliteJournalTest, NoticesEveryFlippedBitOfTheLogThatTakesACommitAway) {

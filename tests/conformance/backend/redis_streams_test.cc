@@ -178,10 +178,12 @@ TEST(RedisStreamsTest, KeepsARedisThatIsOnlyIdle) {
   EXPECT_EQ(events.lost, 0);
 }
 
-// A server that answers everything with one text of its own.
+// A server that answers everything with one text of its own, or with more of it than anybody wants.
 class HostileServer {
  public:
-  explicit HostileServer(std::string answer) : answer_(std::move(answer)) {
+  // `endless`: follows the answer, for as long as somebody takes it.
+  explicit HostileServer(std::string answer, std::string endless = "")
+      : answer_(std::move(answer)), endless_(std::move(endless)) {
     sockaddr_un at{};
     at.sun_family = AF_UNIX;
     path().copy(at.sun_path, sizeof at.sun_path - 1);
@@ -205,37 +207,59 @@ class HostileServer {
     for (const int client : clients_) {
       char buffer[4096];
       const ssize_t got = ::recv(client, buffer, sizeof buffer, 0);
-      if (got <= 0) continue;
-      const std::string_view said(buffer, static_cast<std::size_t>(got));
-      const std::string_view reply =
-          said.find("PING") != said.npos ? std::string_view("+PONG\r\n") : answer_;
-      static_cast<void>(::send(client, reply.data(), reply.size(), MSG_NOSIGNAL));
+      if (got > 0) {
+        const std::string_view said(buffer, static_cast<std::size_t>(got));
+        const bool is_probe = said.find("PING") != said.npos && !answers_probes;
+        Say(client, is_probe ? std::string_view("+PONG\r\n") : answer_);
+        if (!is_probe && !endless_.empty()) flooded_ = client;
+      }
+      if (client == flooded_) Flood();
     }
   }
   int accepted = 0;
+  bool answers_probes = false;  // with the hostile answer, too
+  std::size_t flood_bytes = 0;  // that were taken
 
  private:
+  static ssize_t Say(int client, std::string_view text) {
+    return ::send(client, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  void Flood() {
+    for (;;) {
+      const auto at = flood_bytes % endless_.size();
+      const ssize_t sent = Say(flooded_, std::string_view(endless_).substr(at));
+      if (sent <= 0) return;
+      flood_bytes += static_cast<std::size_t>(sent);
+    }
+  }
   const std::string directory_ = NewDirectory();
   const std::string answer_;
+  const std::string endless_;
+  int flooded_ = -1;
   int listener_ = -1;
   std::vector<int> clients_;
 };
 
 class HostileRedisTest : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(HostileRedisTest, IsLeftAndDialledAgain) {
-  HostileServer server(GetParam());
+// Two connections, twice.
+bool IsDialledTwice(HostileServer& server, RecordingDelegate& events) {
   struct ev_loop* const loop = ev_loop_new(EVFLAG_AUTO);
-  RecordingDelegate events;
   {
     RedisStreams streams(loop, {"unix://" + server.path(), "own", nullptr, {}}, events);
-    for (int i = 0; i < 400 && server.accepted < 4; ++i) {
+    for (int i = 0; i < 8000 && server.accepted < 4; ++i) {
       server.Serve();
       TurnLoop(loop);
     }
   }
   ev_loop_destroy(loop);
-  EXPECT_GE(server.accepted, 4);  // two connections, twice
+  return server.accepted >= 4;
+}
+
+TEST_P(HostileRedisTest, IsLeftAndDialledAgain) {
+  HostileServer server(GetParam());
+  RecordingDelegate events;
+  EXPECT_TRUE(IsDialledTwice(server, events));
   EXPECT_GE(events.lost, 1);
   EXPECT_TRUE(events.messages.empty());
 }
@@ -248,6 +272,40 @@ INSTANTIATE_TEST_SUITE_P(
                       "*1\r\n*2\r\n$1\r\na\r\n:1\r\n",
                       "*1\r\n*2\r\n$1\r\na\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*1\r\n$1\r\nm\r\n",
                       "nonsense\r\n"));
+
+// hiredis would abort the process.
+TEST(UnaskedRedisTest, IsLeftWhenItAnswersMoreThanItWasAsked) {
+  HostileServer server("+PONG\r\n+PONG\r\n");
+  server.answers_probes = true;
+  RecordingDelegate events;
+  EXPECT_TRUE(IsDialledTwice(server, events));
+}
+
+struct Flood {
+  std::string answer;
+  std::string endless;
+};
+std::string Many(std::size_t count, std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i) out += text;
+  return out;
+}
+
+class FloodingRedisTest : public ::testing::TestWithParam<Flood> {};
+
+TEST_P(FloodingRedisTest, IsLeftBeforeItHasFilledTheMemory) {
+  HostileServer server(GetParam().answer, GetParam().endless);
+  RecordingDelegate events;
+  EXPECT_TRUE(IsDialledTwice(server, events));
+  // The socket's buffers took some, too.
+  EXPECT_LE(server.flood_bytes, 2 * (backend::kMaxReadBytes + (std::size_t{1} << 20)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, FloodingRedisTest,
+    ::testing::Values(Flood{"+no end of ", "words "}, Flood{"$2147483647\r\n", Many(4096, "x")},
+                      Flood{"*1000\r\n", "$50000\r\n" + Many(50'000, "x") + "\r\n"},
+                      Flood{"*1000\r\n", "*1000\r\n" + Many(1000, ":1\r\n")}));
 
 }  // namespace
 }  // namespace holdfast::testing

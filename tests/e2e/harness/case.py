@@ -9,12 +9,14 @@ class StackTest(unittest.TestCase):
     gateways = 1
     keys = ()
     redis_users = ""
+    descriptors = None
     backend_env = {}
 
     @classmethod
     def setUpClass(cls):
         cls.stack = Stack(cls.gateways, cls.keys)
         cls.stack.redis_users = cls.redis_users
+        cls.stack.descriptors = cls.descriptors
         cls.stack.backend_env = cls.backend_env
         cls.addClassCleanup(cls.stack.stop)
         try:

@@ -51,12 +51,11 @@ def kill_one(process):
 
 
 def freeze(process):
-    os.kill(process.pid, signal.SIGSTOP)
+    process.kill(signal.SIGSTOP)
 
 
 def thaw(process):
-    if process.alive():
-        os.kill(process.pid, signal.SIGCONT)
+    process.kill(signal.SIGCONT)  # it may have been ended by one that was thawed before
 
 
 def flush_redis(lab):

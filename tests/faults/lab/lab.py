@@ -6,6 +6,7 @@ import random
 import shutil
 import time
 
+from proxy.redis_front import RedisFront
 from proxy.tcp_proxy import TcpProxy
 
 from . import checker, disk, faults, names, shim, wire
@@ -31,7 +32,7 @@ class Lab:
         self.proxy = TcpProxy(behind, self.stack.agent_port, seed) if spec.proxy else None
         self.agents = []
         self.disks = []
-        self.wire = self.names = None
+        self.wire = self.names = self.front = None
         self.bites = Bites()
         self.kills = []
         self.due = []       # (when, LabAgent): to be started again, as a service manager would
@@ -50,6 +51,9 @@ class Lab:
             self.stack.server_host, self.stack.prefix = names.NAME, self.names.enter
         if self.spec.redis:
             self.stack.keys = [*self.stack.keys, shim.slow_redis(self.stack, *self.spec.redis.split())]
+        if self.spec.prepare == "front":
+            self.front = RedisFront(self.stack.fleet / "server/state/run/redis.sock", self.seed).start()
+            self.stack.keys = [*self.stack.keys, self.front.program(self.stack.dir)]
         self.stack.init()
         self.make_disks()
         if self.spec.prepare == "plan":
@@ -203,6 +207,8 @@ class Lab:
             for around in (self.wire, self.names):
                 if around:
                     around.end()
+            if self.front:
+                self.front.stop()
             for mounted in self.disks:
                 mounted.unmount()
             if not keep:

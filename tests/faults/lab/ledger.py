@@ -51,7 +51,8 @@ class Ledger:
 
     def _read(self, db):
         rows = [dict(r) for r in db.execute(
-            "SELECT digest, verb, detail, accepted_ms, not_after_ms, targets, ended FROM commands")]
+            "SELECT digest, verb, detail, accepted_ms, not_after_ms, targets, ended, envelope, cert_envelope"
+            " FROM commands")]
         self.by_digest = {}
         self.commands = {}
         for row in rows:

@@ -26,6 +26,8 @@ class Mark:
         self.id, self.verb, self.targets = mark_id, verb, list(targets)
         self.status, self.job, self.words = "begun", None, ""
         self.may = set()         # outcomes that this fault explains, besides the good ones
+        self.may_answer_late = False  # after control has given it up
+        self.unheard = False     # the fault keeps its receipts from control, and may lose the journal
         self.sleep_ms = self.lines = 0
         self.grace_ms = 0        # from a start in time to the effect, where the expiry may lie between
         self.sha256 = None       # of a get's file

@@ -17,7 +17,8 @@ class Spec:
     ...), under the state of all agents or of the backend (lab/disk.py); `proxy`: agents reach the backend through lab.proxy;
     `prepare`: "plan" runs the backend with the shim (lab/shim.py), "poison" with one that crashes gateways over
     POISON (lab.py), "net" puts the agents behind a wire of their own (rows_net.py), "names" gives them a
-    name server that can die (lab/names.py); `redis`: "MS POLICY", the embedded Redis keeps an append-only
+    name server that can die (lab/names.py), "front" puts one that can lie before Redis
+    (proxy/redis_front.py); `redis`: "MS POLICY", the embedded Redis keeps an append-only
     file with that appendfsync policy on a disk whose fsync takes so many ms."""
     gateways: int = 2
     agents: int = 4

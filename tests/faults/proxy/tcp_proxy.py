@@ -88,9 +88,10 @@ class TcpProxy:
         """FIN in one direction of every connection; the other stays open."""
         return self._ask(lambda: self._half_close(way))
 
-    def orphan_all(self):
-        """RST towards the clients only: the servers go on believing in their connections."""
-        return self._ask(self._orphan_all)
+    def orphan_all(self, who="servers"):
+        """RST towards the other side only: the servers (or the "clients") go on believing in their
+        connections, and hear nothing any more."""
+        return self._ask(lambda: self._orphan_all(who))
 
     def drop_orphans(self):
         return self._ask(self._drop_orphans)
@@ -152,10 +153,10 @@ class TcpProxy:
             connection.end(with_reset=True)
         return len(ended)
 
-    def _orphan_all(self):
+    def _orphan_all(self, who):
         ended = [c for c in self.connections if c.open]
         for connection in ended:
-            connection.is_orphan = True
+            connection.orphan = who
             connection.end(with_reset=True)
         return len(ended)
 
@@ -181,7 +182,7 @@ class Connection:
         self.proxy = proxy
         self.ends = {"up": (client, server), "down": (server, client)}
         self.open = True
-        self.with_reset = self.is_orphan = False
+        self.with_reset, self.orphan = False, ""
         self.under_way = {"up": 0, "down": 0}
         self.tasks = []
         self.deadline = None
@@ -206,11 +207,10 @@ class Connection:
 
     def close(self):
         self.proxy.counts["resets"] += self.with_reset
-        client, server = self.ends["up"]
-        if self.is_orphan:
-            self.proxy.orphans.append(server)
-        for sock in (client,) if self.is_orphan else (client, server):
-            if self.with_reset:
+        for side, sock in zip(("clients", "servers"), self.ends["up"]):
+            if side == self.orphan:
+                self.proxy.orphans.append(sock)
+            elif self.with_reset:
                 reset(sock)
             else:
                 sock.close()

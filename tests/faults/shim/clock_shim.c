@@ -1,8 +1,9 @@
-// clock_shim: another wall clock for one program (LD_PRELOAD), set while it runs.
+// clock_shim: other clocks for one program (LD_PRELOAD), set while it runs.
 //
-//   HF_CLOCK_FILE  8 bytes, a signed number of milliseconds (host order) that is added to the real time
+//   HF_CLOCK_FILE  two signed numbers of 8 bytes, milliseconds (host order): what is added to the wall clock,
+//                  and to CLOCK_BOOTTIME
 //
-// The monotonic clocks stay as they are, as when somebody sets the time of a machine.
+// CLOCK_MONOTONIC stays as it is: as when somebody sets the time of a machine, and as when it slept.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -15,14 +16,14 @@
 
 static const volatile int64_t* Offset(void) {
   static const volatile int64_t* offset;
-  static const int64_t none = 0;
+  static const int64_t none[2] = {0, 0};
   if (offset != NULL) return offset;
   const char* path = getenv("HF_CLOCK_FILE");
   const int file = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
   void* mapped =
-      file < 0 ? MAP_FAILED : mmap(NULL, sizeof *offset, PROT_READ, MAP_SHARED, file, 0);
+      file < 0 ? MAP_FAILED : mmap(NULL, 2 * sizeof *offset, PROT_READ, MAP_SHARED, file, 0);
   if (file >= 0) close(file);
-  offset = mapped == MAP_FAILED ? &none : (const int64_t*)mapped;
+  offset = mapped == MAP_FAILED ? none : (const int64_t*)mapped;
   return offset;
 }
 
@@ -30,8 +31,9 @@ int clock_gettime(clockid_t clock, struct timespec* at) {
   static int (*real)(clockid_t, struct timespec*);
   if (real == NULL) *(void**)&real = dlsym(RTLD_NEXT, "clock_gettime");
   const int result = real(clock, at);
-  if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
-    const int64_t ms = *Offset() + at->tv_nsec / 1000000;
+  const int is_wall = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
+  if (result == 0 && (is_wall || clock == CLOCK_BOOTTIME)) {
+    const int64_t ms = Offset()[is_wall ? 0 : 1] + at->tv_nsec / 1000000;
     int64_t seconds = at->tv_sec + ms / 1000;
     int64_t rest = ms % 1000;
     if (rest < 0) {

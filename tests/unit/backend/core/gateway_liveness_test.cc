@@ -162,6 +162,50 @@ TEST(GatewayLivenessTest, ADrainWithAWindowLetsAgentsChooseTheirMomentAndClosesW
   EXPECT_TRUE(rig.router.empty());
 }
 
+TEST(GatewayLivenessTest, ShedsIdleLinksFirstTheOldestOfThemAndNoneTwice) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const RigAgent worker = rig.NewAgent();
+  RigSocket& busy = rig.OpenLink(worker);
+  RigSocket& oldest = rig.OpenLink(rig.NewAgent());
+  RigSocket& older = rig.OpenLink(rig.NewAgent());
+  RigSocket& newest = rig.OpenLink(rig.NewAgent());
+  RigSocket& greeting = rig.Open();
+  rig.Hear(greeting);
+  rig.Deliver(worker);
+  rig.Hear(busy);
+  rig.router.OnShed(2, seconds(7));
+  EXPECT_EQ(HearGoaway(rig, oldest), 7U);
+  EXPECT_EQ(HearGoaway(rig, older), 7U);
+  for (RigSocket* const stays : {&busy, &newest, &greeting}) {
+    EXPECT_TRUE(rig.Hear(*stays).empty());
+  }
+  rig.router.OnShed(2, seconds(3));
+  EXPECT_EQ(HearGoaway(rig, newest), 3U);
+  EXPECT_EQ(HearGoaway(rig, busy), 3U);
+  rig.router.OnShed(9, seconds(3));
+  for (RigSocket& socket : rig.sockets) {
+    EXPECT_TRUE(rig.Hear(socket).empty());
+    EXPECT_FALSE(socket.closed_by_router);
+  }
+  EXPECT_EQ(rig.counters.Get(Counter::kLinksShed), 4U);
+  rig.Wait(seconds(30));
+  EXPECT_FALSE(oldest.closed_by_router);  // who does not listen stays
+  RigSocket& back = rig.OpenLink(worker, 2);
+  rig.router.OnShed(1, seconds(2));  // a new link is another one
+  EXPECT_EQ(HearGoaway(rig, back), 2U);
+}
+
+TEST(GatewayLivenessTest, ADrainingGatewayShedsNobody) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  RigSocket& open = rig.OpenLink(rig.NewAgent());
+  rig.router.OnDrain(seconds(10));
+  EXPECT_EQ(HearGoaway(rig, open), 10U);
+  rig.router.OnShed(1, seconds(1));
+  EXPECT_TRUE(rig.Hear(open).empty());
+}
+
 TEST(GatewayLivenessTest, ASocketInItsHandshakeKeepsADrainingGatewayAlive) {
   GatewayRig rig;
   rig.router.OnAccepted();

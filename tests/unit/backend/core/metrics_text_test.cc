@@ -1,6 +1,7 @@
 #include "backend/core/metrics_text.h"
 
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -30,6 +31,20 @@ TEST(MetricsTextTest, ShowsEachProcessUnderOneHeader) {
   EXPECT_NE(out.find("\nholdfast_redis_up 1\n"), std::string::npos);
   EXPECT_EQ(out.find("unspecified"), std::string::npos);
   EXPECT_EQ(out.find("# HELP holdfast_links "), out.rfind("# HELP holdfast_links "));
+}
+
+TEST(MetricsTextTest, ShowsFractionsWithThreeDigits) {
+  for (const auto& [permille, shown] : {std::pair{0U, "0.000"},
+                                        {7U, "0.007"},
+                                        {1000U, "1.000"},
+                                        {1042U, "1.042"},
+                                        {25600U, "25.600"}}) {
+    MetricsText text;
+    text.AddPermille("holdfast_links_balance", "Of the fullest", "", permille);
+    EXPECT_NE(text.Text().find("# TYPE holdfast_links_balance gauge\nholdfast_links_balance " +
+                               std::string(shown) + "\n"),
+              std::string::npos);
+  }
 }
 
 }  // namespace

@@ -39,6 +39,22 @@ TEST(Crc32cTest, InstructionAndTablesAgreeOnEveryLengthAlignmentAndCut) {
   }
 }
 
+TEST(Crc32cTest, LanesSideBySideGiveWhatOneAfterTheOtherGives) {
+  constexpr std::size_t kThreeLanes = std::size_t{3} * 4096;
+  std::string text;
+  std::uint32_t state = 1;
+  while (text.size() < 3 * kThreeLanes) {
+    state = state * 1664525 + 1013904223;  // Numerical Recipes' generator
+    text += static_cast<char>(state >> 24);
+  }
+  for (const std::size_t whole : {kThreeLanes, 2 * kThreeLanes}) {
+    for (std::size_t size = whole - 9; size < whole + 9; ++size) {
+      const std::string_view piece = std::string_view(text).substr(size % 8, size);
+      EXPECT_EQ(Crc32c(piece, 77), Crc32cPortable(piece, 77)) << size;
+    }
+  }
+}
+
 TEST(Crc32cTest, SeesEveryFlippedBit) {
   std::string text(64, 'a');
   const std::uint32_t before = Crc32c(text);
