@@ -158,7 +158,7 @@ def burst_table(figures, order, send):
     shared = list(disturbed(figures, order, send))
     if shared:
         text += ("\n\nSomething else ran on this machine beside " + ", ".join(shared) + ", which did not have a core "
-                 "for themselves: their elapsed times, p50 and p99 are too long. CPU per message hardly depends on it.")
+                 "for themselves: their elapsed times, p50 and p99 are far too long, their CPU per message is somewhat high.")
     return text
 
 
@@ -209,7 +209,8 @@ def markdown(figures, order):
     drops = sorted({f"{row['peer']} ({row['id']})" for row in figures.good if row.get("listen_drops")})
     marks = {True: "pass", False: "MISS", None: ""}
     parts = [
-        f"Measured on: {'; '.join(machines)}. Void, because a backlog of this machine was full meanwhile: "
+        f"Measured on: {'; '.join(machines)}. A backlog of this machine was full while these connected, so that "
+        f"the kernel dialled again after a second and their times to connect count for nothing: "
         f"{', '.join(drops) or 'none'}.",
         "## Targets", table(["ours, as a part of", "measured", "target", ""],
                             [[what, value, bound, marks[met]] for what, value, bound, met in targets(figures)]),
