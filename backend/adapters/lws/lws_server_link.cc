@@ -62,7 +62,7 @@ unsigned char* ServerCore::OutBuffer(std::string_view message) {
 }
 
 ServerLink::ServerLink(ServerCore& core, std::string peer_address, std::size_t max_message_bytes)
-    : core_(core), peer_address_(std::move(peer_address)) {
+    : core_(core), peer_address_(std::make_unique<std::string>(std::move(peer_address))) {
   SetMaxMessageBytes(max_message_bytes);
 }
 
@@ -111,6 +111,7 @@ int ServerLink::OnEstablished() {
   Leave();  // the handshake is over
   opened_ = true;
   core_.delegate.OnOpened(*this);
+  peer_address_.reset();  // whoever needs it has it
   return 0;
 }
 
@@ -175,8 +176,9 @@ int ServerLink::OnWriteable() {
     const int sent = lws_write(wsi_, core_.OutBuffer(*message), message->size(), LWS_WRITE_BINARY);
     if (sent < 0) return -1;
     // What the socket did not take is kept by libwebsockets, which then asks again only after it is
-    // gone; one whole message at most.
-    if (lws_partial_buffered(wsi_) != 0 || lws_send_pipe_choked(wsi_) != 0 ||
+    // gone; one whole message at most. Most links have one message: whether the socket has room for more
+    // costs a system call, and is asked from the second on.
+    if (lws_partial_buffered(wsi_) != 0 || (i > 0 && lws_send_pipe_choked(wsi_) != 0) ||
         i + 1 == kMessagesPerTurn) {
       WantWrite();
       return 0;
