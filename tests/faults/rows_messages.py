@@ -9,7 +9,7 @@ from rows_redis import FLEET, finish
 
 HOLD_SECONDS = (0.1, 0.6)
 SHARE = 0.05  # of the messages that wait, each
-LAST_RUNS_SECONDS = 1.0
+ENDS_MS = (1000, 2500, 4000)  # of the commands that run meanwhile: their ends go up in messages of their own
 
 
 def hold_and_spoil(lab, load):
@@ -65,8 +65,8 @@ def spoil(lab, redis, key, entry_id, fields, way):
 def lose_the_last(lab, role):
     """All that comes to all readers of a kind is lost, and nothing comes after it: no later message and no new
     link makes up for it."""
-    running, argv = lab.marks.exec(lab.agents, int(1000 * bound(lab, LAST_RUNS_SECONDS)), 1)
-    lab.client.submit(running, argv)
+    for sleep_ms in ENDS_MS:
+        lab.client.submit(*lab.marks.exec(lab.agents, sleep_ms, 1))
     lab.client.drain()
     readers = lab.stack.processes(role)
     redis = lab.stack.redis()
@@ -79,7 +79,7 @@ def lose_the_last(lab, role):
                 lab.client.submit(*lab.marks.exec(lab.agents, 0, 1))
                 lab.client.drain()
         else:
-            time.sleep(bound(lab, LAST_RUNS_SECONDS) + 1.0)
+            time.sleep(ENDS_MS[-1] / 1000 + 2.0)
         lost = sum(redis.call("XDEL", key, entry_id) for key, at in last.items()
                    for entry_id, _ in waiting(redis, key, at))
         lab.bites.hit(f"the last did not come, {'up' if role == 'control' else 'down'}", lost)
