@@ -6,3 +6,4 @@ foreach(script verbs cli fleet lifecycle trust forgery strangers kills queue fro
   set_tests_properties(e2e.${script} PROPERTIES LABELS e2e TIMEOUT 240 SKIP_RETURN_CODE 77
     ENVIRONMENT "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+set_tests_properties(e2e.readme PROPERTIES RESOURCE_LOCK clock)  # see faults.link_process

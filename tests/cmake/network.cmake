@@ -41,7 +41,8 @@ add_executable(link_driver support/link_driver.cc)
 target_link_libraries(link_driver PRIVATE holdfast_agent_app_link holdfast_flags)
 add_test(NAME faults.link_process
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/faults/link_process_test.py)
-set_tests_properties(faults.link_process PROPERTIES LABELS faults TIMEOUT 120
+# It sets the clock, to what it is: every agent on the machine notices, and e2e.readme compares what one says.
+set_tests_properties(faults.link_process PROPERTIES LABELS faults TIMEOUT 120 RESOURCE_LOCK clock
   ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;HOLDFAST_LINK_DRIVER=$<TARGET_FILE:link_driver>")
 holdfast_test(conformance_agent_link_routes LABEL conformance DEPS holdfast_agent_app_link
   SRCS conformance/agent/link_routes_test.cc)
