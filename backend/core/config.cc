@@ -107,6 +107,8 @@ constexpr std::array kKeys{
               [](Config& c, const ConfigValue& v) { return SetText(c.fleet_name, v); }},
     ConfigKey{"fleet.servers", "", kAtStart, &Same<&Config::servers>,
               [](Config& c, const ConfigValue& v) { return SetServers(c.servers, v); }},
+    ConfigKey{"fleet.simulation", "false", kAtStart, &Same<&Config::simulation>,
+              [](Config& c, const ConfigValue& v) { return SetBool(c.simulation, v); }},
     ConfigKey{"state.dir", "\"state\"", kAtStart, &Same<&Config::state_dir>,
               [](Config& c, const ConfigValue& v) { return SetText(c.state_dir, v); }},
     ConfigKey{"agents.listen", "\"0.0.0.0:8443\"", kAtStart, &Same<&Config::agents_listen>,

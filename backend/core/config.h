@@ -54,6 +54,7 @@ struct Config {
   std::string policy_file;         // absolute
   std::string fleet_name;          // for people; stands in bundles
   std::vector<ServerUrl> servers;  // 1..8: how agents reach us; the first is our name by default
+  bool simulation = false;  // simulated agents may be written into its store: for tests alone
 
   // [state]
   std::string state_dir;  // absolute

@@ -46,7 +46,8 @@ Status AgentTable::WriteChanges(Store& store) const {
 
 std::string HostnameOf(const AgentRow& row) {
   ::holdfast::command::v1::AgentFacts facts;
-  if (!facts.ParseFromString(row.facts)) return {};
+  const std::string_view bytes = row.facts;
+  if (!facts.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
   return std::move(*facts.mutable_hostname());
 }
 

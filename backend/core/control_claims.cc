@@ -121,7 +121,7 @@ std::optional<Sessions::Denial> Sessions::DecideOld(const std::string& gateway,
   const LinkAt* link = FindLink(hello.agent);
   const bool same_link =
       link == nullptr ||
-      (link->gateway == gateway && (link->link_ref == 0 || link->link_ref == claim.link_ref()));
+      (link->gateway() == gateway && (link->link_ref == 0 || link->link_ref == claim.link_ref()));
   if (hello.epoch < row.epoch || !same_link) return Denial{CloseReason::CLOSE_REASON_SUPERSEDED};
   // The claim came twice: the answer got lost, or the control before us died over it. An agent that has
   // confirmed its contact was answered, and is not told anything new.
@@ -148,7 +148,7 @@ void Sessions::Grants(const std::string& gateway, const route::v1::Claim& claim,
   row.incarnation = hello.incarnation;
   row.facts = hello.facts;
   constexpr std::size_t kMaxAddressBytes = 64;  // "[IPv6%scope]:port"
-  row.address = claim.peer_address().substr(0, kMaxAddressBytes);
+  row.address = std::string_view(claim.peer_address()).substr(0, kMaxAddressBytes);
   row.last_seen_ms = now.wall_ms();
   // What it had when it dialled is now the one before, unless it was none of ours.
   grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, journal_lost,

@@ -65,7 +65,8 @@ api::AuditRecord ToProto(const AuditRow& row) {
 api::Agent ToProto(const AgentRow& row) {
   api::Agent out;
   out.set_id(row.id.str());
-  (void)out.mutable_facts()->ParseFromString(row.facts);  // our own bytes; else empty
+  const std::string_view facts = row.facts;  // our own bytes; else empty
+  (void)out.mutable_facts()->ParseFromArray(facts.data(), static_cast<int>(facts.size()));
   out.set_last_seen_ms(row.last_seen_ms);
   out.set_enrolled_ms(row.enrolled_ms);
   for (const auto& [key, value] : row.labels) {
@@ -73,7 +74,7 @@ api::Agent ToProto(const AgentRow& row) {
     label.set_key(key);
     label.set_value(value);
   }
-  out.set_address(row.address);
+  out.set_address(row.address.str());
   out.set_epoch(row.epoch);
   out.set_clone_suspected(row.clone_suspected);
   out.set_pubkey(row.pubkey.str());

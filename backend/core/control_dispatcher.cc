@@ -52,14 +52,14 @@ void Dispatcher::PlanOne(const DeliveryKey& key, const DeliveryRow& row, const L
     questions_.push_back(key);
     return;
   }
-  if (row.sends == 0) first_.insert({link.gateway, key.digest});
+  if (row.sends == 0) first_.insert({link.gateway(), key.digest});
   ledger_.MarkSent(key, now);
   Sending& mark = sendings_[key];
   mark.times = mark.epoch == link.epoch ? mark.times + 1 : 1;
   mark.epoch = link.epoch;
   mark.at = now.at;
-  auto& agents = plan_[{link.gateway, key.digest}];
-  if (agents.empty()) plan_order_.emplace_back(link.gateway, key.digest);
+  auto& agents = plan_[{link.gateway(), key.digest}];
+  if (agents.empty()) plan_order_.emplace_back(link.gateway(), key.digest);
   agents.push_back(key.agent);
 }
 

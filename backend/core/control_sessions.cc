@@ -79,7 +79,7 @@ void Sessions::FinishList(const std::string& name, Gateway& gateway, Moment now)
   const bool lost = std::exchange(gateway.lost, false);
   std::vector<AgentId> gone;
   for (const auto& [agent, link] : links_) {
-    if (link.gateway != name || now.at - link.since < options_.fresh_grant) continue;
+    if (link.gateway() != name || now.at - link.since < options_.fresh_grant) continue;
     const auto listed = list.find(agent);
     if (listed == list.end() || listed->second < link.epoch) gone.push_back(agent);
   }
@@ -96,7 +96,7 @@ void Sessions::FinishList(const std::string& name, Gateway& gateway, Moment now)
       // Never granted: let it claim properly.
       CloseLink(name, agent, epoch, CloseReason::CLOSE_REASON_TRY_LATER);
     } else if (!online(agent)) {
-      SetLink(agent, {name, epoch, 0, now.at});
+      SetLink(agent, {KeptName(name), epoch, 0, now.at});
     } else if (lost) {
       news_.push_back({agent, true, false, true, true});
     }
@@ -126,7 +126,7 @@ void Sessions::OnTick(Moment now) {
     }
     std::vector<AgentId> gone;
     for (const auto& [agent, link] : links_) {
-      if (link.gateway == name) gone.push_back(agent);
+      if (link.gateway() == name) gone.push_back(agent);
     }
     for (const AgentId& agent : gone) DropLink(agent, now);
     housekeeping_.push_back({name, {}});
@@ -135,6 +135,11 @@ void Sessions::OnTick(Moment now) {
 }
 
 // --- links ----------------------------------------------------------------------------------------
+
+// The key of a gateway that is known: it leaves the table after its links.
+const std::string* Sessions::KeptName(const std::string& gateway) {
+  return &gateways_.try_emplace(gateway).first->first;
+}
 
 void Sessions::SetLink(const AgentId& agent, LinkAt link) {
   links_[agent] = std::move(link);
@@ -170,7 +175,7 @@ void Sessions::OnLinkClosed(const std::string& name, const route::v1::LinkClosed
   const auto agent = AgentId::From(closed.agent_id());
   if (!agent) return;
   const LinkAt* link = FindLink(*agent);
-  if (link != nullptr && link->gateway == name && link->epoch == closed.epoch()) {
+  if (link != nullptr && link->gateway() == name && link->epoch == closed.epoch()) {
     DropLink(*agent, now);
   }
 }
@@ -183,8 +188,8 @@ bool Sessions::OnFrames(const std::string& name, const AgentId& agent, std::uint
   const LinkAt* link = FindLink(agent);
   if (link == nullptr) {
     // A control that has just started: its gateways have not listed their links yet.
-    SetLink(agent, {name, epoch, 0, now.at});
-  } else if (link->gateway != name || link->epoch != epoch) {
+    SetLink(agent, {KeptName(name), epoch, 0, now.at});
+  } else if (link->gateway() != name || link->epoch != epoch) {
     return false;
   }
   // The agent stores the contact before it says anything: from here on only a journal that went back
@@ -196,7 +201,7 @@ bool Sessions::OnFrames(const std::string& name, const AgentId& agent, std::uint
 void Sessions::Revoke(const AgentId& agent, Moment now) {
   const LinkAt* link = FindLink(agent);
   if (link == nullptr) return;
-  CloseLink(link->gateway, agent, link->epoch, CloseReason::CLOSE_REASON_REVOKED);
+  CloseLink(link->gateway(), agent, link->epoch, CloseReason::CLOSE_REASON_REVOKED);
   DropLink(agent, now);
 }
 
@@ -207,7 +212,7 @@ void Sessions::Keep(Moment now) {
   for (Grant& grant : std::exchange(grants_, {})) {
     const LinkAt* old = FindLink(grant.agent);
     if (old != nullptr && old->epoch < grant.epoch) {
-      CloseLink(old->gateway, grant.agent, old->epoch, CloseReason::CLOSE_REASON_SUPERSEDED);
+      CloseLink(old->gateway(), grant.agent, old->epoch, CloseReason::CLOSE_REASON_SUPERSEDED);
     }
     Answer answer{grant.gateway, {}};
     auto& granted = *answer.message.mutable_claim_answer();
@@ -218,7 +223,7 @@ void Sessions::Keep(Moment now) {
     granted.set_contact(grant.contact.str());
     granted.set_journal_reverted(grant.journal_reverted);
     answers_.push_back(std::move(answer));
-    links_[grant.agent] = {grant.gateway, grant.epoch, grant.link_ref, now.at};
+    links_[grant.agent] = {KeptName(grant.gateway), grant.epoch, grant.link_ref, now.at};
     news_.push_back({grant.agent, true, grant.journal_lost, false, false});
   }
 }

@@ -22,6 +22,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "backend/core/control_agents.h"
@@ -35,11 +36,13 @@ namespace holdfast::backend {
 
 struct ProvedHello;
 
+// 32 bytes: control has one for each agent that is online.
 struct LinkAt {
-  std::string gateway;  // instance
+  const std::string* gateway_name = nullptr;  // Sessions keeps it for as long as the link
   std::uint64_t epoch = 0;
   std::uint64_t link_ref = 0;  // 0: learnt from a list
   TimePoint since{};
+  const std::string& gateway() const { return *gateway_name; }  // instance
 };
 
 class Sessions {
@@ -142,6 +145,7 @@ class Sessions {
   void CloseLink(const std::string& gateway, const AgentId& agent, std::uint64_t epoch,
                  ::holdfast::link::v1::CloseReason reason);
   void SetLink(const AgentId& agent, LinkAt link);
+  const std::string* KeptName(const std::string& gateway);
   void DropLink(const AgentId& agent, Moment now);
   void FinishList(const std::string& name, Gateway& gateway, Moment now);
 
@@ -155,7 +159,7 @@ class Sessions {
   std::size_t enrolments_ = 0;         // in it
   TimePoint enrolment_queue_until_{};  // when the last one turned away will have its turn
   std::map<std::string, Gateway> gateways_;
-  std::map<AgentId, LinkAt> links_;
+  std::unordered_map<AgentId, LinkAt, FixedBytesHash> links_;
   std::vector<Grant> grants_;  // of this turn, not yet committed
   std::vector<AgentId> lost_journals_;
   std::vector<Answer> answers_;

@@ -188,14 +188,15 @@ void ControlCore::Emit(Moment now) {
   }
   for (const auto& [agent, list] : frames) {
     const LinkAt* link = sessions_.FindLink(agent);
-    if (link != nullptr) AddFrames(link->gateway, agent, list, {});
+    if (link != nullptr) AddFrames(link->gateway(), agent, list, {});
   }
   while (auto blob = blobs_.NextData()) {
     const LinkAt* link = sessions_.FindLink(blob->agent);
     if (link == nullptr) continue;
     link::v1::Frame frame;
     *frame.mutable_blob_data() = std::move(blob->data);
-    AddFrames(link->gateway, blob->agent, {frame.SerializeAsString()}, frame.blob_data().digest());
+    AddFrames(link->gateway(), blob->agent, {frame.SerializeAsString()},
+              frame.blob_data().digest());
   }
   EmitSends();
   for (Sessions::Housekeeping& work : sessions_.TakeHousekeeping()) {

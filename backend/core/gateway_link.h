@@ -40,6 +40,7 @@ struct GatewayLink {
   std::unique_ptr<GatewayOutbox> outbox;
   std::unique_ptr<BlobMeter> blobs;  // while it pulls any
   std::uint32_t heard_s = 0;         // tick of the last message
+  std::uint32_t busy_s = 0;          // tick at which it became busy, while it is
   std::uint32_t slot = 0;            // place in the router's table
   State state = State::kGreeting;
   bool shed = false;  // asked to move elsewhere; not twice

@@ -178,7 +178,7 @@ void GatewayRouter::OnOpenMessage(GatewayLink& link, const link::LinkMessage& me
 }
 
 void GatewayRouter::Forward(GatewayLink& link, std::string_view frame) {
-  link.busy = true;
+  BecomeBusy(link);
   if (batch_link_ != &link || !batch_.Fits(frame.size())) FlushBatch();
   batch_link_ = &link;
   batch_.Append(frame);
@@ -226,10 +226,7 @@ void GatewayRouter::Close(GatewayLink& link, link::CloseReason reason,
   link.reason = reason;
   link.state = GatewayLink::State::kClosing;
   greetings_.erase(link.ref);
-  if (const auto found = open_.find(link.agent_id);
-      found != open_.end() && found->second == &link) {
-    open_.erase(found);
-  }
+  Forget(link);
   port_.Close(link.transport, kNormalClosure, link::ToString(reason));
 }
 
@@ -242,14 +239,17 @@ void GatewayRouter::OnClosed(GatewayLink& link, link::CloseReason reason) {
   if (link.welcomed) SendClosed(link.agent_id, link.epoch, link.reason);
   if (link.greeting != nullptr) port_.OnHandshakeDone(link.greeting->peer_address);
   greetings_.erase(link.ref);
-  if (const auto found = open_.find(link.agent_id);
-      found != open_.end() && found->second == &link) {
-    open_.erase(found);
-  }
+  Forget(link);
   const std::uint32_t slot = link.slot;
   table_[slot].swap(table_.back());
   table_[slot]->slot = slot;
   table_.pop_back();
+}
+
+// Not of one that took its agent over.
+void GatewayRouter::Forget(const GatewayLink& link) {
+  const auto found = open_.find(link.agent_id);
+  if (found != open_.end() && *found == &link) open_.erase(found);
 }
 
 void GatewayRouter::CheckGreetings() {
@@ -269,6 +269,11 @@ void GatewayRouter::CheckGreetings() {
   }
 }
 
+void GatewayRouter::BecomeBusy(GatewayLink& link) {
+  if (std::exchange(link.busy, true)) return;
+  link.busy_s = now_s_;
+}
+
 void GatewayRouter::CheckSilence() {
   const std::size_t slice = table_.size() / kSweepSeconds + 1;
   for (std::size_t i = 0; i < slice && !table_.empty(); ++i) {
@@ -281,9 +286,13 @@ void GatewayRouter::CheckSilence() {
 void GatewayRouter::CheckSilence(GatewayLink& link) {
   PumpRequests(link);  // in case answers got lost
   const std::uint32_t silent_s = now_s_ - link.heard_s;
-  if (silent_s >= seconds(link.busy ? options_.silence_busy : options_.silence_idle)) {
+  if (silent_s >= seconds(options_.silence_idle)) return Close(link, pb::CLOSE_REASON_PEER_SILENT);
+  if (!link.busy) return;
+  // An idle agent may have been silent for longer than this when a command came for it.
+  const std::uint32_t asked_s = now_s_ - std::max(link.heard_s, link.busy_s);
+  if (asked_s >= seconds(options_.silence_busy)) {
     Close(link, pb::CLOSE_REASON_PEER_SILENT);
-  } else if (link.busy && !link.pinged && silent_s >= seconds(options_.ping_busy)) {
+  } else if (!link.pinged && asked_s >= seconds(options_.ping_busy)) {
     link.pinged = true;
     port_.Ping(link.transport);
   }
@@ -305,14 +314,14 @@ void GatewayRouter::OnDrain(Duration window) {
   counters_.Set(Counter::kState, 2);
   if (window <= Duration::zero()) return CloseAll();
   SendUp();
-  for (const auto& [id, link] : open_) SayGoaway(*link, window);
+  for (GatewayLink* const link : open_) SayGoaway(*link, window);
 }
 
 void GatewayRouter::OnShed(std::size_t count, Duration window) {
   if (drain_by_) return;  // they go anyway
   std::vector<GatewayLink*> links;
   links.reserve(open_.size());
-  for (const auto& [id, link] : open_) {
+  for (GatewayLink* const link : open_) {
     if (!link->shed) links.push_back(link);
   }
   const auto end = links.begin() + static_cast<std::ptrdiff_t>(std::min(count, links.size()));

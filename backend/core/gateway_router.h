@@ -24,7 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "backend/core/counters.h"
@@ -125,10 +125,12 @@ class GatewayRouter final : public StreamTransportDelegate {
   void CheckDrain();
   void CloseAll();
   void SayGoaway(GatewayLink& link, Duration window);
+  void BecomeBusy(GatewayLink& link);
   void CheckSilence();
   void CheckSilence(GatewayLink& link);
   void Close(GatewayLink& link, link::CloseReason reason, std::uint32_t retry_after_s = 0);
   void CountClosed(link::CloseReason reason);
+  void Forget(const GatewayLink& link);
   std::uint32_t RetryAfterSeconds() const;
 
   // gateway_router_routes.cc: control and Redis
@@ -163,7 +165,24 @@ class GatewayRouter final : public StreamTransportDelegate {
   std::vector<std::unique_ptr<GatewayLink>> table_;
   std::map<std::uint64_t, GatewayLink*>
       greetings_;  // by ref: kGreeting and kClaiming, oldest first
-  std::unordered_map<AgentId, GatewayLink*, FixedBytesHash> open_;
+  // By agent id. The links have it: 16 bytes less each than beside them.
+  struct ById {
+    using is_transparent = void;
+    std::size_t operator()(const GatewayLink* link) const noexcept {
+      return (*this)(link->agent_id);
+    }
+    std::size_t operator()(const AgentId& id) const noexcept { return FixedBytesHash()(id); }
+    bool operator()(const GatewayLink* a, const GatewayLink* b) const {
+      return a->agent_id == b->agent_id;
+    }
+    bool operator()(const AgentId& id, const GatewayLink* link) const {
+      return id == link->agent_id;
+    }
+    bool operator()(const GatewayLink* link, const AgentId& id) const {
+      return id == link->agent_id;
+    }
+  };
+  std::unordered_set<GatewayLink*, ById, ById> open_;
   std::uint64_t next_ref_ = 1;
   std::size_t sweep_at_ = 0;
 

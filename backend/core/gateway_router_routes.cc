@@ -81,8 +81,11 @@ void GatewayRouter::OnSend(const route::Send& send) {
     const auto agent_id = AgentId::From(id);
     const auto found = agent_id ? open_.find(*agent_id) : open_.end();
     if (found == open_.end()) continue;
-    GatewayLink& link = *found->second;
-    if (delivers) link.busy = link.crossing = true;
+    GatewayLink& link = **found;
+    if (delivers) {
+      BecomeBusy(link);
+      link.crossing = true;
+    }
     for (const Down& down : frames) {
       Queue(link, down.frame,
             down.blob_of ? GatewayOutbox::Lane::kBlobs : GatewayOutbox::Lane::kFirst);
@@ -113,8 +116,8 @@ void GatewayRouter::OnClaimAnswer(const route::ClaimAnswer& answer) {
 
 void GatewayRouter::Admit(GatewayLink& link, const route::ClaimAnswer& answer) {
   if (const auto found = open_.find(link.agent_id); found != open_.end()) {
-    if (found->second->epoch >= link.epoch) return Close(link, pb::CLOSE_REASON_SUPERSEDED);
-    Close(*found->second, pb::CLOSE_REASON_SUPERSEDED);
+    if ((*found)->epoch >= link.epoch) return Close(link, pb::CLOSE_REASON_SUPERSEDED);
+    Close(**found, pb::CLOSE_REASON_SUPERSEDED);  // forgets it
   }
   greetings_.erase(link.ref);
   port_.OnHandshakeDone(link.greeting->peer_address);
@@ -122,7 +125,7 @@ void GatewayRouter::Admit(GatewayLink& link, const route::ClaimAnswer& answer) {
   link.state = GatewayLink::State::kOpen;
   link.welcomed = true;
   link.heard_s = now_s_;
-  open_[link.agent_id] = &link;
+  open_.insert(&link);
   counters_.Sub(Counter::kHandshakes);
   counters_.Add(Counter::kLinks);
   counters_.Add(Counter::kLinksOpened);
@@ -143,17 +146,17 @@ void GatewayRouter::Admit(GatewayLink& link, const route::ClaimAnswer& answer) {
 void GatewayRouter::OnCloseLink(const route::CloseLink& close) {
   const auto agent_id = AgentId::From(close.agent_id());
   const auto found = agent_id ? open_.find(*agent_id) : open_.end();
-  if (found == open_.end() || found->second->epoch > close.epoch()) return;
+  if (found == open_.end() || (*found)->epoch > close.epoch()) return;
   const bool known =
       pb::CloseReason_IsValid(close.reason()) && close.reason() != pb::CLOSE_REASON_UNSPECIFIED;
-  Close(*found->second, known ? close.reason() : pb::CLOSE_REASON_GOING_AWAY);
+  Close(**found, known ? close.reason() : pb::CLOSE_REASON_GOING_AWAY);
 }
 
 void GatewayRouter::OnAnnounce() {
   ToControl message;
-  for (const auto& [id, link] : open_) {
+  for (const GatewayLink* const link : open_) {
     route::LinkRef& ref = *message.mutable_links()->add_links();
-    ref.set_agent_id(id.str());
+    ref.set_agent_id(link->agent_id.str());
     ref.set_epoch(link->epoch);
     if (message.links().links_size() < kMaxLinksPerEntry) continue;
     message.mutable_links()->set_event_no(event_no_);
@@ -194,7 +197,7 @@ void GatewayRouter::SayNeverOpened(const route::ClaimAnswer& answer) {
   const auto agent_id = AgentId::From(answer.agent_id());
   if (!answer.granted() || !agent_id) return;
   const auto open = open_.find(*agent_id);
-  if (open != open_.end() && open->second->epoch == answer.epoch()) return;
+  if (open != open_.end() && (*open)->epoch == answer.epoch()) return;
   SendClosed(*agent_id, answer.epoch(), pb::CLOSE_REASON_PEER_GONE);
 }
 

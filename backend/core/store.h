@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/base/packed_string.h"
 #include "common/base/result.h"
 #include "holdfast/command/v1/result.pb.h"
 
@@ -35,12 +36,15 @@ using ::holdfast::command::v1::Outcome;
 using Labels = std::vector<std::pair<std::string, std::string>>;  // sorted by key, keys distinct
 
 // An agent that enrolled. A removed one keeps its row, so that its identity never comes back.
+// Control keeps all of them in memory, hence their packing and the order of the small ones.
 struct AgentRow {
   AgentId id;
   PublicKey pubkey;
-  std::string facts;  // serialized holdfast.command.v1.AgentFacts: claims, hostile
+  bool clone_suspected = false;
+  bool removed = false;
+  PackedString facts;  // serialized holdfast.command.v1.AgentFacts: claims, hostile
   Labels labels;
-  std::string address;  // of the last link
+  PackedString address;  // of the last link
   std::uint64_t enrolled_ms = 0;
   std::uint64_t last_seen_ms = 0;
   std::uint64_t epoch = 0;  // highest granted: nothing below it has effect
@@ -49,8 +53,6 @@ struct AgentRow {
   Nonce16 incarnation;   // of the agent's journal
   Nonce16 contact;       // given with that epoch's Welcome
   Nonce16 prev_contact;  // the one before: counts while the last is not confirmed
-  bool clone_suspected = false;
-  bool removed = false;
 };
 
 // As in api.proto, same numbers.

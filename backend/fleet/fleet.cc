@@ -1,223 +1,288 @@
 #include "backend/fleet/fleet.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <deque>
 #include <fstream>
-#include <iterator>
 #include <memory>
-#include <set>
+#include <new>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <arpa/inet.h>
-#include <sys/resource.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "backend/fleet/sim_agent.h"
+#include "backend/fleet/fleet_process.h"
+#include "backend/fleet/moments.h"
 #include "common/adapters/openssl/openssl_crypto.h"
 #include "common/bundle/bundle_text.h"
 
 namespace holdfast::fleet {
 namespace {
 
-// Agents that share one source address: well below the ~28,000 ephemeral ports that it has.
-constexpr unsigned kAgentsPerAddress = 20000;
+constexpr Duration kTurn = std::chrono::milliseconds(10);
 constexpr Duration kProgressEvery = std::chrono::milliseconds(500);
-constexpr Duration kGoodbye = std::chrono::seconds(5);  // for close frames to go out
-constexpr rlim_t kOtherDescriptors = 64;
+constexpr Duration kEndWithin = std::chrono::seconds(15);  // then what still runs is killed
+constexpr std::size_t kMaxOrderBytes = 256;
 
 volatile std::sig_atomic_t stop_asked = 0;
 
-TimePoint Now() { return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()); }
-
-Result<::holdfast::command::v1::Bundle> LoadBundle(const std::string& path) {
+Result<std::string> ReadText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error{Code::kNotFound, "cannot read " + path};
   std::string text(kMaxBundleTextBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
-  auto bundle = ParseBundle(text);
-  if (!bundle.ok()) return std::move(bundle).error().In(path);
-  return bundle;
+  return text;
 }
-
-Status EnsureDescriptors(unsigned agents) {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t needed = agents + kOtherDescriptors;
-  if (limit.rlim_cur < needed) {
-    limit.rlim_cur = std::min(limit.rlim_max, needed);
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
-  if (limit.rlim_cur >= needed) return Ok();
-  return Error{Code::kExhausted, "this process may open " + std::to_string(limit.rlim_max) +
-                                     " descriptors: too few for " + std::to_string(agents) +
-                                     " agents (ulimit -n)"};
-}
-
-std::string AddressOf(std::uint32_t base, unsigned index) {
-  if (base == 0) return {};
-  in_addr address{htonl(base + index / kAgentsPerAddress)};
-  std::array<char, INET_ADDRSTRLEN> text{};
-  return inet_ntop(AF_INET, &address, text.data(), text.size());
-}
-
-class Fleet {
- public:
-  Fleet(const FleetOptions& options, FleetShared& shared, Identities& identities)
-      : options_(options), shared_(shared), identities_(identities), started_(Now()) {
-    shared_.touched = &touched_;
-    in_addr base{};
-    if (inet_pton(AF_INET, options.source_base.c_str(), &base) == 1) base_ = ntohl(base.s_addr);
-  }
-
-  void Run() {
-    while (!IsOver()) {
-      const TimePoint now = Now();
-      Ramp(now);
-      Turn(now);
-      Progress(now);
-      shared_.client.Service(UntilNext(now));
-    }
-    for (const auto& agent : agents_) {
-      agent->Stop();
-      agent->OnTurn(Now());
-    }
-    const TimePoint latest = Now() + kGoodbye;
-    while (Now() < latest && AnyConnected()) shared_.client.Service(std::chrono::milliseconds(50));
-    if (is_terminal_) std::fputc('\n', stderr);
-  }
-
- private:
-  bool IsOver() const {
-    return stop_asked != 0 ||
-           (options_.seconds > 0 && Now() - started_ >= std::chrono::seconds(options_.seconds));
-  }
-  bool AnyConnected() const {
-    return std::any_of(agents_.begin(), agents_.end(),
-                       [](const auto& agent) { return agent->is_connected(); });
-  }
-
-  void Ramp(TimePoint now) {
-    const auto elapsed_ms = static_cast<std::uint64_t>((now - started_).count());
-    const std::uint64_t due = 1 + elapsed_ms * options_.ramp_per_second / 1000;
-    while (agents_.size() < std::min<std::uint64_t>(due, options_.agents)) {
-      const auto index = static_cast<unsigned>(agents_.size());
-      agents_.push_back(std::make_unique<SimAgent>(shared_, identities_.at(index), index,
-                                                   AddressOf(base_, index), now));
-      planned_.push_back(std::nullopt);
-      index_[agents_.back().get()] = index;
-    }
-  }
-
-  void Turn(TimePoint now) {
-    while (!timers_.empty() && timers_.begin()->first <= now) {
-      SimAgent* agent = timers_.begin()->second;
-      planned_[index_[agent]].reset();
-      timers_.erase(timers_.begin());
-      touched_.push_back(agent);
-    }
-    // Turning one may touch it again (a dial that fails at once): that is for the next turn.
-    for (std::size_t left = touched_.size(); left > 0; --left) {
-      SimAgent* agent = touched_.front();
-      touched_.pop_front();
-      agent->OnTurn(now);
-      Plan(agent);
-    }
-    Report& report = shared_.report;
-    report.verified = shared_.commands.verified();
-    if (report.all_online_ms == 0 && report.online == options_.agents) {
-      report.all_online_ms = static_cast<std::uint64_t>((now - started_).count());
-      if (!is_terminal_) PrintProgress();
-    }
-  }
-
-  void Plan(SimAgent* agent) {
-    std::optional<TimePoint>& planned = planned_[index_[agent]];
-    const std::optional<TimePoint> due = agent->NextDeadline();
-    if (planned == due) return;
-    if (planned) timers_.erase({*planned, agent});
-    if (due) timers_.insert({*due, agent});
-    planned = due;
-  }
-
-  Duration UntilNext(TimePoint now) const {
-    if (!touched_.empty()) return Duration::zero();
-    Duration wait = kProgressEvery;
-    if (agents_.size() < options_.agents) wait = std::chrono::milliseconds(5);
-    if (!timers_.empty()) wait = std::min(wait, timers_.begin()->first - now);
-    return std::max(wait, Duration::zero());
-  }
-
-  void Progress(TimePoint now) {
-    if (!is_terminal_ || now - shown_ < kProgressEvery) return;
-    shown_ = now;
-    PrintProgress();
-  }
-
-  void PrintProgress() const {
-    const Report& report = shared_.report;
-    const double seconds = static_cast<double>((Now() - started_).count()) / 1000;
-    std::fprintf(stderr, "%s%6.1f s  %u of %u online  %llu commands, %llu complete  %s%s",
-                 is_terminal_ ? "\r" : "", seconds, report.online, options_.agents,
-                 static_cast<unsigned long long>(report.commands),
-                 static_cast<unsigned long long>(report.completed),
-                 report.online == 0 ? report.last_problem.substr(0, 60).c_str() : "",
-                 is_terminal_ ? "\033[K" : "\n");
-  }
-
-  const FleetOptions& options_;
-  FleetShared& shared_;
-  Identities& identities_;
-  const TimePoint started_;
-  const bool is_terminal_ = isatty(STDERR_FILENO) == 1;
-  std::uint32_t base_ = 0;
-  std::vector<std::unique_ptr<SimAgent>> agents_;
-  std::vector<std::optional<TimePoint>> planned_;  // by the agent's index: its entry in timers_
-  std::map<const SimAgent*, std::size_t> index_;
-  std::set<std::pair<TimePoint, SimAgent*>> timers_;
-  std::deque<SimAgent*> touched_;
-  TimePoint shown_{};
-};
 
 }  // namespace
 
-Result<Report> RunFleet(const FleetOptions& options) {
-  HF_TRY(EnsureDescriptors(options.agents));
-  HF_ASSIGN_OR_RETURN(const auto bundle, LoadBundle(options.bundle_file));
-  const std::unique_ptr<sign::Crypto> crypto = NewOpensslCrypto();
-  const WallTime wall{static_cast<std::uint64_t>(
-      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
-          .count())};
-  HF_ASSIGN_OR_RETURN(const sign::TrustedPolicy trust,
-                      sign::VerifyPolicy(*crypto, bundle.policy_envelope(), {}, wall));
-  HF_ASSIGN_OR_RETURN(Identities identities,
-                      Identities::Open(*crypto, options.state_dir, options.agents));
-  LwsClient::Options client_options;
-  client_options.ca_pem = bundle.ca_pem();
-  client_options.max_message_bytes = link::kMaxMessageBytes;
-  client_options.max_descriptors = 0;
-  client_options.ipv4_only = !options.source_base.empty();
-  HF_ASSIGN_OR_RETURN(const std::unique_ptr<LwsClient> client, LwsClient::Create(client_options));
+Fleet::Fleet(const FleetOptions& options)
+    : options_(options),
+      is_terminal_(isatty(STDERR_FILENO) == 1),
+      limit_(options.steered ? 0 : options.agents) {}
 
+Fleet::~Fleet() {
+  for (const Child& child : children_) munmap(child.page, sizeof(FigurePage));
+}
+
+Result<Fleet::Source> Fleet::Load(const FleetOptions& options) {
+  HF_ASSIGN_OR_RETURN(const std::string text, ReadText(options.bundle_file));
+  Source out;
+  if (IsSimulation(text)) {
+    HF_ASSIGN_OR_RETURN(Simulation simulation, ParseSimulation(text));
+    if (options.agents > simulation.agents) {
+      return Error{Code::kInvalid,
+                   options.bundle_file + " has " + std::to_string(simulation.agents) + " agents"};
+    }
+    out.seed = simulation.seed;
+    out.bundle = std::move(simulation.bundle);
+  } else {
+    HF_ASSIGN_OR_RETURN(out.bundle, ParseBundle(text));
+  }
+  const std::unique_ptr<sign::Crypto> crypto = NewOpensslCrypto();
+  HF_TRY(TrustOf(*crypto, out.bundle));
+  return out;
+}
+
+Result<std::unique_ptr<Fleet>> Fleet::Start(const FleetOptions& options) {
+  HF_ASSIGN_OR_RETURN(Source source, Load(options));
+  std::unique_ptr<Fleet> fleet(new Fleet(options));
+  fleet->source_ = std::move(source);
+  for (std::uint32_t first = 0; first < options.agents; first += options.per_process) {
+    Status started = fleet->StartOne(first, std::min(options.per_process, options.agents - first));
+    if (started.ok()) continue;
+    static_cast<void>(fleet->End());
+    return std::move(started).error();
+  }
+  return fleet;
+}
+
+std::uint64_t Fleet::Sum(Figure figure) const {
+  std::uint64_t sum = 0;
+  for (const Child& child : children_) sum += child.page->Get(figure);
+  return sum;
+}
+
+bool Fleet::is_over() const {
+  return stdin_ended_ || (options_.seconds > 0 && started_ != TimePoint{} &&
+                          Now() - started_ >= std::chrono::seconds(options_.seconds));
+}
+
+Status Fleet::StartOne(std::uint32_t first, std::uint32_t agents) {
+  void* const memory =
+      mmap(nullptr, sizeof(FigurePage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return Error{Code::kInternal, "no memory"};
+  Child child;
+  child.page = new (memory) FigurePage;
+  child.agents = agents;
+  std::array<int, 2> ends{};
+  const bool piped = pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0;
+  child.wake_fd = ends[1];
+  child.pid = piped ? fork() : -1;
+  if (child.pid < 0) {
+    munmap(memory, sizeof(FigurePage));
+    return Error{Code::kInternal, "cannot start a process"};
+  }
+  if (child.pid == 0) {
+    close(ends[1]);  // or it would never see the end of its own pipe
+    BeChild(first, agents, ends[0], *child.page);
+  }
+  close(ends[0]);
+  children_.push_back(child);
+  return Ok();
+}
+
+void Fleet::BeChild(std::uint32_t first, std::uint32_t agents, int wake_fd,
+                    FigurePage& page) const {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_IGN);  // the starter's matter
+  // Those of the processes before this one: their end must be the starter's alone.
+  for (const Child& other : children_) close(other.wake_fd);
+  const Status ran =
+      RunFleetProcess({options_, source_.bundle, source_.seed, first, agents, wake_fd}, page);
+  if (!ran.ok()) std::fprintf(stderr, "\nholdfast-fleet: %s\n", ran.error().message.c_str());
+  std::fflush(stderr);
+  _exit(ran.ok() ? 0 : 2);
+}
+
+// What the ramp allows, as far as those that dial for the first time leave room.
+void Fleet::Want(TimePoint now) {
+  const auto elapsed_ms = static_cast<std::uint64_t>((now - started_).count());
+  const std::uint64_t allowed =
+      std::min(limit_, options_.steered ? limit_ : options_.ramp.AllowedAfter(elapsed_ms));
+  const std::uint64_t room = Sum(Figure::kSettled) + options_.in_flight;
+  std::uint64_t left = wanted_ = std::max(wanted_, std::min(allowed, room));
+  for (Child& child : children_) {
+    const std::uint64_t here = std::min<std::uint64_t>(left, child.agents);
+    left -= here;
+    if (child.page->Get(Figure::kWanted) == here) continue;
+    child.page->Set(Figure::kWanted, here);
+    [[maybe_unused]] const ssize_t told = write(child.wake_fd, "w", 1);  // full: it is awake
+  }
+}
+
+// A process that ended before it was told to took its agents along: the run is worth nothing.
+Status Fleet::Look() {
+  for (Child& child : children_) {
+    if (waitpid(child.pid, nullptr, WNOHANG) != child.pid) continue;
+    child.pid = 0;
+    return Error{Code::kInternal, "one of the processes has ended by itself"};
+  }
+  online_ = Sum(Figure::kOnline);
+  online_max_ = std::max(online_max_, online_);
+  return Ok();
+}
+
+Status Fleet::Turn() {
+  const bool hears = options_.steered;
+  pollfd orders{STDIN_FILENO, POLLIN, 0};
+  poll(&orders, hears ? 1 : 0, static_cast<int>(kTurn.count()));
+  if (hears && orders.revents != 0) Hear();
+  HF_TRY(Look());
+  const TimePoint now = Now();
+  if (started_ == TimePoint{}) {
+    if (Sum(Figure::kReady) < children_.size()) return Ok();
+    started_ = now;
+  }
+  Want(now);
+  if (all_online_ms_ == 0 && online_ == options_.agents) {
+    all_online_ms_ =
+        static_cast<std::uint64_t>(std::max<Duration::rep>((now - started_).count(), 1));
+    if (!is_terminal_) Print(now);
+  }
+  if (is_terminal_ && now - shown_ >= kProgressEvery) Print(now);
+  return Ok();
+}
+
+void Fleet::Hear() {
+  std::array<char, kMaxOrderBytes> bytes{};
+  const ssize_t got = read(STDIN_FILENO, bytes.data(), bytes.size());
+  if (got <= 0) {
+    stdin_ended_ = true;
+    return;
+  }
+  order_.append(bytes.data(), static_cast<std::size_t>(got));
+  for (std::size_t end = order_.find('\n'); end != std::string::npos; end = order_.find('\n')) {
+    Obey(std::string_view(order_).substr(0, end));
+    order_.erase(0, end + 1);
+  }
+  if (order_.size() > kMaxOrderBytes) order_.clear();
+}
+
+void Fleet::Obey(std::string_view line) {
+  constexpr std::string_view kAgents = "agents ";
+  if (line == "figures") {
+    std::printf("%s\n", Outcome().report.AsJson().c_str());
+    std::fflush(stdout);
+  } else if (line.starts_with(kAgents)) {
+    line.remove_prefix(kAgents.size());
+    std::uint64_t wanted = 0;
+    std::from_chars(line.data(), line.data() + line.size(), wanted);
+    limit_ = std::min<std::uint64_t>(std::max(limit_, wanted), options_.agents);
+  } else {
+    std::fprintf(stderr, "holdfast-fleet: orders are 'agents N' and 'figures'\n");
+  }
+}
+
+void Fleet::Print(TimePoint now) {
+  const double seconds = static_cast<double>((now - started_).count()) / 1000;
+  const double since = std::max(static_cast<double>((now - shown_).count()) / 1000, 0.001);
+  const std::uint64_t welcomes = Sum(Figure::kWelcomes);
+  const std::uint64_t beats = Sum(Figure::kBeatsAnswered);
+  const auto per_second = [since](std::uint64_t to, std::uint64_t from) {
+    return static_cast<double>(to - from) / since;
+  };
+  const bool first = shown_ == TimePoint{};
+  std::string problem;
+  if (online_ == 0) {
+    for (const Child& child : children_) {
+      if (problem.empty()) problem = child.page->Problem().substr(0, 60);
+    }
+  }
+  std::fprintf(stderr,
+               "%s%6.1f s  %llu of %u online  +%.0f/s  %.0f beats/s, %llu late  %llu commands, "
+               "%llu complete  %s%s",
+               is_terminal_ ? "\r" : "", seconds, static_cast<unsigned long long>(online_),
+               options_.agents, first ? 0 : per_second(welcomes, shown_welcomes_),
+               first ? 0 : per_second(beats, shown_beats_),
+               static_cast<unsigned long long>(Sum(Figure::kBeatsLate)),
+               static_cast<unsigned long long>(Sum(Figure::kCommands)),
+               static_cast<unsigned long long>(Sum(Figure::kCompleted)), problem.c_str(),
+               is_terminal_ ? "\033[K" : "\n");
+  shown_ = now;
+  shown_welcomes_ = welcomes;
+  shown_beats_ = beats;
+}
+
+Status Fleet::End() {
+  for (Child& child : children_) close(std::exchange(child.wake_fd, -1));
+  const TimePoint latest = Now() + kEndWithin;
+  bool good = true;
+  for (Child& child : children_) {
+    int status = 0;
+    while (child.pid > 0 && waitpid(child.pid, &status, WNOHANG) == 0) {
+      if (Now() >= latest) kill(child.pid, SIGKILL);
+      poll(nullptr, 0, static_cast<int>(kTurn.count()));
+    }
+    if (child.pid > 0) good = good && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    child.pid = 0;
+  }
+  if (is_terminal_) std::fputc('\n', stderr);
+  return good ? Ok() : Error{Code::kInternal, "a process did not end in order"};
+}
+
+FleetRun Fleet::Outcome() const {
+  FleetRun out;
+  for (const Child& child : children_) out.report.AddPage(*child.page);
+  out.report.set_run(
+      options_.agents, online_max_, all_online_ms_,
+      started_ == TimePoint{} ? 0 : static_cast<std::uint64_t>((Now() - started_).count()));
+  const bool all_dialled = Sum(Figure::kSettled) == options_.agents;
+  out.all_were_online = options_.mix.sum() > 0 ? all_dialled : online_max_ == options_.agents;
+  return out;
+}
+
+Result<FleetRun> RunFleet(const FleetOptions& options) {
   for (const int signal : {SIGINT, SIGTERM}) {
     std::signal(signal, [](int) { stop_asked = 1; });
   }
-  Report report;
-  report.agents = options.agents;
-  CommandCache commands(*crypto, trust);
-  FleetShared shared{
-      *crypto, trust, bundle, commands, report, *client, crypto->RandomBytes<Nonce16>(), nullptr};
-  const TimePoint started = Now();
-  {
-    Fleet fleet(options, shared, identities);
-    fleet.Run();
-  }
-  report.run_ms = static_cast<std::uint64_t>((Now() - started).count());
-  HF_TRY(identities.Save());
-  return report;
+  HF_ASSIGN_OR_RETURN(const std::unique_ptr<Fleet> fleet, Fleet::Start(options));
+  Status done = Ok();
+  while (done.ok() && stop_asked == 0 && !fleet->is_over()) done = fleet->Turn();
+  const Status ended = fleet->End();
+  HF_TRY(std::move(done));
+  HF_TRY(ended);
+  return fleet->Outcome();
 }
 
 }  // namespace holdfast::fleet

@@ -1,39 +1,43 @@
-// Report: what a run of holdfast-fleet counted, as text or as one JSON object.
+// Report: what all processes of holdfast-fleet counted, summed, as text or as one JSON object.
 //
-// Threading: loop thread only.
+// Threading: thread-compatible.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <memory>
+#include <span>
 #include <string>
-#include <vector>
+
+#include "backend/fleet/figures.h"
 
 namespace holdfast::fleet {
 
-struct Report {
-  std::uint32_t agents = 0;
-  std::uint32_t online = 0;  // now
-  std::uint32_t online_max = 0;
-  std::uint64_t dials = 0;
-  std::uint64_t welcomes = 0;
-  std::uint64_t commands = 0;  // accepted, each agent's counted
-  std::uint64_t refused = 0;
-  std::uint64_t repeated = 0;   // delivered again: answered by the stream, not run
-  std::uint64_t completed = 0;  // control has the whole answer
-  std::uint64_t verified = 0;   // distinct commands whose signatures were checked
-  std::uint64_t messages_up = 0;
-  std::uint64_t messages_down = 0;
-  std::uint64_t bytes_up = 0;
-  std::uint64_t bytes_down = 0;
-  std::uint64_t beats = 0;
-  std::uint64_t all_online_ms = 0;  // from start until every agent was online at once; 0 = never
-  std::uint64_t run_ms = 0;
-  std::map<std::string, std::uint64_t> ends;  // links by why they ended
-  std::vector<std::uint32_t> connect_ms;      // dial to Welcome, one per welcome
-  std::string last_problem;                   // for people, of the newest failed dial
+class Report {
+ public:
+  Report() : sum_(std::make_unique<FigurePage>()) {}
 
-  std::string AsJson();  // sorts connect_ms
-  std::string AsText();
+  // Once for each process.
+  void AddPage(const FigurePage& page);
+  void set_run(std::uint64_t agents, std::uint64_t online_max, std::uint64_t all_online_ms,
+               std::uint64_t run_ms) {
+    agents_ = agents;
+    online_max_ = online_max;
+    all_online_ms_ = all_online_ms;
+    run_ms_ = run_ms;
+  }
+
+  std::uint64_t Get(Figure figure) const { return sum_->Get(figure); }
+  std::string AsJson() const;
+  std::string AsText() const;
+
+ private:
+  std::unique_ptr<FigurePage> sum_;
+  std::uint64_t processes_ = 0;
+  std::uint64_t agents_ = 0;
+  std::uint64_t online_max_ = 0;
+  std::uint64_t all_online_ms_ =
+      0;  // from the start until every agent was online at once; 0 = never
+  std::uint64_t run_ms_ = 0;
 };
 
 }  // namespace holdfast::fleet

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "backend/fleet/moments.h"
 #include "common/adapters/lws/close_reason.h"
-#include "common/base/crc32c.h"
 #include "common/link/limits.h"
 #include "common/sign/envelope.h"
 
@@ -17,38 +17,33 @@ namespace lp = ::holdfast::link::v1;
 namespace cp = ::holdfast::command::v1;
 
 constexpr std::uint16_t kNormalClosure = 1000;
+// A slow reader takes 50 bytes a second.
+constexpr Duration kSlowRead = std::chrono::seconds(5);
+constexpr std::size_t kSlowBytes = 256;
+// A flaky agent's link lasts this long.
+constexpr Duration kShortestStay = std::chrono::seconds(5);
+constexpr std::uint32_t kStaySpreadMs = 55000;
 
-TimePoint Now() { return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now()); }
-std::uint64_t WallMs() {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
-          .count());
-}
-std::string HostnameOf(std::uint32_t number) {
-  std::array<char, 24> name{};
-  std::snprintf(name.data(), name.size(), "sim-%06u", number);
-  return name.data();
-}
-agent::Dialer::Options DialerOptions(int servers) {
+agent::Dialer::Options DialerOptions(std::size_t servers) {
   agent::Dialer::Options options;
-  options.servers = static_cast<std::size_t>(servers);
+  options.servers = servers;
   return options;
+}
+Figure EndFigure(agent::CloseReason reason) {
+  const auto slot = std::min<std::size_t>(static_cast<std::size_t>(reason), kEndSlots - 1);
+  return static_cast<Figure>(static_cast<std::size_t>(Figure::kEndsBase) + slot);
 }
 
 }  // namespace
 
-std::uint64_t SimAgent::Stream::chunks() const {
-  return (output.size() + link::kMaxChunkBytes - 1) / link::kMaxChunkBytes;
-}
-
-SimAgent::SimAgent(const FleetShared& shared, Identity& identity, std::uint32_t number,
-                   std::string source_address, TimePoint now)
+SimAgent::SimAgent(FleetShared& shared, std::uint32_t index, TimePoint now)
     : shared_(shared),
-      identity_(identity),
-      number_(number),
-      hostname_(HostnameOf(number)),
-      source_address_(std::move(source_address)),
-      dialer_(DialerOptions(shared.bundle.servers().size()), number * 2654435761U + 1, now) {
+      dialer_(DialerOptions(shared.hosts.size()), (shared.first_number + index) * 2654435761U + 1,
+              now),
+      index_(index),
+      behaviour_(index == 0 && BehaviourOf(shared.mix, shared.first_number) == Behaviour::kClone
+                     ? Behaviour::kGood  // there is nobody in this process to be copied
+                     : BehaviourOf(shared.mix, shared.first_number + index)) {
   Touch();
 }
 
@@ -57,73 +52,147 @@ SimAgent::~SimAgent() = default;
 void SimAgent::Touch() {
   if (is_touched_) return;
   is_touched_ = true;
-  shared_.touched->push_back(this);
+  shared_.touched.push_back(this);
+}
+
+void SimAgent::Settle() {
+  if (std::exchange(settled_, true)) return;
+  shared_.figures.Add(Figure::kSettled);
+}
+
+std::string SimAgent::hostname() const {
+  std::array<char, 24> name{};
+  std::snprintf(name.data(), name.size(), "sim-%06u", number());
+  return name.data();
+}
+
+std::uint32_t SimAgent::source() const {
+  return shared_.source_base == 0 ? 0 : shared_.source_base + number() % shared_.sources;
+}
+
+bool SimAgent::has_ended(const Digest& digest) const {
+  return std::find(tombstones_.begin(), tombstones_.end(), digest) != tombstones_.end();
+}
+
+void SimAgent::Stop(TimePoint now) {
+  dialer_.OnHangUp(lp::CLOSE_REASON_AGENT_STOPPING);
+  OnTurn(now);
 }
 
 void SimAgent::OnTurn(TimePoint now) {
   is_touched_ = false;
+  const std::optional<TimePoint> due = dialer_.NextDeadline();
   dialer_.OnTick(now);
-  for (auto& [digest, stream] : streams_) stream->sender.OnTick(now);
+  if (has_streams()) {
+    for (auto& [digest, stream] : *streams_) stream->sender.OnTick(now);
+  }
   if (const auto server = dialer_.TakeDial()) Dial(*server, now);
-  if (dialer_.TakeBeat()) beat_due_ = true;
+  if (dialer_.TakeBeat()) {
+    beat_due_ = true;
+    beat_due_at_ = due ? std::min(*due, now) : now;
+  }
+  if (act_at_ && now >= *act_at_) Act(now);
   if (const auto reason = dialer_.TakeHangUp()) {
     closing_ = reason;
-    connection_->Close(kNormalClosure);
+    if (link_ != nullptr) link_->Close(kNormalClosure);
     return;
   }
-  if (welcomed_ || hello_) connection_->WantWrite();
+  if (link_ != nullptr && (welcomed_ || hello_ != nullptr)) link_->WantWrite();
 }
 
 std::optional<TimePoint> SimAgent::NextDeadline() const {
   std::optional<TimePoint> next = dialer_.NextDeadline();
-  for (const auto& [digest, stream] : streams_) {
-    const auto due = stream->sender.NextDeadline();
+  const auto consider = [&next](const std::optional<TimePoint>& due) {
     if (due && (!next || *due < *next)) next = due;
+  };
+  consider(act_at_);
+  if (has_streams()) {
+    for (const auto& [digest, stream] : *streams_) consider(stream->sender.NextDeadline());
   }
   return next;
 }
 
 void SimAgent::Dial(std::size_t server, TimePoint now) {
-  ++shared_.report.dials;
+  shared_.figures.Add(Figure::kDials);
   dialled_at_ = now;
-  const std::string& url = shared_.bundle.servers(static_cast<int>(server));
-  auto connection =
-      shared_.client.Connect({url, link::kPath, link::kSubprotocol, source_address_}, *this);
-  if (!connection.ok()) {
+  server_ = static_cast<std::uint32_t>(server);
+  Links::Target target;
+  target.url = shared_.bundle.servers(static_cast<int>(server));
+  target.path = link::kPath;
+  target.subprotocol = link::kSubprotocol;
+  target.source_ipv4 = source();
+  const HostileAct act = HostileActOf(acts_);
+  target.without_upgrade =
+      behaviour_ == Behaviour::kHostile && act.when == HostileAct::When::kInsteadOfHttp;
+  auto dialled = shared_.links.Dial(target, *this);
+  if (!dialled.ok()) {
     ClientEnd end;
-    end.detail = connection.error().message;
+    end.detail = dialled.error().message;
     OnClosed(end);
     return;
   }
-  connection_ = connection.value();
-  host_ = ParseServerUrl(url).value().host;
+  link_ = dialled.value();
+  if (!target.without_upgrade) return;
+  shared_.figures.Add(Figure::kHostileActs);
+  ++acts_;
+  link_->SendRaw(act.bytes);
+}
+
+// The moment of a slow or flaky agent.
+void SimAgent::Act(TimePoint now) {
+  act_at_.reset();
+  if (!welcomed_) return;
+  if (behaviour_ == Behaviour::kFlaky) {
+    shared_.figures.Add(Figure::kCuts);
+    link_->Cut();
+    return;
+  }
+  act_at_ = now + kSlowRead;
+  link_->ReadSome(kSlowBytes);
 }
 
 void SimAgent::OnOpened() {
   dialer_.OnOpened(Now());
   Touch();
+  const HostileAct act = HostileActOf(acts_);
+  if (behaviour_ != Behaviour::kHostile || act.when != HostileAct::When::kInsteadOfHello) return;
+  shared_.figures.Add(Figure::kHostileActs);
+  ++acts_;
+  link_->SendRaw(act.bytes);
 }
 
 void SimAgent::OnClosed(const ClientEnd& end) {
   const TimePoint now = Now();
+  FigurePage& figures = shared_.figures;
   const agent::CloseReason reason =
       dialer_.OnClosed(ReasonOf(end), std::chrono::seconds(end.retry_after_s), now);
-  ++shared_.report.ends[std::string(link::ToString(reason))];
-  if (!welcomed_) shared_.report.last_problem = link::ToString(reason);
-  if (!welcomed_ && !end.detail.empty()) shared_.report.last_problem += ": " + end.detail;
-  if (welcomed_) --shared_.report.online;
-  for (auto& [digest, stream] : streams_) stream->sender.OnLinkDown();
-  connection_ = nullptr;
+  figures.Add(EndFigure(reason));
+  if (welcomed_) {
+    figures.Sub(Figure::kOnline);
+    figures.session_s.Add(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(now - welcomed_at_).count()));
+  } else {
+    std::string problem(link::ToString(reason));
+    if (!end.detail.empty()) problem += ": " + end.detail;
+    figures.SetProblem(problem);
+  }
+  Settle();
+  if (has_streams()) {
+    for (auto& [digest, stream] : *streams_) stream->sender.OnLinkDown();
+  }
+  link_ = nullptr;
   hello_.reset();
   closing_.reset();
-  welcomed_ = said_hello_ = beat_due_ = false;
+  act_at_.reset();
+  beat_due_at_ = TimePoint{};
+  welcomed_ = said_hello_ = beat_due_ = acts_now_ = false;
   Touch();
 }
 
 void SimAgent::OnMessage(std::string_view message) {
   const TimePoint now = Now();
-  ++shared_.report.messages_down;
-  shared_.report.bytes_down += message.size();
+  shared_.figures.Add(Figure::kMessagesDown);
+  shared_.figures.Add(Figure::kBytesDown, message.size());
   dialer_.OnHeard(now);
   const auto decoded = link::DecodeMessage(message, link::Direction::kDown);
   if (!decoded.ok()) {
@@ -142,10 +211,10 @@ void SimAgent::OnFrame(const link::Frame& frame, TimePoint now) {
   switch (frame.body_case()) {
     case link::Frame::kChallenge: OnChallenge(frame.challenge()); return;
     case link::Frame::kWelcome: OnWelcome(frame.welcome(), now); return;
+    case link::Frame::kBeat: OnBeat(now); return;
     case link::Frame::kClose:
       dialer_.OnServerClose(frame.close().reason(),
                             std::chrono::seconds(frame.close().retry_after_s()));
-      shared_.report.last_problem = frame.close().detail();
       return;
     case link::Frame::kGoaway:
       dialer_.OnGoaway(std::chrono::seconds(frame.goaway().window_s()), now);
@@ -160,45 +229,71 @@ void SimAgent::OnFrame(const link::Frame& frame, TimePoint now) {
   }
 }
 
+void SimAgent::OnBeat(TimePoint now) {
+  if (beat_due_at_ == TimePoint{}) return;
+  const auto took_ms = static_cast<std::uint64_t>((now - beat_due_at_).count());
+  beat_due_at_ = TimePoint{};
+  shared_.figures.Add(Figure::kBeatsAnswered);
+  shared_.figures.beat_ms.Add(took_ms);
+  if (took_ms > kLateBeatMs) shared_.figures.Add(Figure::kBeatsLate);
+}
+
 void SimAgent::OnChallenge(const lp::Challenge& challenge) {
   if (said_hello_ || challenge.protocol_version() != link::kProtocolVersion ||
-      challenge.server_name() != host_) {
+      challenge.server_name() != shared_.hosts[server_]) {
     dialer_.OnHangUp(said_hello_ ? lp::CLOSE_REASON_UNEXPECTED_FRAME
                                  : lp::CLOSE_REASON_BAD_IDENTITY);
     return;
   }
-  epoch_ = std::max(epoch_ + 1, WallMs());
-  cp::AgentHello hello;
-  hello.set_fleet_id(shared_.bundle.fleet_id());
-  hello.set_server_name(host_);
-  hello.set_challenge(challenge.nonce());
-  hello.set_agent_id(identity_.id.str());
-  hello.set_pubkey(identity_.key->public_key().str());
-  hello.set_incarnation(identity_.incarnation.str());
-  hello.set_conn_epoch(epoch_);
-  hello.set_instance_nonce(shared_.instance.str());
-  hello.set_fingerprint(shared_.crypto.Sha256(identity_.id.view()).str());
-  if (identity_.contact == Nonce16{}) {
-    hello.set_enrol_token(shared_.bundle.token());
-  } else {
-    hello.set_contact(identity_.contact.str());
-  }
-  cp::AgentFacts& facts = *hello.mutable_facts();
-  facts.set_hostname(hostname_);
-  facts.set_os("Simulated 1.0");
-  facts.set_arch("x86_64");
-  facts.set_version(HOLDFAST_VERSION);
-  facts.set_kernel("0.0.0-simulated");
-  auto envelope = sign::SignEnvelope(shared_.crypto, *identity_.key, sign::kHelloType,
-                                     hello.SerializeAsString());
+  auto envelope = SignHello(challenge);
   if (!envelope.ok()) {
     dialer_.OnHangUp(lp::CLOSE_REASON_BAD_IDENTITY);
     return;
   }
+  if (behaviour_ == Behaviour::kHostile &&
+      HostileActOf(acts_).when == HostileAct::When::kForgedHello) {
+    shared_.figures.Add(Figure::kHostileActs);
+    ++acts_;
+    envelope.value().back() = static_cast<char>(envelope.value().back() ^ 1);  // of the signature
+  }
   link::LinkMessage out;
   out.add_frames()->mutable_hello()->set_envelope(std::move(envelope).value());
-  hello_ = link::EncodeMessage(out);
+  hello_ = std::make_unique<std::string>(link::EncodeMessage(out));
   said_hello_ = true;
+}
+
+Result<std::string> SimAgent::SignHello(const lp::Challenge& challenge) {
+  HF_ASSIGN_OR_RETURN(const auto key, shared_.identities.KeyOf(identity_index()));
+  Identity& identity = shared_.identities.at(identity_index());
+  identity.id = sign::AgentIdOf(shared_.crypto, key->public_key());
+  const bool is_clone = behaviour_ == Behaviour::kClone;
+  epoch_ = std::max(epoch_ + 1, WallMs());
+  cp::AgentHello hello;
+  hello.set_fleet_id(shared_.bundle.fleet_id());
+  hello.set_server_name(shared_.hosts[server_]);
+  hello.set_challenge(challenge.nonce());
+  hello.set_agent_id(identity.id.str());
+  hello.set_pubkey(key->public_key().str());
+  hello.set_incarnation(shared_.identities.IncarnationOf(identity_index()).str());
+  hello.set_conn_epoch(epoch_);
+  // A copy runs elsewhere: another start of warden, on another machine, with what the original had been told
+  // when the copy was made: nothing.
+  const std::string salt = is_clone ? "clone" : "";
+  hello.set_instance_nonce(
+      shared_.crypto.Sha256(shared_.instance.str() + salt).str().substr(0, Nonce16::kSize));
+  hello.set_fingerprint(shared_.crypto.Sha256(identity.id.str() + salt).str());
+  if (identity.contact == Nonce16{} || is_clone) {
+    hello.set_enrol_token(shared_.bundle.token());
+  } else {
+    hello.set_contact(identity.contact.str());
+  }
+  cp::AgentFacts& facts = *hello.mutable_facts();
+  facts.set_hostname(hostname());
+  facts.set_os("Simulated 1.0");
+  facts.set_arch("x86_64");
+  facts.set_version(VersionOf(shared_.mix, number(), shared_.version));
+  facts.set_kernel("0.0.0-simulated");
+  return sign::SignEnvelope(shared_.crypto, *key, sign::kHelloType, hello.SerializeAsString());
 }
 
 void SimAgent::OnWelcome(const lp::Welcome& welcome, TimePoint now) {
@@ -207,106 +302,34 @@ void SimAgent::OnWelcome(const lp::Welcome& welcome, TimePoint now) {
     return;
   }
   welcomed_ = true;
-  identity_.contact = *Nonce16::From(welcome.contact());  // the codec checked its length
+  welcomed_at_ = now;
+  if (behaviour_ != Behaviour::kClone) {  // the codec checked its length
+    shared_.identities.at(index_).contact = *Nonce16::From(welcome.contact());
+  }
   dialer_.OnWelcomed(std::chrono::seconds(welcome.beat_idle_s()),
                      std::chrono::seconds(welcome.beat_busy_s()), now);
-  for (auto& [digest, stream] : streams_) stream->sender.OnLinkUp(now);
-  Report& report = shared_.report;
-  ++report.welcomes;
-  ++report.online;
-  report.online_max = std::max(report.online_max, report.online);
-  if (report.connect_ms.size() < kMaxAgents * std::size_t{4}) {
-    report.connect_ms.push_back(static_cast<std::uint32_t>((now - dialled_at_).count()));
+  if (has_streams()) {
+    for (auto& [digest, stream] : *streams_) stream->sender.OnLinkUp(now);
   }
-}
-
-void SimAgent::OnDeliver(const lp::Deliver& deliver, TimePoint now) {
-  auto verdict = shared_.commands.Check(deliver.envelope(), deliver.cert_envelope(), identity_.id,
-                                        WallTime{WallMs()});
-  if (const auto* refusal = std::get_if<sign::Refusal>(&verdict)) {
-    ++shared_.report.refused;
-    if (!refusal->digest || streams_.contains(*refusal->digest)) return;
-    fleet::Answer answer;
-    answer.result.set_outcome(cp::OUTCOME_REFUSED);
-    answer.result.set_failure(refusal->failure);
-    answer.result.set_message(refusal->message);
-    Answer(*refusal->digest, std::move(answer), now);
-    return;
+  FigurePage& figures = shared_.figures;
+  figures.Add(Figure::kWelcomes);
+  figures.Add(Figure::kOnline);
+  figures.connect_ms.Add(static_cast<std::uint64_t>((now - dialled_at_).count()));
+  Settle();
+  switch (behaviour_) {
+    case Behaviour::kSlow:
+      link_->Pause(true);
+      act_at_ = now + kSlowRead;
+      return;
+    case Behaviour::kFlaky:
+      act_at_ = now + kShortestStay +
+                Duration((number() * 7919U + static_cast<std::uint32_t>(epoch_)) % kStaySpreadMs);
+      return;
+    case Behaviour::kHostile:
+      acts_now_ = HostileActOf(acts_).when == HostileAct::When::kAsMessage;
+      return;
+    default: return;
   }
-  const KnownCommand& known = *std::get<std::shared_ptr<const KnownCommand>>(verdict);
-  const Digest& digest = known.verified.digest;
-  const bool has_ended =
-      std::find(tombstones_.begin(), tombstones_.end(), digest) != tombstones_.end();
-  if (has_ended || streams_.contains(digest)) {
-    ++shared_.report.repeated;
-    return;
-  }
-  fleet::Answer answer;
-  if (streams_.size() >= kMaxOpenStreams) {
-    ++shared_.report.refused;
-    answer.result.set_outcome(cp::OUTCOME_REFUSED);
-    answer.result.set_failure(cp::COMMAND_FAILURE_TOO_MANY_OPEN);
-  } else {
-    ++shared_.report.commands;
-    answer = AnswerOf(known.verified.command, hostname_, number_);
-  }
-  Answer(digest, std::move(answer), now);
-}
-
-void SimAgent::Answer(const Digest& digest, fleet::Answer answer, TimePoint now) {
-  auto stream = std::make_unique<Stream>(
-      Stream{digest, link::StreamSender(link::StreamSender::Options(), 0), "", "", false});
-  stream->was_refused = answer.result.outcome() == cp::OUTCOME_REFUSED;
-  stream->output = std::move(answer.output);
-  stream->final_envelope = SignResult(digest, *stream, answer);
-  const std::uint64_t records = stream->records();
-  for (std::uint64_t seq = 0; seq < records; ++seq) {
-    const std::uint64_t first_chunk = 2;
-    const bool is_chunk = !stream->was_refused && seq >= first_chunk && seq + 1 < records;
-    const std::size_t at = is_chunk ? (seq - first_chunk) * link::kMaxChunkBytes : 0;
-    const std::size_t size =
-        is_chunk ? std::min(link::kMaxChunkBytes, stream->output.size() - at) : 0;
-    if (!stream->sender.OnRecord(static_cast<std::uint32_t>(size)).ok()) return;
-  }
-  stream->sender.OnLinkUp(now);
-  streams_.emplace(digest, std::move(stream));
-  dialer_.OnBusy(true, now);
-}
-
-std::string SimAgent::SignResult(const Digest& digest, const Stream& stream,
-                                 fleet::Answer& answer) const {
-  cp::Result& result = answer.result;
-  result.set_command_digest(digest.str());
-  result.set_agent_id(identity_.id.str());
-  result.set_incarnation(identity_.incarnation.str());
-  result.set_attempt(1);
-  if (!stream.was_refused) result.set_started_at_ms(WallMs());
-  result.set_ended_at_ms(WallMs());
-  result.set_output_bytes(stream.output.size());
-  result.set_chunk_count(stream.chunks());
-  result.set_output_sha256(shared_.crypto.Sha256(stream.output).str());
-  result.set_policy_version(shared_.trust.policy.version());
-  auto envelope = sign::SignEnvelope(shared_.crypto, *identity_.key, sign::kResultType,
-                                     result.SerializeAsString());
-  return envelope.ok() ? std::move(envelope).value() : std::string();
-}
-
-void SimAgent::OnAck(const lp::Ack& ack, TimePoint now) {
-  const auto digest = Digest::From(ack.digest());
-  const auto found = digest ? streams_.find(*digest) : streams_.end();
-  if (found == streams_.end() || ack.attempt() != 1) return;
-  const link::StreamSender::Acked acked{ack.next_seq(), ack.window_bytes(), ack.rewind(),
-                                        ack.complete()};
-  if (!found->second->sender.OnAck(acked, now).ok()) {
-    dialer_.OnHangUp(lp::CLOSE_REASON_UNEXPECTED_FRAME);
-    return;
-  }
-  if (!found->second->sender.complete()) return;
-  ++shared_.report.completed;
-  tombstones_.push_back(*digest);
-  if (tombstones_.size() > kMaxTombstones) tombstones_.pop_front();
-  streams_.erase(found);
-  dialer_.OnBusy(!streams_.empty(), now);
 }
 
 std::optional<std::string> SimAgent::NextMessage() {
@@ -315,67 +338,28 @@ std::optional<std::string> SimAgent::NextMessage() {
   std::optional<std::string> bytes;
   if (closing_) {
     out.add_frames()->mutable_close()->set_reason(*closing_);
-  } else if (hello_) {
-    bytes = std::exchange(hello_, std::nullopt);
+  } else if (hello_ != nullptr) {
+    bytes = std::move(*std::exchange(hello_, nullptr));
+  } else if (std::exchange(acts_now_, false)) {
+    shared_.figures.Add(Figure::kHostileActs);
+    bytes = HostileActOf(acts_++).bytes;
   } else if (welcomed_) {
     if (std::exchange(beat_due_, false)) {
       out.add_frames()->mutable_beat()->set_idle(dialer_.is_idle());
-      ++shared_.report.beats;
+      shared_.figures.Add(Figure::kBeats);
     }
-    AddSyncs(out, now);
-    AddRecords(out, now);
+    if (has_streams()) {
+      AddSyncs(out, now);
+      AddRecords(out, now);
+    }
   }
   if (!bytes && out.frames().empty()) return std::nullopt;
   if (!bytes) bytes = link::EncodeMessage(out);
   dialer_.OnSpoke(now);
-  ++shared_.report.messages_up;
-  shared_.report.bytes_up += bytes->size();
+  shared_.figures.Add(Figure::kMessagesUp);
+  shared_.figures.Add(Figure::kBytesUp, bytes->size());
   Touch();  // its deadlines have moved
   return bytes;
-}
-
-void SimAgent::AddSyncs(link::LinkMessage& out, TimePoint now) {
-  lp::Sync* sync = nullptr;
-  for (auto& [digest, stream] : streams_) {
-    if (!stream->sender.NextSync(now)) continue;
-    if (sync == nullptr) sync = out.add_frames()->mutable_sync();
-    lp::StreamRef* ref = sync->add_streams();
-    ref->set_digest(digest.str());
-    ref->set_attempt(1);
-  }
-}
-
-void SimAgent::AddRecords(link::LinkMessage& out, TimePoint now) {
-  bool has_chunk = false;  // one full chunk is what a message has room for
-  for (auto& [digest, stream] : streams_) {
-    while (!has_chunk && out.frames().size() < link::kMaxFramesPerMessage) {
-      const auto seq = stream->sender.NextRecord(now);
-      if (!seq) break;
-      link::Frame& frame = *out.add_frames();
-      FillRecord(*stream, *seq, frame);
-      has_chunk = frame.up().has_chunk() && frame.up().chunk().data().size() > 16 * 1024;
-    }
-  }
-}
-
-void SimAgent::FillRecord(const Stream& stream, std::uint64_t seq, link::Frame& frame) const {
-  lp::Up& up = *frame.mutable_up();
-  up.set_digest(stream.digest.str());
-  up.set_attempt(1);
-  up.set_seq(seq);
-  if (seq + 1 == stream.records()) {
-    up.mutable_final()->set_envelope(stream.final_envelope);
-  } else if (seq == 0) {
-    up.mutable_received()->set_at_ms(WallMs());
-  } else if (seq == 1) {
-    up.mutable_started()->set_at_ms(WallMs());
-  } else {
-    const std::size_t offset = static_cast<std::size_t>(seq - 2) * link::kMaxChunkBytes;
-    lp::Chunk& chunk = *up.mutable_chunk();
-    chunk.set_offset(offset);
-    chunk.set_data(stream.output.substr(offset, link::kMaxChunkBytes));
-    chunk.set_crc32c(Crc32c(chunk.data()));
-  }
 }
 
 }  // namespace holdfast::fleet

@@ -72,6 +72,10 @@ Status Supervisor::Start() {
     log_.Write(LogLine(LogLevel::kWarn, "tls_off")
                    .Text("warning", "links and API are not encrypted: tls.plain = true"));
   }
+  if (config_.simulation) {
+    log_.Write(LogLine(LogLevel::kWarn, "simulation")
+                   .Text("warning", "agents may be simulated: fleet.simulation = true"));
+  }
   WatchSignal(0, SIGTERM);
   WatchSignal(1, SIGINT);
   WatchSignal(2, SIGHUP);

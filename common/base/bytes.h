@@ -51,7 +51,7 @@ class FixedBytes {
 // For unordered maps: ids are random or hashes, so their first bytes are a hash already.
 struct FixedBytesHash {
   template <typename Tag, std::size_t N>
-  std::size_t operator()(const FixedBytes<Tag, N>& bytes) const {
+  std::size_t operator()(const FixedBytes<Tag, N>& bytes) const noexcept {
     static_assert(N >= sizeof(std::size_t));
     std::size_t out = 0;
     std::memcpy(&out, bytes.data(), sizeof out);

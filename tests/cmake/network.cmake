@@ -23,7 +23,10 @@ holdfast_test(unit_common_adapters_lws LABEL unit DEPS holdfast_common_adapters_
     unit/common/adapters/lws/http_proxy_test.cc)
 if(HOLDFAST_BACKEND)
   holdfast_test(unit_backend_fleet LABEL unit DEPS holdfast_backend_fleet
-    SRCS unit/backend/fleet/machine_model_test.cc)
+    SRCS unit/backend/fleet/behaviour_test.cc unit/backend/fleet/deadlines_test.cc
+      unit/backend/fleet/machine_model_test.cc unit/backend/fleet/report_test.cc
+      unit/backend/fleet/sizing_test.cc unit/backend/fleet/tls_records_test.cc
+      unit/backend/fleet/ws_client_test.cc)
   holdfast_test(conformance_fleet_identities LABEL conformance DEPS holdfast_backend_fleet
     SRCS conformance/fleet_identities_test.cc)
   holdfast_lws_client_test(conformance_lws_client holdfast_common_adapters_lws)

@@ -82,6 +82,18 @@ class ManPagesTest(unittest.TestCase):
         self.assertEqual(described("holdfastd.8"), options(text))
         self.assertEqual({name for name in synopsis("holdfastd.8") if name}, subcommands(text))
 
+    def test_the_simulators_page_has_its_subcommands_and_options(self):
+        text = help_of("holdfast-fleet", "--help")
+        commands = set(re.findall(r"(?m)^  ([a-z-]+)  ", text.split("Subcommands:")[1]))
+        self.assertEqual({name for name in synopsis("holdfast-fleet.8") if name}, commands)
+        every = options(text.split("Options:")[1].split("Subcommands:")[0])
+        for name in commands:
+            of_command = subprocess.run([BIN / "holdfast-fleet", name, "--help"], capture_output=True, text=True,
+                                        timeout=30, check=True).stdout
+            self.assertEqual(synopsis("holdfast-fleet.8")[name], options(of_command) - {"-h", "--help"}, name)
+            every |= options(of_command)
+        self.assertEqual(described("holdfast-fleet.8"), every)
+
     def test_the_completion_offers_what_the_agent_takes(self):
         usage = agent_usage()
         self.assertEqual(offered("holdfast-agent", ""), set(usage))

@@ -1,7 +1,9 @@
-# Holdfast's own builds of libwebsockets: static, and only what is used. One source, two libraries:
+# Holdfast's own builds of libwebsockets: static, and only what is used. One source, three libraries:
 #
 #   holdfast_agent_lws     with mbedTLS, a client and nothing else
-#   holdfast_backend_lws   with OpenSSL and libev, for gateway, control, SDK and fleet simulator
+#   holdfast_backend_lws   with OpenSSL, a client: for the SDK
+#   holdfast_server_lws    with OpenSSL and libev, a server and nothing else: for gateway and control, whose links
+#                          then have no room for what only a client's need
 #
 # The source is the distribution's own package, fetched on first use into build/sources
 # (toolchains/fetch_libwebsockets.sh), or whatever HOLDFAST_LWS_SOURCE names; it is tuned in place by
@@ -90,7 +92,9 @@ target_link_options(holdfast_agent_lws INTERFACE
   -Wl,--wrap=__lws_sul_insert_us -Wl,--wrap=mbedtls_ssl_config_defaults)
 
 if(HOLDFAST_BACKEND)
-  holdfast_own_lws(backend -O2 -DLWS_WITH_SSL=ON -DLWS_WITH_LIBEV=ON)
-  target_link_libraries(holdfast_backend_lws_archive INTERFACE
+  holdfast_own_lws(backend -O2 -DLWS_WITH_SSL=ON -DLWS_WITH_LIBEV=OFF)
+  target_link_libraries(holdfast_backend_lws_archive INTERFACE OpenSSL::SSL OpenSSL::Crypto)
+  holdfast_own_lws(server -O2 -DLWS_WITH_SSL=ON -DLWS_WITH_LIBEV=ON -DLWS_WITHOUT_CLIENT=ON)
+  target_link_libraries(holdfast_server_lws_archive INTERFACE
     OpenSSL::SSL OpenSSL::Crypto holdfast_vendor_libev)
 endif()

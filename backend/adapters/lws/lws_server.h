@@ -39,6 +39,7 @@ class LwsLink {
   virtual void Ping() = 0;
   // NextMessage() is asked once more, then the WebSocket closes with this code and text.
   virtual void Close(std::uint16_t code, std::string_view text) = 0;
+  // Empty once OnOpened() has returned.
   virtual std::string_view peer_address() const = 0;
   // The name the client dialled, as its Host header says it, without the port. Only in OnOpened().
   virtual std::string host() const = 0;

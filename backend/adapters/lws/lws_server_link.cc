@@ -116,7 +116,7 @@ void ServerCore::Forget(const ServerLink& link) {
 }
 
 ServerLink::ServerLink(ServerCore& core, std::string peer_address, std::size_t max_message_bytes)
-    : core_(core), peer_address_(std::move(peer_address)) {
+    : core_(core), peer_address_(std::make_unique<std::string>(std::move(peer_address))) {
   SetMaxMessageBytes(max_message_bytes);
 }
 
@@ -183,6 +183,7 @@ int ServerLink::OnEstablished() {
   Leave();  // the handshake is over
   opened_ = true;
   core_.delegate.OnOpened(*this);
+  peer_address_.reset();  // whoever needs it has it
   return 0;
 }
 

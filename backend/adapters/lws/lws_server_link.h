@@ -37,7 +37,9 @@ class ServerLink final : public LwsLink, public DeadlineMember {
   void WantWrite() override;
   void Ping() override;
   void Close(std::uint16_t code, std::string_view text) override;
-  std::string_view peer_address() const override { return peer_address_; }
+  std::string_view peer_address() const override {
+    return peer_address_ == nullptr ? std::string_view() : std::string_view(*peer_address_);
+  }
   std::string host() const override;
   void SetMaxMessageBytes(std::size_t bytes) override;
 
@@ -72,9 +74,9 @@ class ServerLink final : public LwsLink, public DeadlineMember {
 
   ServerCore& core_;
   struct lws* wsi_ = nullptr;
-  std::string peer_address_;
-  std::unique_ptr<std::string> partial_;  // only while a message is incomplete
-  std::unique_ptr<Closing> closing_;      // only after Close()
+  std::unique_ptr<std::string> peer_address_;  // until OnOpened() has returned
+  std::unique_ptr<std::string> partial_;       // only while a message is incomplete
+  std::unique_ptr<Closing> closing_;           // only after Close()
   std::uint32_t max_message_bytes_;
   std::uint16_t fragments_ = 0;
   ServerClose why_ = ServerClose::kByPeer;

@@ -211,9 +211,9 @@ Result<std::string> SqliteStore::ReadInline(const Digest& digest, const AgentId&
 
 Status SqliteStore::PutAgent(const AgentRow& row) {
   return db_.Write(put_agent_.Bind(
-      row.id, row.pubkey, row.facts, PackLabels(row.labels), row.address, row.enrolled_ms,
-      row.last_seen_ms, row.epoch, row.instance_nonce, row.fingerprint, row.incarnation,
-      row.contact, row.prev_contact, row.clone_suspected, row.removed));
+      row.id, row.pubkey, row.facts.view(), PackLabels(row.labels), row.address.view(),
+      row.enrolled_ms, row.last_seen_ms, row.epoch, row.instance_nonce, row.fingerprint,
+      row.incarnation, row.contact, row.prev_contact, row.clone_suspected, row.removed));
 }
 
 Status SqliteStore::InsertCommand(const CommandRow& row) {

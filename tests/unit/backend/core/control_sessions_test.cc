@@ -196,7 +196,7 @@ TEST_F(SessionsTest, GrantsOnlyAGreaterEpochAndClosesTheOlderLink) {
   Claim("g1");
   EXPECT_TRUE(Answer().granted());
   EXPECT_EQ(closed_, CloseReason::CLOSE_REASON_SUPERSEDED);
-  EXPECT_EQ(sessions_.FindLink(id())->gateway, "g1");
+  EXPECT_EQ(sessions_.FindLink(id())->gateway(), "g1");
   hello_.set_conn_epoch(5);
   Claim("g0");
   EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_SUPERSEDED);
@@ -212,7 +212,7 @@ TEST_F(SessionsTest, CallsAnOldEpochOfAnotherInstanceAClone) {
     EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_CLONE);
   }
   EXPECT_TRUE(agents_.Find(id())->clone_suspected);
-  EXPECT_EQ(sessions_.FindLink(id())->gateway, "g0");
+  EXPECT_EQ(sessions_.FindLink(id())->gateway(), "g0");
 }
 
 TEST_F(SessionsTest, AnswersARepeatedClaimTheSame) {

@@ -70,6 +70,28 @@ TEST(GatewayLivenessTest, ClosesABusyLinkThatFellSilentWithin45Seconds) {
   EXPECT_LE(waited, 44);
 }
 
+// It may sleep for 73 s: what it did not say before the command came says nothing about it.
+TEST(GatewayLivenessTest, ACommandForAnAgentThatWasSilentWhileIdleLeavesItTimeToAnswer) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const RigAgent agent = rig.NewAgent();
+  RigSocket& socket = rig.OpenLink(agent);
+  rig.Wait(seconds(43));
+  rig.Deliver(agent);
+  rig.Wait(seconds(5));
+  EXPECT_FALSE(socket.closed_by_router);
+  EXPECT_EQ(socket.pings, 0);
+  const int waited = 5 + SilenceOf(rig, socket);
+  EXPECT_GE(waited, 39);
+  EXPECT_LE(waited, 44);
+
+  const RigAgent dead = rig.NewAgent();
+  RigSocket& late = rig.OpenLink(dead);
+  rig.Wait(seconds(75));
+  rig.Deliver(dead);  // no reason to wait longer than without it
+  EXPECT_LE(SilenceOf(rig, late), 13);
+}
+
 TEST(GatewayLivenessTest, ABeatThatSaysIdleEndsBeingBusyAndAnotherDoesNot) {
   GatewayRig rig;
   rig.ControlIsThere();
