@@ -145,17 +145,20 @@ void PrepareProcess() {
 }
 
 // nullopt: not one of the subcommands that only warden uses.
-std::optional<int> RunInternal(std::string_view subcommand) {
+std::optional<int> RunInternal(std::span<char*> args) {
+  const std::string_view subcommand = args[1];
+
   const bool is_link = subcommand == "link";
   const bool is_keeper = subcommand == "keeper";
   if (!is_link && !is_keeper && subcommand != "worker") return std::nullopt;
+  if (args.size() > (is_link ? 3 : 2)) return std::nullopt;
   // Started through a descriptor, a process is otherwise called by its number.
   const char* const name = is_link     ? "holdfast-link"
                            : is_keeper ? "holdfast-keeper"
                                        : "holdfast-worker";
   ::prctl(PR_SET_NAME, name, 0, 0, 0);
   SetLogProcess(is_link ? "link" : "worker");
-  if (is_link) return RunLink(kWardenSocket);
+  if (is_link) return RunLink(kWardenSocket, args.size() > 2 ? args[2] : "");
   return is_keeper ? RunKeeper() : RunWorker();
 }
 
@@ -164,9 +167,7 @@ std::optional<int> RunInternal(std::string_view subcommand) {
 int RunCommandLine(std::span<char*> args) {
   if (args.size() < 2) return Usage(stderr, kExitUsage);
   const std::string_view verb = args[1];
-  if (args.size() == 2) {
-    if (const auto status = RunInternal(verb)) return *status;
-  }
+  if (const auto status = RunInternal(args)) return *status;
   if (verb == "version" || verb == "--version") {
     std::puts("holdfast-agent " HOLDFAST_VERSION);
     return kExitOk;

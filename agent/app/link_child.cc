@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/adapters/linux/os_error.h"
+#include "agent/app/log.h"
 
 namespace holdfast::agent {
 namespace {
@@ -37,6 +38,7 @@ Status LinkChild::Start() {
   }
   ChildPlan plan;
   plan.subcommand = "link";
+  plan.argument = ToString(CurrentLogLevel()).data();  // a literal
   plan.fds = {-1, -1, -1, theirs.get()};
   plan.drop_to = user_;
   HF_ASSIGN_OR_RETURN(pid_, self_.Start(plan));

@@ -74,8 +74,11 @@ Result<int> Run(int warden_fd) {
 
 }  // namespace
 
-int RunLink(int warden_fd) {
+int RunLink(int warden_fd, std::string_view log_level) {
   SetLogProcess("link");
+  for (const auto level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
+    if (ToString(level) == log_level) SetLogLevel(level);
+  }
   const Result<int> status = Run(warden_fd);
   if (status.ok()) return status.value();
   WriteLogLine(LogLine(LogLevel::kError, "link_exit").Err(status.error()));

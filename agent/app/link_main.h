@@ -5,9 +5,12 @@
 // its own, so that warden sleeps while nothing happens.
 #pragma once
 
+#include <string_view>
+
 namespace holdfast::agent {
 
-// Runs until warden goes away or asks for AGENT_STOPPING; the exit status of the process.
-int RunLink(int warden_fd);
+// Runs until warden goes away or asks for AGENT_STOPPING; the exit status of the process. The log level
+// is warden's, as a word; one that is none leaves it as it is.
+int RunLink(int warden_fd, std::string_view log_level);
 
 }  // namespace holdfast::agent

@@ -66,7 +66,7 @@ LinkProcess::LinkProcess(Options options, int warden_fd, LwsClient& client, Ward
   last_addresses_.resize(servers_.size());
   const auto on_readable = [](void* user) { static_cast<LinkProcess*>(user)->OnWardenReadable(); };
   const Status watched = client_.WatchReadable(warden_fd_, on_readable, this);
-  if (!watched.ok()) Exit(1, watched.error());
+  if (!watched.ok()) Exit(watched.error());
   const auto on_clock = [](void* user) { static_cast<LinkProcess*>(user)->OnClockReadable(); };
   if (clock_.fd() < 0 || !client_.WatchReadable(clock_.fd(), on_clock, this).ok()) {
     WriteLogLine(LogLine(LogLevel::kWarn, "no_clock_watch"));
@@ -234,7 +234,7 @@ void LinkProcess::OnWardenReadable() {
   while (!to_server_ && !exit_status_) {
     auto message = pipe_.Read();
     if (!message.ok()) {
-      Exit(message.error().code == Code::kUnavailable ? 0 : 1, message.error());
+      Exit(message.error());
       return;
     }
     if (!message.value()) break;
@@ -258,7 +258,7 @@ void LinkProcess::OnWardenMessage(const LinkMessageView& message) {
       GiveMemoryBack();  // what the handshake took
       WriteLogLine(LogLine(LogLevel::kDebug, "link_up").Text("host", host_));
       return;
-    default: Exit(1, Error{Code::kInvalid, "warden: a message of unknown type"}); return;
+    default: Exit(Error{Code::kInvalid, "warden: a message of unknown type"}); return;
   }
 }
 
@@ -299,13 +299,14 @@ void LinkProcess::OnHangUpAsked(std::string_view payload) {
 
 void LinkProcess::ToWarden(LinkMessageType type, std::string_view payload) {
   const Status written = pipe_.Write(type, payload);
-  if (!written.ok()) Exit(1, written.error());
+  if (!written.ok()) Exit(written.error());
 }
 
-void LinkProcess::Exit(int status, const Error& why) {
+// A warden that is gone has ended or has let us go: that is the way of this process to end.
+void LinkProcess::Exit(const Error& why) {
   if (exit_status_) return;
-  exit_status_ = status;
-  if (status != 0) WriteLogLine(LogLine(LogLevel::kError, "link_exit").Err(why));
+  exit_status_ = why.code == Code::kUnavailable ? 0 : 1;
+  if (exit_status_ != 0) WriteLogLine(LogLine(LogLevel::kError, "link_exit").Err(why));
 }
 
 }  // namespace holdfast::agent

@@ -59,7 +59,7 @@ class LinkProcess final : private LwsClientDelegate {
   void OnToServer(std::string_view message);
   void OnHangUpAsked(std::string_view payload);
   void Report(const ClientEnd& end);
-  void Exit(int status, const Error& why);
+  void Exit(const Error& why);
   void ToWarden(LinkMessageType type, std::string_view payload);
 
   const std::vector<std::string> servers_;

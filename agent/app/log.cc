@@ -16,6 +16,7 @@ const char* process_name = "warden";
 }  // namespace
 
 void SetLogLevel(LogLevel least) { least_level = least; }
+LogLevel CurrentLogLevel() { return least_level; }
 void SetLogProcess(const char* name) { process_name = name; }
 
 void WriteLogLine(const LogLine& line) {

@@ -7,6 +7,7 @@ namespace holdfast::agent {
 
 // Below this level nothing is written. kInfo until told otherwise.
 void SetLogLevel(LogLevel least);
+LogLevel CurrentLogLevel();
 // Named by the subcommand that the process runs: "warden", "link".
 void SetLogProcess(const char* name);
 void WriteLogLine(const LogLine& line);

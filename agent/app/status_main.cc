@@ -36,12 +36,12 @@ bool IsRunning(const StateDir& dir) {
 
 std::uint64_t SpoolBytes(const StateDir& dir) {
   std::uint64_t bytes = 0;
-  const std::string spool = dir.PathOf("spool");
+  const std::string spool = dir.PathOf("spool") + "/";
   const auto names = ListNames(spool);
   if (!names.ok()) return 0;
   for (const std::string& name : names.value()) {
     struct stat facts {};
-    if (::stat((spool + "/" + name).c_str(), &facts) == 0) {
+    if (::stat((spool + name).c_str(), &facts) == 0) {
       bytes += static_cast<std::uint64_t>(facts.st_size);
     }
   }

@@ -256,7 +256,8 @@ void WardenLoop::WriteLog() {
 void WardenLoop::ShutDown() {
   warden_.Stop();
   link_.Pump(warden_, ReadClocks());
-  link_.Close();
+  // It says goodbye and ends; unless it does not even read that it should.
+  if (link_.has_unsent()) link_.Close();
   for (const auto& worker : workers_.all()) workers_.Kill(worker->id);
   workers_.DropSpare();
   const TimePoint deadline = ReadClocks().now + kShutDownPatience;

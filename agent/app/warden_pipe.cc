@@ -35,7 +35,7 @@ Result<bool> WardenPipe::Fill(int flags) {
   }
   if (got == 0) return Gone("closed");
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return false;
-  return Gone(std::strerror(errno));  // NOLINT(concurrency-mt-unsafe): one thread
+  return Gone(std::strerror(errno));
 }
 
 Result<std::optional<LinkMessageView>> WardenPipe::Read() {
@@ -69,8 +69,8 @@ Status WardenPipe::Write(LinkMessageType type, std::string_view payload) {
     const ssize_t sent = sendmsg(fd_, &message, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR || (errno == EAGAIN && WaitForRoom(fd_))) continue;
-      return Gone(errno == EAGAIN ? "does not read"
-                                  : std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
+      if (errno == EAGAIN) return Error{Code::kExpired, "warden: does not read"};
+      return Gone(std::strerror(errno));
     }
     const auto count = static_cast<std::size_t>(sent);
     const std::size_t of_head = std::min(count, head.size());

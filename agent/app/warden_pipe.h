@@ -6,8 +6,8 @@
 // Limits:    kMaxLinkMessageBytes per message; a write without progress for kWriteTimeout fails.
 // Ownership: borrows the descriptor.
 // Threading: loop thread only.
-// Errors:    kUnavailable: warden is gone or hangs. kInvalid: what came is not of our protocol. Both
-//            are the end of this process; warden starts another.
+// Errors:    kUnavailable: warden is gone, which is nobody's fault. kExpired: it hangs. kInvalid: what
+//            came is not of our protocol. All are the end of this process; a warden starts another.
 #pragma once
 
 #include <optional>

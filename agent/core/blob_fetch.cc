@@ -6,8 +6,12 @@
 namespace holdfast::agent {
 
 BlobFetch::BlobFetch(const sign::Crypto& crypto, Spool& spool, const Digest& command,
-                     const Digest& sha256, std::uint64_t size)
-    : spool_(spool), command_(command), sha256_(sha256), size_(size), hash_(crypto.NewSha256()) {
+                     const Blob& blob)
+    : spool_(spool),
+      command_(command),
+      sha256_(blob.sha256),
+      size_(blob.size),
+      hash_(crypto.NewSha256()) {
   if (!spool_.BlobBegin(command_).ok()) {
     state_ = State::kDisk;
   } else if (size_ == 0) {

@@ -32,8 +32,12 @@ class BlobFetch {
  public:
   enum class State : std::uint8_t { kFetching, kComplete, kMissing, kWrongBytes, kDisk };
 
-  BlobFetch(const sign::Crypto& crypto, Spool& spool, const Digest& command, const Digest& sha256,
-            std::uint64_t size);
+  struct Blob {
+    Digest sha256;
+    std::uint64_t size;  // bytes
+  };
+
+  BlobFetch(const sign::Crypto& crypto, Spool& spool, const Digest& command, const Blob& blob);
 
   void OnLinkUp();
   void OnLinkDown() { deadline_.reset(); }

@@ -113,23 +113,22 @@ std::optional<Result> LastWordFrom(std::string_view bytes) {
   return known;
 }
 
-::holdfast::Result<std::string> SignResult(const Parts& parts, const Identity& identity,
-                                           const OpenCommand& command, const Ending& ending,
-                                           const Digest& output_sha256, Moment at) {
+::holdfast::Result<std::string> SignResult(const Parts& parts, const OpenCommand& command,
+                                           const EndOfCommand& ended) {
   Result result;
   if (command.last_word) result = *command.last_word;  // exit_code, file, rows
   result.set_command_digest(command.digest.str());
-  result.set_agent_id(identity.id.str());
+  result.set_agent_id(ended.agent.str());
   result.set_incarnation(parts.journal.meta().incarnation.str());
   result.set_attempt(command.stream->key().attempt);
-  result.set_outcome(ending.outcome);
-  result.set_failure(ending.failure);
-  result.set_message(ResultText(ending.message, kMaxResultMessageBytes));
+  result.set_outcome(ended.ending.outcome);
+  result.set_failure(ended.ending.failure);
+  result.set_message(ResultText(ended.ending.message, kMaxResultMessageBytes));
   result.set_started_at_ms(command.started_at.get());
-  result.set_ended_at_ms(at.wall.get());
+  result.set_ended_at_ms(ended.at.get());
   result.set_output_bytes(command.stream->output_bytes());
   result.set_chunk_count(command.stream->chunks());
-  result.set_output_sha256(output_sha256.str());
+  result.set_output_sha256(ended.output_sha256.str());
   result.set_truncated(command.is_truncated || result.truncated());
   result.set_policy_version(parts.trust.policy.version());
   return sign::SignEnvelope(parts.crypto, parts.key, sign::kResultType, result.SerializeAsString());

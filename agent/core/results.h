@@ -14,10 +14,15 @@
 
 namespace holdfast::agent {
 
-// The signed envelope for `ending` over the stream as it stands (its output, its attempt).
-Result<std::string> SignResult(const Parts& parts, const Identity& identity,
-                               const OpenCommand& command, const Ending& ending,
-                               const Digest& output_sha256, Moment at);
+struct EndOfCommand {
+  const AgentId& agent;
+  const Ending& ending;
+  const Digest& output_sha256;
+  WallTime at;
+};
+// The signed envelope for how the command ended, over its stream as it stands (its output, its attempt).
+Result<std::string> SignResult(const Parts& parts, const OpenCommand& command,
+                               const EndOfCommand& ended);
 
 // A worker's last word: the fields that only a worker knows, cut to their lengths. Workers read
 // hostile bytes: nullopt for one that makes no sense, and no word that could not be signed.

@@ -75,8 +75,8 @@ void Running::Accept(OpenCommand& command, const Command& parsed, Moment at) {
       return End(command, Failed(v1::COMMAND_FAILURE_BAD_ARGUMENT, "the blob is too large"), at);
     }
     command.phase = Phase::kFetching;
-    command.blob = std::make_unique<BlobFetch>(parts_.crypto, parts_.spool, command.digest, *sha256,
-                                               blob.size());
+    command.blob = std::make_unique<BlobFetch>(parts_.crypto, parts_.spool, command.digest,
+                                               BlobFetch::Blob{*sha256, blob.size()});
     if (EndIfExpired(command, at)) return;
     return OnBlob(command, at);
   }
@@ -320,7 +320,7 @@ void Running::End(OpenCommand& command, Ending ending, Moment at) {
   if (!command.hash) command.hash = parts_.crypto.NewSha256();
   const Digest sha256 = command.hash->Finish();
   command.hash.reset();
-  auto envelope = SignResult(parts_, identity_, command, ending, sha256, at);
+  auto envelope = SignResult(parts_, command, {identity_.id, ending, sha256, at.wall});
   // The key is in memory and was tried at start: signing fails only if memory does.
   HF_CHECK(envelope.ok());
   command.result_envelope = std::move(envelope).value();

@@ -55,7 +55,6 @@ std::vector<std::string> NamesIn(int fd, bool hidden_too) {
   if (own < 0) return names;
   const std::unique_ptr<DIR, CloseDir> dir(fdopendir(own));
   if (dir == nullptr) return names;
-  // One thread, one stream: readdir is safe.  NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = readdir(dir.get())) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == ".." || (!hidden_too && name.front() == '.')) continue;

@@ -247,6 +247,15 @@ class LinkProcessTest(unittest.TestCase):
         self.expect_closed(AGENT_STOPPING)
         self.assertEqual(self.child.wait(10), 0)
 
+    def test_takes_a_warden_that_has_gone_for_the_end_and_not_for_an_error(self):
+        self.start()
+        peer = self.go_up()
+        self.warden.shutdown(socket.SHUT_RD)  # gone, as a write sees it
+        peer.send(frame(close_frame(GOING_AWAY)))
+        self.assertEqual(self.child.wait(10), 0)
+        self.log.seek(0)
+        self.assertNotIn(b"link_exit", self.log.read())
+
     def test_refuses_a_greeting_above_8_kib(self):
         self.start()
         peer = self.accept()

@@ -20,7 +20,7 @@ Result<std::vector<std::string>> ListNames(const std::string& dir) {
   std::vector<std::string> names;
   for (;;) {
     errno = 0;
-    const dirent* entry = ::readdir(open.get());  // NOLINT(concurrency-mt-unsafe): our own stream
+    const dirent* entry = ::readdir(open.get());
     if (entry == nullptr) break;
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);

@@ -67,8 +67,13 @@ void ResetSignals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-[[noreturn]] void RunChild(const ChildPlan& plan, int program, pid_t parent, char* const* argv,
-                           char* const* environment) {
+struct Image {
+  int program;
+  char* const* argv;
+  char* const* environment;
+};
+
+[[noreturn]] void RunChild(const ChildPlan& plan, pid_t parent, const Image& image) {
   ::setsid();
   const bool is_ready =
       MoveFds(plan) && SetLimits(plan) && (!plan.drop_to || DropTo(*plan.drop_to));
@@ -77,7 +82,7 @@ void ResetSignals() {
   if (plan.is_subreaper) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   if (!is_ready || ::getppid() != parent || ::chdir("/") != 0) ::_exit(126);
   ResetSignals();
-  ::syscall(SYS_execveat, program, "", argv, environment, AT_EMPTY_PATH);
+  ::syscall(SYS_execveat, image.program, "", image.argv, image.environment, AT_EMPTY_PATH);
   ::_exit(127);
 }
 
@@ -95,7 +100,9 @@ Result<pid_t> SelfExec::Start(const ChildPlan& plan) const {
   char name[] = "holdfast-agent";
   char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   char language[] = "LANG=C.UTF-8";
-  char* const argv[] = {name, const_cast<char*>(plan.subcommand), nullptr};  // exec only reads it
+  // exec only reads them
+  char* const argv[] = {name, const_cast<char*>(plan.subcommand), const_cast<char*>(plan.argument),
+                        nullptr};
   char* const environment[] = {path, language, nullptr};
   const pid_t parent = ::getpid();
   // Signals wait until the child has its own dispositions: it shares our memory until exec.
@@ -104,7 +111,7 @@ Result<pid_t> SelfExec::Start(const ChildPlan& plan) const {
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t child = ::vfork();
-  if (child == 0) RunChild(plan, program_.get(), parent, argv, environment);
+  if (child == 0) RunChild(plan, parent, {program_.get(), argv, environment});
   const int number = errno;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (child < 0) return OsError("starting a process", number);

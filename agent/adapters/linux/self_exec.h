@@ -23,6 +23,7 @@ namespace holdfast::agent {
 
 struct ChildPlan {
   const char* subcommand = nullptr;        // argv[1]
+  const char* argument = nullptr;          // argv[2]; null = none
   std::array<int, 4> fds{-1, -1, -1, -1};  // what becomes 0..3; -1: as it is for 0..2, closed for 3
   std::uint64_t data_bytes = 0;            // RLIMIT_DATA; 0 = as the parent
   Duration cpu{0};                         // RLIMIT_CPU; 0 = as the parent

@@ -89,7 +89,6 @@ Result<std::vector<std::string>> ProcfsMachine::List(const std::string& path) {
     return Error{Code::kInternal, "no memory for a directory"};
   }
   std::vector<std::string> names;
-  // One thread, one stream: readdir is safe.  NOLINTNEXTLINE(concurrency-mt-unsafe)
   while (const dirent* entry = readdir(dir.get())) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;

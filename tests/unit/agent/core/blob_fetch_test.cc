@@ -25,8 +25,8 @@ class BlobFetchTest : public ::testing::Test {
   BlobFetchTest()
       : crypto_(testing::NewFakeCrypto()),
         content_(4096 * kKiB, 'b'),
-        fetch_(*crypto_, spool_, *Digest::From(std::string(32, 'd')), crypto_->Sha256(content_),
-               content_.size()) {
+        fetch_(*crypto_, spool_, *Digest::From(std::string(32, 'd')),
+               {crypto_->Sha256(content_), content_.size()}) {
     fetch_.OnLinkUp();
   }
 
