@@ -15,8 +15,6 @@
 namespace holdfast::agent {
 namespace {
 
-constexpr std::string_view kKeyFile = "identity.key";
-constexpr std::string_view kBundleFile = "bundle.pb";
 constexpr std::string_view kKeyPrefix = "HOLDFAST-KEY-v1 agent ";
 constexpr std::size_t kMaxKeyFileBytes = 256;
 constexpr std::size_t kMaxPasswdBytes = std::size_t{1024} * 1024;
@@ -121,7 +119,8 @@ Result<AgentState> PrepareAgentState(const sign::Crypto& crypto, const StateDir&
 
 Status MarkEnrolled(const StateDir& dir, AgentState& state) {
   state.bundle.clear_token();
-  return dir.WriteFile(kBundleFile, state.bundle.SerializeAsString());
+  HF_TRY(dir.WriteFile(kBundleFile, state.bundle.SerializeAsString()));
+  return dir.WriteFile(kEnrolledFile, state.id.hex() + "\n");
 }
 
 std::string DefaultStatePath() {

@@ -2,6 +2,7 @@
 //
 //   <state>/identity.key   one line: HOLDFAST-KEY-v1 agent <base64url of 32 bytes>
 //   <state>/bundle.pb      the bundle it was enrolled with; its token is dropped once it was used
+//   <state>/enrolled       the agent's id, from the end of the first enrolment: what service managers wait for
 //
 // Ownership: owns key and trust; borrows Crypto.
 // Errors:    Load(): kNotFound: not enrolled. kDenied, kExpired: the policy does not verify.
@@ -19,6 +20,10 @@
 #include "holdfast/command/v1/trust.pb.h"
 
 namespace holdfast::agent {
+
+inline constexpr std::string_view kKeyFile = "identity.key";
+inline constexpr std::string_view kBundleFile = "bundle.pb";
+inline constexpr std::string_view kEnrolledFile = "enrolled";
 
 struct AgentState {
   ::holdfast::command::v1::Bundle bundle;
@@ -45,7 +50,7 @@ Status CheckIsPlaceForState(const std::string& path);
 // to another fleet is kExists.
 Result<AgentState> PrepareAgentState(const sign::Crypto& crypto, const StateDir& dir,
                                      std::string_view bundle_text, WallTime now);
-// The token has done its work.
+// The token has done its work, and the service may start.
 Status MarkEnrolled(const StateDir& dir, AgentState& state);
 
 // /var/lib/holdfast-agent as root, else $XDG_STATE_HOME/holdfast-agent or ~/.local/state/holdfast-agent.

@@ -31,6 +31,7 @@ constexpr char kUsage[] =
     "       holdfast-agent run [--state DIR] [--proxy PROXY] [--spool-max SIZE] [--verbose]\n"
     "       holdfast-agent status [--state DIR] [-o json]\n"
     "       holdfast-agent doctor [--state DIR] [--timeout SECONDS] [-o json]\n"
+    "       holdfast-agent unenrol [--state DIR]\n"
     "       holdfast-agent journal dump [--state DIR]\n"
     "       holdfast-agent version | help\n"
     "\n"
@@ -44,6 +45,7 @@ constexpr char kUsage[] =
     "PROXY is http://[USER:PASSWORD@]HOST:PORT, tried where a server cannot be reached directly;\n"
     "env takes it from $https_proxy; none ends that. It is kept in DIR.\n"
     "doctor looks for what keeps this agent from its servers, and changes nothing.\n"
+    "unenrol ends this agent: it deletes DIR's key, journal and results; stop the agent first.\n"
     "FILE is what `holdfast enrol token` printed; - reads standard input.\n"
     "\n"
     "exit status: 0 done; 1 failed, or doctor found something; 2 usage, or not enrolled; 3 servers "
@@ -187,6 +189,7 @@ int RunCommandLine(std::span<char*> args) {
   if (verb == "run") return Run(parsed.options);
   if (verb == "status") return ShowStatus(parsed.options);
   if (verb == "doctor") return Doctor(parsed.options);
+  if (verb == "unenrol") return Unenrol(parsed.options);
   if (is_dump) return DumpJournal(parsed.options);
   std::fprintf(stderr, "holdfast-agent: %s; see holdfast-agent help\n",
                verb == "enrol" ? "enrol needs --bundle FILE"

@@ -27,5 +27,6 @@ int Run(const AgentOptions& options);
 int ShowStatus(const AgentOptions& options);
 int Doctor(const AgentOptions& options);
 int DumpJournal(const AgentOptions& options);
+int Unenrol(const AgentOptions& options);
 
 }  // namespace holdfast::agent

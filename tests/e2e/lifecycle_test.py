@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Agents that are removed, lose their journal, or share one identity: what becomes of their commands."""
 import shutil
+import subprocess
 
 from harness import procs
 from harness.case import StackTest, main
 from harness.procs import wait_for
-from harness.stack import Agent
+from harness.stack import BIN, Agent
 
 
 class LifecycleTest(StackTest):
@@ -70,6 +71,25 @@ class LifecycleTest(StackTest):
         self.ends(job, "INTERRUPTED", "INTERRUPTED")
         self.assertEqual(mark.read_text(), "ran\n")
         agent.stop()
+
+    def test_unenrol_deletes_an_agent_that_has_stopped_and_nothing_else(self):
+        agent = self.stack.add_agent("leaver")
+        self.assertEqual((agent.state / "enrolled").read_text().strip(), agent.id)
+        mine = agent.state / "notes.txt"
+        mine.write_text("not the agent's")
+        unenrol = lambda state: subprocess.run([BIN / "holdfast-agent", "unenrol", "--state", state],
+                                               capture_output=True, text=True, check=False)
+        runs = unenrol(agent.state)
+        self.assertEqual(runs.returncode, 1)
+        self.assertIn("stop it first", runs.stderr)
+        agent.stop()
+        gone = unenrol(agent.state)
+        self.assertEqual((gone.returncode, gone.stdout.strip()), (0, agent.id), gone.stderr)
+        self.assertEqual(list(agent.state.iterdir()), [mine])
+        again = unenrol(agent.state)
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("not enrolled", again.stderr)
+        self.assertEqual(list(agent.state.iterdir()), [mine])
 
     def test_of_two_agents_with_one_identity_only_one_is_served(self):
         agent = self.stack.add_agent("original")

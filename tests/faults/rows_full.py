@@ -10,6 +10,7 @@ from rows_link import is_over
 from rows_redis import finish, question_answered
 
 MOST_HOLD_SECONDS = 1.0
+FITS_INTO_A_LOG = 400  # commands: 4 MB of it, a few pages of 4 KiB each
 NO_ROOM = ("NO_JOURNAL", "SPOOL_FULL")
 FULL_AGENT = Spec(gateways=1, agents=4, disks=(("agent", "tmpfs", 16),))
 FULL_BACKEND = Spec(gateways=1, agents=2, disks=(("backend", "tmpfs", 24),))
@@ -109,13 +110,7 @@ def backend_full(lab, n):
         lab.client.submit(waiting, argv)
         lab.client.drain()
         lab.backend_disk.fill()
-        began = time.monotonic()
-        mark, argv = lab.marks.exec(lab.agents, 0, 1)
-        done = lab.stack.holdfast("exec", argv[1], "--wait", "0", "--timeout", "30s", *argv[2:],
-                                  expect=None)
-        took = time.monotonic() - began
-        mark.words, mark.status = done.err, "ok" if done.status == 0 else "unknown"
-        assert done.status != 0, "accepted on a full disk"
+        took, done = until_refused(lab)
         assert took <= bound(lab, 2.0), f"the refusal took {took:.1f} s: {done}"
         figures["refused_s"] = round(max(figures["refused_s"], took), 2)
         lab.bites.hit("refused on a full disk")
@@ -126,6 +121,19 @@ def backend_full(lab, n):
         figures["back_s"] = round(max(figures["back_s"], took), 1)
         finish(lab, 60, figures)
     return figures
+
+
+def until_refused(lab):
+    """A log that was cut back to its start has room of its own for a while: what is accepted into it is not lost."""
+    for _ in range(FITS_INTO_A_LOG):
+        began = time.monotonic()
+        mark, argv = lab.marks.exec(lab.agents, 0, 1)
+        done = lab.stack.holdfast("exec", argv[1], "--wait", "0", "--timeout", "30s", *argv[2:],
+                                  expect=None)
+        mark.words, mark.status = done.err, "ok" if done.status == 0 else "unknown"
+        if done.status != 0:
+            return time.monotonic() - began, done
+    raise AssertionError(f"{FITS_INTO_A_LOG} commands were accepted on a full disk")
 
 
 def is_over_by_metrics(lab):

@@ -1,0 +1,102 @@
+"""What a package is made of: an SPDX list, and the licences of all that is linked into it."""
+import hashlib
+import json
+import pathlib
+import re
+import subprocess
+
+# From the compiler without being named on the link line.
+ALWAYS = ("libc.a", "libstdc++.a", "libgcc.a", "libgcc_eh.a")
+
+
+class Part:
+    def __init__(self, name, version, licence_file=None):
+        self.name, self.version, self.licence_file = name, version, licence_file
+
+    def __lt__(self, other):
+        return self.name < other.name
+
+
+def owner(path):
+    """The distribution's package that a library came with, and its version."""
+    real = pathlib.Path(path).resolve()
+    for candidate in (str(path), str(real), re.sub(r"^/usr/lib/", "/lib/", str(real)), re.sub(r"^/lib/", "/usr/lib/", str(real))):
+        said = subprocess.run(["dpkg-query", "-S", candidate], capture_output=True, text=True, check=False)
+        if said.returncode == 0:
+            package = said.stdout.split(": ")[0].split(",")[0]
+            version = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True,
+                                     text=True, check=True).stdout
+            plain = package.split(":")[0]
+            return Part(plain, version, f"/usr/share/doc/{plain}/copyright")
+    return None
+
+
+def linked_statically(link_line):
+    words = pathlib.Path(link_line).read_text().split()
+    compiler = next(w for w in words if re.search(r"(g\+\+|c\+\+)(-\d+)?$", w))
+    names = {f"lib{w[2:]}.a" for w in words if w.startswith("-l")} | {w for w in words if re.match(r"/.*\.a$", w)}
+    for name in sorted(names | set(ALWAYS)):
+        found = name if name.startswith("/") else subprocess.run(
+            [compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+        part = owner(found)
+        if part is None and "/" in found:
+            raise SystemExit(f"no package owns {found}, which is linked into the agent")
+        if part:
+            yield part
+    source = pathlib.Path(__file__).resolve().parent.parent / "build/sources/libwebsockets"
+    version = re.search(r'VERSION_MAJOR "?(\d+)"?\).*?VERSION_MINOR "?(\d+)"?\).*?VERSION_PATCH_NUMBER "?(\d+)',
+                        (source / "CMakeLists.txt").read_text(), re.S)
+    yield Part("libwebsockets (built here, changed by toolchains/tune_libwebsockets.sh)",
+               ".".join(version.groups()) if version else "unknown", source / "LICENSE")
+
+
+def loaded(programs):
+    for program in programs:
+        said = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+        for path in re.findall(r"=> (/\S+)", said):
+            part = owner(path)
+            if part:
+                yield part
+
+
+def parts(kind, link_line, programs):
+    found = linked_statically(link_line) if kind == "agent" else loaded(
+        [p for p in programs if p.name in ("holdfastd", "holdfast", "holdfast-fleet")])
+    return sorted({part.name: part for part in found}.values())
+
+
+def spdx(name, arguments, found):
+    def package(index, part_name, version):
+        return {"SPDXID": f"SPDXRef-{index}", "name": part_name, "versionInfo": version,
+                "downloadLocation": "NOASSERTION", "filesAnalyzed": False,
+                "licenseConcluded": "NOASSERTION", "licenseDeclared": "NOASSERTION", "copyrightText": "NOASSERTION"}
+
+    packages = [package(0, name, arguments.version)]
+    packages += [package(i + 1, part.name, part.version) for i, part in enumerate(found)]
+    seed = hashlib.sha256(json.dumps(packages, sort_keys=True).encode()).hexdigest()
+    relation = "STATIC_LINK" if arguments.kind == "agent" else "DYNAMIC_LINK"
+    when = subprocess.run(["date", "-u", "-d", f"@{arguments.epoch}", "+%Y-%m-%dT%H:%M:%SZ"], capture_output=True,
+                          text=True, check=True).stdout.strip()
+    document = {
+        "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT",
+        "name": f"{name}-{arguments.version}-{arguments.arch}",
+        "documentNamespace": f"urn:holdfast:spdx:{seed[:32]}",
+        "creationInfo": {"created": when, "creators": ["Tool: holdfast package.py"]},
+        "packages": packages,
+        "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES",
+                           "relatedSpdxElement": "SPDXRef-0"}] + [
+            {"spdxElementId": "SPDXRef-0", "relationshipType": relation, "relatedSpdxElement": f"SPDXRef-{i + 1}"}
+            for i in range(len(found))],
+    }
+    return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def licences(name, found):
+    how = "linked into" if name == "holdfast-agent" else "loaded by"
+    out = [f"{name} is part of Holdfast.\n\nBelow: the copyright notices and licences of what is {how} its programs.\n"]
+    for part in found:
+        text = "(no copyright file was found)\n"
+        if part.licence_file and pathlib.Path(part.licence_file).exists():
+            text = pathlib.Path(part.licence_file).read_text(encoding="utf-8", errors="replace")
+        out.append(f"\n{'=' * 78}\n{part.name} {part.version}\n{'=' * 78}\n{text}")
+    return "".join(out).encode()

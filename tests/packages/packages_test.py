@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""./dev package test: the real packages, installed, enrolled, upgraded, downgraded, removed and purged in fresh systems."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from system import System, base_tree  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PACKAGES = ROOT / "build/packages"
+CACHE = ROOT / "build/packages/systems"
+VERSION = os.environ["HOLDFAST_VERSION"]
+NEXT = VERSION + ".1"
+AGENT = "holdfast-agent_{}_amd64.deb"
+BACKEND = f"holdfast-backend_{VERSION}_amd64.deb"
+FLEET = "/var/lib/holdfast/fleet"
+HOLDFAST = f"runuser -u holdfast -- holdfast --dir {FLEET}"
+LINK_GAP_SECONDS = 5  # over an upgrade
+
+
+def setUpModule():
+    global base
+    base = base_tree(CACHE)
+
+
+class PackagesTest(unittest.TestCase):
+    def setUp(self):
+        self.system = System(base)
+        self.addCleanup(self.system.close)
+        for name in (AGENT.format(VERSION), AGENT.format(NEXT), BACKEND, f"holdfast-agent-{VERSION}-amd64.tar.gz"):
+            self.system.give(PACKAGES / name, f"/root/{name}")
+
+    # --- steps ------------------------------------------------------------------------------------
+    def backend(self):
+        said = self.system.run(f"dpkg -i /root/{BACKEND}")
+        self.assertIn("Holdfast has no fleet yet", said)  # and what to do about it
+        self.system.run(f"{HOLDFAST} init --server wss://localhost:8443")
+        self.daemon = self.system.begin(f"exec runuser -u holdfast -- holdfastd --dir {FLEET} 2>/var/log/holdfastd.log")
+        self.addCleanup(lambda: (self.daemon.kill(), self.daemon.wait(20)))
+        self.system.until(f"test -e {FLEET}/server/state/run/ready || ls {FLEET}/server/state/run/ready", 30,
+                          "the backend is not ready")
+
+    def bundle(self, path):
+        self.system.run(f"umask 077; {HOLDFAST} enrol token --uses 5 > {path}")
+
+    def agents(self):
+        return {row["id"]: row for row in json.loads(self.system.run(f"{HOLDFAST} agents -o json"))}
+
+    def wait_online(self, agent=None, seconds=30):
+        end = time.monotonic() + seconds
+        while True:
+            online = [i for i, row in self.agents().items() if row["online"] and agent in (None, i)]
+            if online:
+                return online[0]
+            log = self.system.run("cat /var/log/holdfast-agent.log 2>/dev/null | tail -5; true")
+            self.assertLess(time.monotonic(), end, f"nobody is online\n{log}")
+            time.sleep(0.1)
+
+    def one(self, agent):
+        (answer,) = json.loads(self.system.run(f"{HOLDFAST} query {agent} 'SELECT 1 AS one' -o json"))
+        return answer["rows"]
+
+    def traces(self):
+        """Files and users of the agent; dpkg's own records of what it did are not counted."""
+        said = self.system.run("find / -xdev -name '*holdfast-agent*' -not -path '/root/*' -not -path '/var/lib/dpkg/*' "
+                               "-not -path '/proc/*'; grep -h holdfast-link /etc/passwd /etc/group; true")
+        return said.split("\n")[:-1]
+
+    def running(self):
+        return self.system.run("pgrep -x -f '/usr/sbin/holdfast-agent run'; true").split()
+
+    # --- tests ------------------------------------------------------------------------------------
+    def test_nothing_starts_before_there_is_an_enrolment_and_one_command_enrols(self):
+        self.backend()
+        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
+        self.assertEqual(self.running(), [])
+        self.assertEqual(self.system.run("stat -c '%a %U' /var/lib/holdfast-agent").strip(), "700 root")
+        self.assertIn("holdfast-link", self.system.run("cat /etc/passwd"))
+        self.assertIn("not enrolled", self.system.run("invoke-rc.d holdfast-agent start"))
+        self.bundle("/root/bundle")
+        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
+        self.system.run("invoke-rc.d holdfast-agent start")  # where systemd does it by holdfast-agent.path
+        self.assertEqual(self.wait_online(), agent)
+        self.assertEqual(self.one(agent), [{"one": 1}])
+        link = self.system.run("ps -o user= -C holdfast-link").strip()
+        self.assertEqual(link[:8], "holdfast-link"[:8])
+
+    def test_a_bundle_that_lies_there_before_the_package_enrols_by_itself(self):
+        self.backend()
+        self.system.run("install -d -m 0700 /etc/holdfast-agent")
+        self.bundle("/etc/holdfast-agent/enrol.bundle")
+        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
+        self.wait_online()
+        self.assertNotIn("enrol.bundle", self.system.run("ls /etc/holdfast-agent"))
+
+    def test_an_upgrade_keeps_identity_and_jobs_and_cuts_the_link_for_seconds_at_most(self):
+        self.backend()
+        self.bundle("/root/bundle")
+        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
+        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
+        self.system.run("invoke-rc.d holdfast-agent start")
+        self.wait_online(agent)
+        job = json.loads(self.system.run(
+            f"{HOLDFAST} exec {agent} --wait 0 -o json -- sh -c 'sleep 3; echo done' 2>/dev/null || true"))[0]["job"]
+        began = time.monotonic()
+        self.system.run(f"dpkg -i /root/{AGENT.format(NEXT)}")
+        took = time.monotonic() - began
+        self.wait_online(agent, LINK_GAP_SECONDS + 5)
+        gap = self.link_gap()
+        print(f"  upgrade: dpkg took {took:.1f} s, the link was down for {gap:.1f} s (<= {LINK_GAP_SECONDS})", flush=True)
+        self.assertLessEqual(gap, LINK_GAP_SECONDS)
+        self.system.until(f"{HOLDFAST} job {job} -o json | grep -E '\"(DONE|INTERRUPTED)\"'", 20, "the job has no end")
+        self.assertEqual(self.one(agent), [{"one": 1}])
+        status, said = self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}", expect=None)
+        self.assertNotEqual(status, 0)
+        self.assertIn("is older", said)
+        self.assertIn(NEXT, self.system.run("dpkg-query -W -f '${Version}' holdfast-agent"))
+        self.assertEqual(len(self.running()), 1)
+        self.assertEqual(self.wait_online(), agent)
+
+    def link_gap(self):
+        """Between the last goodbye and the Welcome after it, by the agent's log."""
+        log = self.system.run("cat /var/log/holdfast-agent.log")
+        at = lambda line: time.mktime(time.strptime(line[3:22], "%Y-%m-%dT%H:%M:%S")) + float(line[22:26])
+        stopped = [at(line) for line in log.splitlines() if "event=agent_stopped" in line][-1]
+        up = [at(line) for line in log.splitlines() if "event=link_open" in line]
+        return max(u for u in up) - stopped if up else float("inf")
+
+    def test_remove_keeps_the_identity_and_purge_leaves_nothing(self):
+        self.assertEqual(self.traces(), [])
+        self.backend()
+        self.bundle("/root/bundle")
+        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
+        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
+        self.system.run("invoke-rc.d holdfast-agent start")
+        self.wait_online(agent)
+        self.system.run("dpkg --remove holdfast-agent")
+        self.assertEqual(self.running(), [])
+        self.assertEqual(self.system.run("cat /var/lib/holdfast-agent/enrolled").strip(), agent)
+        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
+        self.assertEqual(self.wait_online(agent), agent)
+        self.system.run("dpkg --purge holdfast-agent")
+        self.assertEqual(self.running(), [])
+        self.assertEqual(self.traces(), [])
+
+    def test_the_archive_installs_enrols_and_leaves_without_a_trace(self):
+        self.backend()
+        self.bundle("/root/bundle")
+        self.system.run(f"cd /root && tar -xzf holdfast-agent-{VERSION}-amd64.tar.gz")
+        installer = f"/root/holdfast-agent-{VERSION}-amd64"
+        status, said = self.system.run(f"{installer}/install.sh --bundle /root/missing", expect=None)
+        self.assertNotEqual(status, 0)
+        self.assertIn("/root/missing", said)
+        self.assertEqual(self.traces(), [])
+        self.system.run(f"{installer}/install.sh --bundle /root/bundle")
+        agent = self.wait_online()
+        self.system.run(f"{installer}/install.sh")  # again: an upgrade
+        self.assertEqual(self.wait_online(agent), agent)
+        self.system.run(f"{installer}/uninstall.sh --purge")
+        self.assertEqual(self.running(), [])
+        self.assertEqual(self.traces(), [])
+
+    def test_what_cannot_be_installed_says_why_and_leaves_what_was_there(self):
+        self.backend()
+        self.bundle("/root/bundle")
+        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
+        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
+        self.system.run("invoke-rc.d holdfast-agent start")
+        self.wait_online(agent)
+        with self.subTest("read-only /usr"):
+            self.system.run("mount --bind /usr /usr && mount -o remount,ro,bind /usr")
+            status, said = self.system.run(f"dpkg -i /root/{AGENT.format(NEXT)}", expect=None)
+            self.assertNotEqual(status, 0)
+            self.assertIn("Read-only file system", said)
+            self.system.run("umount --lazy /usr")
+            self.assertEqual(self.wait_online(agent), agent)
+            self.system.run("dpkg --configure -a")
+        with self.subTest("an old kernel"):
+            self.system.run("mkdir -p /root/old && printf '#!/bin/sh\\necho 3.10.0-1160\\n' > /root/old/uname && chmod 755 /root/old/uname")
+            status, said = self.system.run(f"PATH=/root/old:$PATH dpkg -i /root/{AGENT.format(NEXT)}", expect=None)
+            self.assertNotEqual(status, 0)
+            self.assertIn("needs Linux 4.9", said)
+            self.assertEqual(self.wait_online(agent), agent)
+        with self.subTest("a bundle that was changed on its way"):
+            self.system.run("sed 's/[A-M]/N/g' /root/bundle > /root/changed")
+            status, said = self.system.run("holdfast-agent enrol --bundle /root/changed --state /root/second --timeout 3",
+                                           expect=None)
+            self.assertEqual(status, 1, said)
+            self.assertEqual(self.wait_online(agent), agent)
+        with self.subTest("a second agent on the same host"):
+            status, said = self.system.run("holdfast-agent enrol --bundle /root/bundle", expect=None)
+            self.assertNotEqual(status, 0)
+            self.assertIn("another holdfast-agent is using this state directory", said)
+            second = self.system.run("holdfast-agent enrol --bundle /root/bundle --state /root/second").strip()
+            self.assertNotEqual(second, agent)
+
+
+class ContentTest(unittest.TestCase):
+    def test_packages_are_small_and_pass_their_distributions_own_checks(self):
+        for name, most in ((AGENT.format(VERSION), 2.0), (f"holdfast-agent-{VERSION}-1.x86_64.rpm", 2.0)):
+            size = (PACKAGES / name).stat().st_size / 1e6
+            print(f"  {name}: {size:.2f} MB (<= {most})", flush=True)
+            self.assertLessEqual(size, most)
+        if shutil.which("lintian") is None:
+            self.fail("lintian is not installed")
+        said = subprocess.run(["lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning",
+                               PACKAGES / AGENT.format(VERSION), PACKAGES / BACKEND],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(said.returncode, 0, said.stdout)
+
+    def test_systemd_finds_no_fault_in_the_units(self):
+        with tempfile.TemporaryDirectory() as place:
+            for name in (AGENT.format(VERSION), BACKEND):
+                subprocess.run(["dpkg-deb", "-x", PACKAGES / name, place], check=True)
+            program = pathlib.Path(place, "bin/rm")  # of the system, as the rest of it is not there
+            program.parent.mkdir()
+            program.touch(0o755)
+            units = sorted(pathlib.Path(place, "usr/lib/systemd/system").iterdir())
+            self.assertEqual(len(units), 6)
+            said = subprocess.run(["systemd-analyze", "verify", "--man=no", f"--root={place}", *(u.name for u in units)],
+                                  capture_output=True, text=True, check=False)
+            # Units of the system itself are not in that tree.
+            faults = [line for line in said.stderr.splitlines() if "holdfast" in line and "not found" not in line]
+            self.assertEqual(faults, [], said.stderr)
+
+    def test_a_second_packing_makes_the_same_bytes(self):
+        before = {p.name: p.read_bytes() for p in PACKAGES.glob("holdfast-*") if p.is_file()}
+        self.assertGreaterEqual(len(before), 4)
+        again = PACKAGES / "again"
+        shutil.rmtree(again, ignore_errors=True)
+        for kind in ("agent", "backend"):
+            subprocess.run([sys.executable, ROOT / "packaging/package.py", kind, "--bin", ROOT / "build/release/bin",
+                            "--version", VERSION, "--arch", "amd64", "--out", again, "--formats", "deb,tar,rpm",
+                            "--link-line", PACKAGES / "link-line.amd64"], check=True, stdout=subprocess.DEVNULL)
+        for made in again.iterdir():
+            if made.is_file():
+                self.assertEqual(made.read_bytes(), before[made.name], made.name)
+        shutil.rmtree(again)
+
+    def test_the_list_of_parts_names_every_library_with_its_version(self):
+        data = subprocess.run(f"dpkg-deb --fsys-tarfile {PACKAGES / AGENT.format(VERSION)} | "
+                              "tar -xO ./usr/share/doc/holdfast-agent/holdfast-agent.spdx.json",
+                              shell=True, capture_output=True, check=True).stdout
+        parts = {p["name"]: p["versionInfo"] for p in json.loads(data)["packages"]}
+        for word in ("libc6-dev", "libsqlite3-dev", "libmbedtls-dev", "libprotobuf-dev", "nettle-dev", "libwebsockets"):
+            (found,) = [name for name in parts if name.startswith(word)]
+            self.assertRegex(parts[found], r"^\d", found)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

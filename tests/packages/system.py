@@ -1,0 +1,109 @@
+"""A fresh system tree to install packages in: debootstrap's, with a copy-on-write layer above it, in namespaces of its own.
+
+Nothing that runs in it reaches the machine: it has its own processes, mounts, host name and network (loopback only). Needs root.
+"""
+import os
+import pathlib
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+INCLUDE = ("libev4,libhiredis0.14,libprotobuf-lite32,libsqlite3-0,libssl3,libstdc++6,redis-server,procps,iproute2,"
+           "passwd,ca-certificates")
+LOOPBACK_UP = ("import fcntl,socket,struct;s=socket.socket();"
+               "fcntl.ioctl(s,0x8914,struct.pack('16sh14x',b'lo',0x49))")
+
+
+def base_tree(cache, suite="bookworm", include=INCLUDE):
+    """Made once; debootstrap takes about a minute."""
+    tree = cache / suite
+    if not (tree / "etc/debian_version").exists():
+        shutil.rmtree(tree, ignore_errors=True)
+        print(f"  debootstrap {suite} (a minute, once) ...", flush=True)
+        done = subprocess.run(["debootstrap", "--variant=minbase", f"--include={include}", suite, tree],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            shutil.rmtree(tree, ignore_errors=True)
+            raise SystemExit(f"debootstrap {suite} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return tree
+
+
+class System:
+    def __init__(self, base, name="endpoint"):
+        self.place = tempfile.TemporaryDirectory(prefix="holdfast-system-")
+        here = pathlib.Path(self.place.name)
+        self.root = here / "root"
+        for part in ("root", "layer"):
+            (here / part).mkdir()
+        steps = [
+            f"mount -t tmpfs layer {here}/layer", f"mkdir {here}/layer/upper {here}/layer/work",
+            f"mount -t overlay overlay -o lowerdir={base},upperdir={here}/layer/upper,workdir={here}/layer/work {self.root}",
+            f"mount -t proc proc {self.root}/proc", f"mount -t tmpfs run {self.root}/run",
+            f"mount -t tmpfs dev {self.root}/dev", f"mkdir {self.root}/dev/shm",
+            *(f"touch {self.root}/dev/{d} && mount --bind /dev/{d} {self.root}/dev/{d}"
+              for d in ("null", "zero", "urandom", "random", "tty")),
+            f"ln -s /proc/self/fd {self.root}/dev/fd", f"hostname {name}",
+            f"python3 -c {shlex.quote(LOOPBACK_UP)}",
+            f"printf '127.0.0.1 localhost {name}\\n' > {self.root}/etc/hosts",
+            # There is no init in it; without this word invoke-rc.d starts nothing.
+            f"printf '#!/bin/sh\\nexit 0\\n' > {self.root}/usr/sbin/policy-rc.d",
+            f"chmod 755 {self.root}/usr/sbin/policy-rc.d",
+            "echo up", f"exec chroot {self.root} sleep 3600",
+        ]
+        self.holder = subprocess.Popen(
+            ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "sh", "-ec",
+             "\n".join(steps)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        said = self.holder.stdout.readline()
+        if said != "up\n":
+            raise SystemExit(f"the system tree did not come up: {said}{self.holder.stdout.read()}")
+        children = pathlib.Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children")
+        self.inside = int(children.read_text().split()[0])
+        # Not before it has changed its root: a path through /proc would lead into this machine.
+        while os.readlink(f"/proc/{self.inside}/root") != str(self.root):
+            time.sleep(0.01)
+
+    def close(self):
+        os.killpg(self.holder.pid, signal.SIGKILL)
+        self.holder.wait(20)
+        self.holder.stdout.close()
+        time.sleep(0.1)
+        self.place.cleanup()
+
+    def path(self, path):
+        """Of a file inside, as this process reaches it."""
+        return pathlib.Path(f"/proc/{self.inside}/root/{path.lstrip('/')}")
+
+    def run(self, command, expect=0, seconds=120):
+        """A shell command inside; its output. expect=None: (status, output)."""
+        done = subprocess.run(
+            ["nsenter", "--target", str(self.inside), "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--wd",
+             "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
+             "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=seconds, check=False)
+        if expect is None:
+            return done.returncode, done.stdout
+        assert done.returncode == expect, f"{command}: status {done.returncode}, not {expect}\n{done.stdout}"
+        return done.stdout
+
+    def begin(self, command):
+        """The same, in the background, until close()."""
+        return subprocess.Popen(
+            ["nsenter", "--target", str(self.inside), "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--wd",
+             "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "sh", "-c", command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def give(self, source, target):
+        shutil.copyfile(source, self.path(target))
+
+    def until(self, command, seconds=30, why=""):
+        """Repeats it until it succeeds; its output."""
+        end = time.monotonic() + seconds
+        while True:
+            status, said = self.run(command, expect=None)
+            if status == 0:
+                return said
+            assert time.monotonic() < end, f"not within {seconds} s: {command}\n{said}\n{why}"
+            time.sleep(0.2)
