@@ -20,6 +20,9 @@ class Part:
 def owner(path):
     """The distribution's package that a library came with, and its version."""
     real = pathlib.Path(path).resolve()
+    for tree in real.parents:
+        if tree.name.startswith("sysroot-"):  # toolchains/fetch_sysroot.sh
+            return of_sysroot(tree, real)
     for candidate in (str(path), str(real), re.sub(r"^/usr/lib/", "/lib/", str(real)), re.sub(r"^/lib/", "/usr/lib/", str(real))):
         said = subprocess.run(["dpkg-query", "-S", candidate], capture_output=True, text=True, check=False)
         if said.returncode == 0:
@@ -31,13 +34,27 @@ def owner(path):
     return None
 
 
+# Which of fetch_sysroot.sh's packages an archive is in.
+SYSROOT_PACKAGES = {"libgmp": "libgmp-dev", "libmbed": "libmbedtls-dev", "libprotobuf": "libprotobuf-dev",
+                    "libsqlite3": "libsqlite3-dev", "libnettle": "nettle-dev", "libhogweed": "nettle-dev"}
+
+
+def of_sysroot(tree, path):
+    package = next(name for start, name in SYSROOT_PACKAGES.items() if path.name.startswith(start))
+    versions = dict(line.split(" ", 1) for line in (tree / "packages").read_text().splitlines())
+    return Part(package, versions[package], tree / f"usr/share/doc/{package}/copyright")
+
+
 def linked_statically(link_line):
     words = pathlib.Path(link_line).read_text().split()
     compiler = next(w for w in words if re.search(r"(g\+\+|c\+\+)(-\d+)?$", w))
     names = {f"lib{w[2:]}.a" for w in words if w.startswith("-l")} | {w for w in words if re.match(r"/.*\.a$", w)}
+    folders = [pathlib.Path(w[2:]) for w in words if w.startswith("-L")]
     for name in sorted(names | set(ALWAYS)):
-        found = name if name.startswith("/") else subprocess.run(
-            [compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+        found = next((str(folder / name) for folder in folders if (folder / name).exists()), name)
+        if not found.startswith("/"):
+            found = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True,
+                                   check=True).stdout.strip()
         part = owner(found)
         if part is None and "/" in found:
             raise SystemExit(f"no package owns {found}, which is linked into the agent")

@@ -17,6 +17,11 @@ target_compile_options(holdfast_flags INTERFACE
   # Same bytes wherever the tree lies; HF_CHECK then names files from the root of the repository.
   -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 target_link_options(holdfast_flags INTERFACE -Wl,-z,relro,-z,now)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+  # Files above 2 GiB, and directories of file systems with large inode numbers. Not _TIME_BITS=64: what the
+  # distribution's libraries put into their structures is of the size that they were built with.
+  target_compile_definitions(holdfast_flags INTERFACE _FILE_OFFSET_BITS=64)
+endif()
 
 if(HOLDFAST_SANITIZE)
   target_compile_options(holdfast_flags INTERFACE

@@ -1,6 +1,10 @@
 # Third-party libraries, each as one interface target, all SYSTEM. The agent links static archives of
 # what it uses, the backend the distribution's shared libraries; libwebsockets is built here for both
 # (own_libwebsockets.cmake).
+if(HOLDFAST_SYSROOT)  # cross.cmake
+  # Not link_directories(): CMake takes it for one that the compiler knows.
+  add_link_options(-L${HOLDFAST_SYSROOT}/usr/lib/${HOLDFAST_TRIPLET})
+endif()
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
@@ -10,6 +14,11 @@ add_library(holdfast_vendor_protobuf_lite INTERFACE)
 target_include_directories(holdfast_vendor_protobuf_lite SYSTEM INTERFACE ${Protobuf_INCLUDE_DIRS})
 target_link_libraries(holdfast_vendor_protobuf_lite INTERFACE Threads::Threads
   $<IF:$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>,libprotobuf-lite.a,protobuf-lite>)
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "arm")
+  # ARMv5 and v6 cannot add to eight bytes in one instruction.
+  target_link_libraries(holdfast_vendor_protobuf_lite INTERFACE
+    $<IF:$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>,libatomic.a,atomic>)
+endif()
 
 # mbedTLS ships no pkg-config file on Debian 12.
 add_library(holdfast_vendor_mbedtls INTERFACE)

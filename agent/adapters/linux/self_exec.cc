@@ -1,6 +1,9 @@
 #include "agent/adapters/linux/self_exec.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstring>
 
@@ -69,6 +72,7 @@ void ResetSignals() {
 
 struct Image {
   int program;
+  const char* path;  // of the same file
   char* const* argv;
   char* const* environment;
 };
@@ -83,6 +87,8 @@ struct Image {
   if (!is_ready || ::getppid() != parent || ::chdir("/") != 0) ::_exit(126);
   ResetSignals();
   ::syscall(SYS_execveat, image.program, "", image.argv, image.environment, AT_EMPTY_PATH);
+  // Where that call is not known: an emulator, the filter of a container.
+  if (errno == ENOSYS || errno == EPERM) ::execve(image.path, image.argv, image.environment);
   ::_exit(127);
 }
 
@@ -93,7 +99,10 @@ Result<SelfExec> SelfExec::Open() {
   // Above the numbers that children get.
   UniqueFd program(::fcntl(low.get(), F_DUPFD_CLOEXEC, kHighFd));
   if (!program.is_open()) return OsError("opening /proc/self/exe", errno);
-  return SelfExec(std::move(program));
+  std::array<char, PATH_MAX> path{};
+  const auto length = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
+  return SelfExec(std::move(program),
+                  std::string(path.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))));
 }
 
 Result<pid_t> SelfExec::Start(const ChildPlan& plan) const {
@@ -111,7 +120,7 @@ Result<pid_t> SelfExec::Start(const ChildPlan& plan) const {
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t child = ::vfork();
-  if (child == 0) RunChild(plan, parent, {program_.get(), argv, environment});
+  if (child == 0) RunChild(plan, parent, {program_.get(), path_.c_str(), argv, environment});
   const int number = errno;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (child < 0) return OsError("starting a process", number);

@@ -12,6 +12,8 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include <sys/types.h>
 
@@ -37,8 +39,10 @@ class SelfExec {
   Result<pid_t> Start(const ChildPlan& plan) const;
 
  private:
-  explicit SelfExec(UniqueFd program) : program_(std::move(program)) {}
+  SelfExec(UniqueFd program, std::string path)
+      : program_(std::move(program)), path_(std::move(path)) {}
   UniqueFd program_;
+  std::string path_;
 };
 
 }  // namespace holdfast::agent

@@ -166,6 +166,15 @@ class Lab:
         return (f"{len(jobs)} jobs still open, of which {[row['detail'][-40:] for row in jobs[:3]]}:"
                 f" {open_ones[:6]}")
 
+    def forget_failed_dials(self):
+        """Between turns that are each about one fault: links that break again and again are dialled at longer and
+        longer intervals (common/link/backoff.h); an agent that was started anew begins with the shortest."""
+        for agent in self.agents:
+            agent.stop()
+            agent.start()
+        wait_for(lambda: all(row["online"] for row in self.stack.agent_rows().values()), bound(self, 30),
+                 "an agent that was started anew is not online")
+
     def probe(self):
         """I7: full service: every agent answers a question.
 
