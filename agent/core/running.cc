@@ -60,6 +60,11 @@ Ending EndingOf(const OpenCommand& command, const WorkerEnd& end) {
                 "the worker exited with status " + std::to_string(end.exit_status));
 }
 
+// The content that must be here before the verb can run.
+bool NeedsBlob(const Command& parsed) {
+  return (parsed.has_put() || parsed.has_run()) && parsed.blobs_size() > 0;
+}
+
 }  // namespace
 
 void Running::Accept(OpenCommand& command, const Command& parsed, Moment at) {
@@ -68,7 +73,7 @@ void Running::Accept(OpenCommand& command, const Command& parsed, Moment at) {
     return Cancel(command, at);
   }
   command.phase = Phase::kQueued;
-  if (parsed.has_put() && parsed.blobs_size() > 0) {
+  if (NeedsBlob(parsed)) {
     const auto& blob = parsed.blobs(0);
     const auto sha256 = Digest::From(blob.sha256());
     if (!sha256 || blob.size() > kMaxBlobBytes) {
@@ -120,8 +125,7 @@ bool Running::EndIfExpired(OpenCommand& command, Moment at) {
 }
 
 bool Running::BeginsAtOnce(const Command& parsed) const {
-  const bool has_blob = parsed.has_put() && parsed.blobs_size() > 0;
-  return !parsed.has_cancel() && !has_blob && CountRunning() < kMaxRunningWorkers &&
+  return !parsed.has_cancel() && !NeedsBlob(parsed) && CountRunning() < kMaxRunningWorkers &&
          std::none_of(table_.begin(), table_.end(),
                       [](const auto& command) { return command->phase == Phase::kQueued; });
 }

@@ -39,6 +39,8 @@ struct FileStat {
   std::int64_t mtime_ns = 0;
   std::int64_t ctime_ns = 0;
   std::int64_t btime_ns = 0;  // 0 where the file system does not know
+  bool is_mount_root =
+      false;  // something is mounted here, also of the same device (since Linux 5.8)
 };
 
 // S_IF*, and the names that tables and verbs give them.

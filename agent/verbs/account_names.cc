@@ -1,7 +1,5 @@
 #include "agent/verbs/account_names.h"
 
-#include <string_view>
-
 #include "agent/adapters/procfs/procfs_machine.h"
 #include "agent/tables/system_files.h"
 #include "agent/tables/text.h"
@@ -30,10 +28,22 @@ AccountNames::AccountNames() {
   }
 }
 
-void AccountNames::Add(RowWriter& rows, const Names& names, std::uint32_t id) {
+std::optional<std::uint32_t> AccountNames::UidOf(std::string_view user) const {
+  for (const auto& [uid, name] : users_) {
+    if (name == user) return uid;
+  }
+  return std::nullopt;
+}
+
+std::string_view AccountNames::Find(const Names& names, std::uint32_t id) {
   const auto found = names.find(id);
-  if (found == names.end()) return rows.AddNull();
-  rows.AddText(found->second);
+  return found == names.end() ? std::string_view() : std::string_view(found->second);
+}
+
+void AccountNames::Add(RowWriter& rows, const Names& names, std::uint32_t id) {
+  const std::string_view name = Find(names, id);
+  if (name.empty()) return rows.AddNull();
+  rows.AddText(name);
 }
 
 }  // namespace holdfast::agent

@@ -1,20 +1,17 @@
 // ls, stat, hash: what files are, without their content.
-#include <algorithm>
 #include <cerrno>
-#include <map>
-#include <memory>
-#include <vector>
+#include <utility>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "agent/adapters/procfs/hash_file.h"
 #include "agent/adapters/procfs/open_file.h"
 #include "agent/verbs/account_names.h"
+#include "agent/verbs/file_rows.h"
 #include "agent/verbs/row_writer.h"
+#include "agent/verbs/tree_walk.h"
 #include "agent/verbs/verb_result.h"
 #include "agent/verbs/verbs.h"
 
@@ -24,15 +21,6 @@ namespace pb = command::v1;
 
 namespace {
 
-constexpr std::size_t kMaxPaths = 64;        // StatArgs, HashArgs
-constexpr std::size_t kMaxDepth = 256;       // levels of ls -r, each holds a descriptor
-constexpr std::size_t kMaxLinkBytes = 4096;  // PATH_MAX
-
-constexpr RowColumn kLsColumns[] = {
-    {"name", "TEXT"},         {"path", "TEXT"},          {"type", "TEXT"},    {"size", "BIGINT"},
-    {"mode", "TEXT"},         {"uid", "BIGINT"},         {"gid", "BIGINT"},   {"user", "TEXT"},
-    {"group", "TEXT"},        {"mtime", "BIGINT"},       {"ctime", "BIGINT"}, {"inode", "BIGINT"},
-    {"hard_links", "BIGINT"}, {"symlink_target", "TEXT"}};
 constexpr RowColumn kStatColumns[] = {
     {"path", "TEXT"},           {"type", "TEXT"},         {"size", "BIGINT"},
     {"mode", "TEXT"},           {"uid", "BIGINT"},        {"gid", "BIGINT"},
@@ -44,100 +32,20 @@ constexpr RowColumn kStatColumns[] = {
 constexpr RowColumn kHashColumns[] = {
     {"path", "TEXT"}, {"size", "BIGINT"}, {"md5", "TEXT"}, {"sha1", "TEXT"}, {"sha256", "TEXT"}};
 
-struct CloseDir {
-  void operator()(DIR* dir) const { closedir(dir); }
-};
-
-// Names of an open directory, sorted; the descriptor stays open.
-std::vector<std::string> NamesIn(int fd, bool hidden_too) {
-  std::vector<std::string> names;
-  const int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (own < 0) return names;
-  const std::unique_ptr<DIR, CloseDir> dir(fdopendir(own));
-  if (dir == nullptr) return names;
-  while (const dirent* entry = readdir(dir.get())) {
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == ".." || (!hidden_too && name.front() == '.')) continue;
-    if (names.size() == kMaxListEntries) break;
-    names.emplace_back(name);
+// Entries of a directory, and with `recursive` what lies below; what may not be entered is listed only.
+void List(const pb::LsArgs& args, UniqueFd fd, RowWriter& rows) {
+  const AccountNames names;
+  TreeWalk walk(std::move(fd), args.path(), TreeWalk::Mounts::kNone);
+  TreeEntry entry;
+  for (auto step = walk.Next(entry); step != TreeWalk::Step::kEnd; step = walk.Next(entry)) {
+    if (step != TreeWalk::Step::kEntry) continue;
+    const bool hidden = entry.name.front() == '.' && !args.all();
+    if (hidden || !args.recursive()) walk.Skip();
+    if (hidden) continue;
+    AddFileValues(rows, names, entry.dir_fd, entry.name, entry.path, entry.stat);
+    if (!rows.EndRow()) return;
   }
-  std::sort(names.begin(), names.end());
-  return names;
 }
-
-void AddLinkTarget(RowWriter& rows, int dir_fd, const std::string& name, std::uint32_t mode) {
-  std::string target(kMaxLinkBytes, '\0');
-  const ssize_t size =
-      S_ISLNK(mode) ? readlinkat(dir_fd, name.c_str(), target.data(), target.size()) : -1;
-  if (size < 0) return rows.AddNull();
-  rows.AddText(std::string_view(target).substr(0, static_cast<std::size_t>(size)));
-}
-
-class Listing {
- public:
-  explicit Listing(const pb::LsArgs& args, RowWriter& rows) : args_(args), rows_(rows) {}
-
-  // A directory's entries, and with `recursive` what lies below. False: a limit of rows or bytes.
-  bool Directory(UniqueFd fd, const std::string& path, std::uint64_t device) {
-    std::vector<Level> levels;
-    Enter(levels, std::move(fd), path);
-    while (!levels.empty()) {
-      Level& level = levels.back();
-      if (level.next == level.names.size()) {
-        levels.pop_back();
-        continue;
-      }
-      const std::string& name = level.names[level.next++];
-      FileStat stat;
-      if (StatAt(level.fd.get(), name.c_str(), AT_SYMLINK_NOFOLLOW, stat) != 0) continue;
-      const std::string below = level.path + (level.path.back() == '/' ? "" : "/") + name;
-      if (!Entry(level.fd.get(), name, below, stat)) return false;
-      const bool enter = args_.recursive() && S_ISDIR(stat.mode) && stat.device == device;
-      if (!enter || levels.size() >= kMaxDepth) continue;
-      UniqueFd inner(openat(level.fd.get(), name.c_str(),
-                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-      if (inner.valid())
-        Enter(levels, std::move(inner), below);  // what may not be read is listed only
-    }
-    return true;
-  }
-
-  bool Entry(int dir_fd, const std::string& name, const std::string& path, const FileStat& stat) {
-    const std::size_t slash = name.rfind('/');
-    rows_.AddText(std::string_view(name).substr(slash + 1));  // npos + 1 is 0
-    rows_.AddText(path);
-    rows_.AddText(TypeName(stat.mode));
-    rows_.AddInteger(static_cast<std::int64_t>(stat.size));
-    rows_.AddText(OctalMode(stat.mode));
-    rows_.AddInteger(stat.uid);
-    rows_.AddInteger(stat.gid);
-    names_.AddUser(rows_, stat.uid);
-    names_.AddGroup(rows_, stat.gid);
-    rows_.AddInteger(Seconds(stat.mtime_ns));
-    rows_.AddInteger(Seconds(stat.ctime_ns));
-    rows_.AddInteger(static_cast<std::int64_t>(stat.inode));
-    rows_.AddInteger(static_cast<std::int64_t>(stat.hard_links));
-    AddLinkTarget(rows_, dir_fd, name, stat.mode);
-    return rows_.EndRow();
-  }
-
- private:
-  struct Level {
-    UniqueFd fd;
-    std::string path;
-    std::vector<std::string> names;
-    std::size_t next = 0;
-  };
-  void Enter(std::vector<Level>& levels, UniqueFd fd, std::string path) {
-    std::vector<std::string> names = NamesIn(fd.get(), args_.all());
-    levels.push_back(
-        {.fd = std::move(fd), .path = std::move(path), .names = std::move(names), .next = 0});
-  }
-
-  const pb::LsArgs& args_;
-  RowWriter& rows_;
-  AccountNames names_;
-};
 
 std::string DeviceText(std::uint64_t device) {
   return std::to_string(major(device)) + ":" + std::to_string(minor(device));
@@ -173,21 +81,6 @@ void StatRow(RowWriter& rows, AccountNames& names, const std::string& path, cons
   AddLinkTarget(rows, AT_FDCWD, path, stat.mode);
 }
 
-// BAD_ARGUMENT for no, too many or impossible paths.
-template <typename Paths>
-PathCheck CheckPaths(const Paths& paths) {
-  if (paths.empty() || static_cast<std::size_t>(paths.size()) > kMaxPaths) {
-    return {.good = false,
-            .failure = Failed(pb::COMMAND_FAILURE_BAD_ARGUMENT,
-                              "1 to " + std::to_string(kMaxPaths) + " paths are needed, not " +
-                                  std::to_string(paths.size()))};
-  }
-  for (const std::string& path : paths) {
-    if (PathCheck check = CheckPath(path); !check.good) return check;
-  }
-  return {.good = true, .failure = {}};
-}
-
 pb::Result HashFile(const std::string& path, FileHashes& hashes) {
   const OpenedFile file = OpenRegular(path);
   if (file.error != 0) return OpenFailure(file, path);
@@ -205,16 +98,15 @@ pb::Result RunLs(const pb::LsArgs& args, VerbRun& run) {
     return FailedErrno(error, path);
   }
   RowWriter rows(run.out, run.limits.rows);
-  Listing listing(args, rows);
   // A link to a directory is asked for as the directory: what an analyst means by `ls /lib`.
   UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid() && errno != ENOTDIR && errno != ENOENT) return FailedErrno(errno, path);
-  rows.Columns(kLsColumns);
+  rows.Columns(kFileColumns);
   if (fd.valid()) {
-    if (const int error = StatFd(fd.get(), stat); error != 0) return FailedErrno(error, path);
-    (void)listing.Directory(std::move(fd), path, stat.device);
+    List(args, std::move(fd), rows);
   } else {
-    (void)listing.Entry(AT_FDCWD, path, path, stat);
+    AddFileValues(rows, AccountNames(), AT_FDCWD, path, path, stat);
+    (void)rows.EndRow();
   }
   return rows.Finish(Done());
 }

@@ -1,19 +1,16 @@
 // ps, kill.
-#include <array>
-#include <cerrno>
 #include <csignal>
 #include <optional>
 #include <string>
+#include <utility>
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include "agent/adapters/procfs/open_file.h"
 #include "agent/adapters/procfs/procfs_machine.h"
 #include "agent/tables/pids.h"
 #include "agent/tables/proc_files.h"
 #include "agent/verbs/account_names.h"
+#include "agent/verbs/process_tree.h"
 #include "agent/verbs/row_writer.h"
+#include "agent/verbs/signal_process.h"
 #include "agent/verbs/verb_result.h"
 #include "agent/verbs/verbs.h"
 
@@ -36,55 +33,6 @@ constexpr int kMaxSignal = 31;  // beyond are real-time signals, which nobody se
 std::string Read(Machine& machine, std::int64_t pid, std::string_view file) {
   auto text = machine.ReadFile(ProcPath(pid, file), kMaxProcFileBytes);
   return text.ok() ? std::move(text).value() : std::string();
-}
-
-std::optional<ProcStat> StatOf(Machine& machine, std::int64_t pid) {
-  auto stat = ParseProcStat(Read(machine, pid, "stat"));
-  if (stat && stat->pid != pid) stat.reset();
-  return stat;
-}
-
-// What a signal to one process came to.
-struct Signalled {
-  std::string name;
-  std::string result = "signalled";
-  pb::CommandFailure failure = pb::COMMAND_FAILURE_UNSPECIFIED;
-};
-
-int SendSignal(int pidfd, int pid, int signal) {
-  if (pidfd >= 0) {
-    return syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) == 0 ? 0 : errno;
-  }
-  return kill(pid, signal) == 0 ? 0 : errno;  // a kernel before 5.3 has no pidfd
-}
-
-// The descriptor pins the process before its start time is compared: a reused pid is never signalled.
-Signalled SignalOne(Machine& machine, int pid, int signal, std::uint64_t start_ticks) {
-  Signalled out;
-  const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  const auto stat = StatOf(machine, pid);
-  if (!stat) {
-    out.result = ErrnoText(ESRCH);
-    out.failure = pb::COMMAND_FAILURE_NO_SUCH_PROCESS;
-    return out;
-  }
-  out.name = stat->name;
-  if (start_ticks != 0 && stat->start_ticks != start_ticks) {
-    out.result =
-        "another process has this pid now (start_ticks " + std::to_string(stat->start_ticks) + ")";
-    out.failure = pb::COMMAND_FAILURE_NO_SUCH_PROCESS;
-    return out;
-  }
-  if (pid == getpid() || pid == getppid()) {
-    out.result = "belongs to this agent";
-    out.failure = pb::COMMAND_FAILURE_PERMISSION;
-    return out;
-  }
-  if (const int error = SendSignal(pidfd.get(), pid, signal); error != 0) {
-    out.result = ErrnoText(error);
-    out.failure = FailureOfErrno(error);
-  }
-  return out;
 }
 
 std::string KillComplaint(const pb::KillArgs& args) {
@@ -116,7 +64,7 @@ pb::Result RunPs(const pb::PsArgs&, VerbRun& run) {
   RowWriter rows(run.out, run.limits.rows);
   rows.Columns(kPsColumns);
   for (const std::int64_t pid : WantedPids({}, 0, machine)) {
-    const auto stat = StatOf(machine, pid);
+    const auto stat = ProcStatOf(machine, pid);
     if (!stat) continue;
     const auto status = ParseProcStatus(Read(machine, pid, "status"));
     rows.AddInteger(pid);
@@ -143,29 +91,90 @@ pb::Result RunPs(const pb::PsArgs&, VerbRun& run) {
   return rows.Finish(Done());
 }
 
+namespace {
+
+// Sends signals and writes a row about each process.
+class Killing {
+ public:
+  Killing(int signal, VerbRun& run) : signal_(signal), rows_(run.out, run.limits.rows) {
+    rows_.Columns(kKillColumns);
+  }
+
+  // False: a limit.
+  bool One(std::int64_t pid, std::uint64_t start_ticks) {
+    const Signalled one = SignalProcess(machine_, pid, signal_, start_ticks);
+    if (one.failure != pb::COMMAND_FAILURE_UNSPECIFIED) Fail(one.failure, pid, one.result);
+    return Row(pid, one);
+  }
+
+  // The process and its descendants. All have the signal before one of them runs again.
+  bool Tree(std::int64_t pid, std::uint64_t start_ticks) {
+    StoppedTree tree;
+    const auto root = ProcStatOf(machine_, pid);
+    if (!root || (start_ticks != 0 && root->start_ticks != start_ticks)) {
+      return One(pid, start_ticks);  // which says so
+    }
+    const Status stopped = tree.Stop(machine_, *root);
+    if (!stopped.ok()) {
+      const bool is_denied = stopped.error().code == Code::kDenied;
+      Fail(is_denied ? pb::COMMAND_FAILURE_PERMISSION : pb::COMMAND_FAILURE_IO, pid,
+           stopped.error().message);
+    }
+    bool goes_on = true;
+    for (const StoppedTree::Member& member : tree.members()) {
+      if (goes_on) goes_on = RowOfMember(member);
+    }
+    // A stopped process takes no other signal than these.
+    const bool runs_on = signal_ != SIGSTOP && signal_ != SIGKILL && signal_ != SIGCONT;
+    for (const StoppedTree::Member& member : tree.members()) {
+      if (runs_on) (void)SignalProcess(machine_, member.pid, SIGCONT, member.start_ticks);
+    }
+    return goes_on;
+  }
+
+  pb::Result Finish() { return rows_.Finish(std::move(result_)); }
+
+ private:
+  void Fail(pb::CommandFailure failure, std::int64_t pid, const std::string& why) {
+    if (result_.outcome() != pb::OUTCOME_DONE) return;
+    result_ = Failed(failure, "pid " + std::to_string(pid) + ": " + why);
+  }
+  bool RowOfMember(const StoppedTree::Member& member) {
+    const Signalled one = SignalProcess(machine_, member.pid, signal_, member.start_ticks);
+    // Gone in the meantime is what was wanted.
+    if (one.failure != pb::COMMAND_FAILURE_UNSPECIFIED &&
+        one.failure != pb::COMMAND_FAILURE_NO_SUCH_PROCESS) {
+      Fail(one.failure, member.pid, one.result);
+    }
+    return Row(member.pid, one);
+  }
+  bool Row(std::int64_t pid, const Signalled& one) {
+    rows_.AddInteger(pid);
+    rows_.AddText(one.name);
+    rows_.AddInteger(signal_);
+    rows_.AddText(one.result);
+    return rows_.EndRow();
+  }
+
+  int signal_;
+  ProcfsMachine machine_;
+  RowWriter rows_;
+  pb::Result result_ = Done();
+};
+
+}  // namespace
+
 pb::Result RunKill(const pb::KillArgs& args, VerbRun& run) {
   if (const std::string complaint = KillComplaint(args); !complaint.empty()) {
     return Failed(pb::COMMAND_FAILURE_BAD_ARGUMENT, complaint);
   }
-  const int signal = args.signal() == 0 ? SIGTERM : args.signal();
-  ProcfsMachine machine;
-  RowWriter rows(run.out, run.limits.rows);
-  rows.Columns(kKillColumns);
-  pb::Result result = Done();
+  Killing killing(args.signal() == 0 ? SIGTERM : args.signal(), run);
   for (int i = 0; i < args.pids_size(); ++i) {
     const int pid = args.pids(i);
     const std::uint64_t ticks = args.start_ticks().empty() ? 0 : args.start_ticks(i);
-    const Signalled one = SignalOne(machine, pid, signal, ticks);
-    if (one.failure != pb::COMMAND_FAILURE_UNSPECIFIED && result.outcome() == pb::OUTCOME_DONE) {
-      result = Failed(one.failure, "pid " + std::to_string(pid) + ": " + one.result);
-    }
-    rows.AddInteger(pid);
-    rows.AddText(one.name);
-    rows.AddInteger(signal);
-    rows.AddText(one.result);
-    if (!rows.EndRow()) break;
+    if (!(args.tree() ? killing.Tree(pid, ticks) : killing.One(pid, ticks))) break;
   }
-  return rows.Finish(std::move(result));
+  return killing.Finish();
 }
 
 }  // namespace holdfast::agent

@@ -14,6 +14,7 @@ namespace pb = command::v1;
 namespace {
 
 constexpr std::size_t kMaxPathBytes = 4096;  // PATH_MAX
+constexpr int kMaxPaths = 64;                // of one command (command.proto)
 constexpr std::size_t kMaxShownBytes = 700;  // leaves room for the words around it in a message
 
 // strerror_r has two signatures; overloads take whichever the C library has.
@@ -76,6 +77,19 @@ PathCheck CheckPath(std::string_view path) {
           .failure = Failed(pb::COMMAND_FAILURE_BAD_ARGUMENT, Shown(path) + ": " + wrong)};
 }
 
+PathCheck CheckPaths(const google::protobuf::RepeatedPtrField<std::string>& paths) {
+  if (paths.empty() || paths.size() > kMaxPaths) {
+    return {.good = false,
+            .failure = Failed(pb::COMMAND_FAILURE_BAD_ARGUMENT,
+                              "1 to " + std::to_string(kMaxPaths) + " paths are needed, not " +
+                                  std::to_string(paths.size()))};
+  }
+  for (const std::string& path : paths) {
+    if (PathCheck check = CheckPath(path); !check.good) return check;
+  }
+  return {.good = true, .failure = {}};
+}
+
 pb::Result OpenFailure(const OpenedFile& file, std::string_view path) {
   if (file.error != ENXIO) return FailedErrno(file.error, path);
   const std::string text =
@@ -83,6 +97,21 @@ pb::Result OpenFailure(const OpenedFile& file, std::string_view path) {
           ? ErrnoText(EISDIR)
           : "Not a regular file (" + std::string(TypeName(file.stat.mode)) + ")";
   return Failed(pb::COMMAND_FAILURE_NOT_A_FILE, Shown(path) + ": " + text);
+}
+
+pb::Result AlreadyThere(std::string_view path) {
+  return Failed(pb::COMMAND_FAILURE_BAD_ARGUMENT,
+                Shown(path) + ": " + ErrnoText(EEXIST) + "; overwrite was not asked for");
+}
+
+pb::Result NotRecursive(std::string_view path) {
+  return Failed(pb::COMMAND_FAILURE_NOT_A_FILE,
+                Shown(path) + ": " + ErrnoText(EISDIR) + "; recursive was not asked for");
+}
+
+pb::Result OwnStateRefusal(std::string_view path) {
+  return Failed(pb::COMMAND_FAILURE_PERMISSION,
+                Shown(path) + ": holds this agent's own state, which no command changes");
 }
 
 void FillFacts(const FileStat& stat, std::string_view path, pb::FileFacts& facts) {

@@ -24,6 +24,10 @@ std::string ErrnoText(int error);  // "No such file or directory"
 
 // NOT_A_FILE says what it is instead; anything else is the errno's text.
 command::v1::Result OpenFailure(const OpenedFile& file, std::string_view path);
+// BAD_ARGUMENT: something is there, and overwriting it was not asked for.
+command::v1::Result AlreadyThere(std::string_view path);
+command::v1::Result NotRecursive(std::string_view path);     // NOT_A_FILE: a directory
+command::v1::Result OwnStateRefusal(std::string_view path);  // PERMISSION: the agent's own
 
 void FillFacts(const FileStat& stat, std::string_view path, command::v1::FileFacts& facts);
 
@@ -36,5 +40,7 @@ struct PathCheck {
   command::v1::Result failure;
 };
 PathCheck CheckPath(std::string_view path);
+// And for no paths at all, or more than 64.
+PathCheck CheckPaths(const google::protobuf::RepeatedPtrField<std::string>& paths);
 
 }  // namespace holdfast::agent

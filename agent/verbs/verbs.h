@@ -22,7 +22,8 @@ struct VerbRun {
   const command::v1::Command& command;
   WorkerLimits limits;
   WorkerChannel& out;
-  std::string_view blob_path;  // put: the fetched content
+  std::string_view blob_path;  // put, run: the fetched content
+  std::string_view state_dir;  // of the agent, which no verb changes
 };
 
 command::v1::Result RunQuery(const command::v1::QueryArgs& args, VerbRun& run);
@@ -35,5 +36,13 @@ command::v1::Result RunPut(const command::v1::PutArgs& args, VerbRun& run);
 command::v1::Result RunExec(const command::v1::ExecArgs& args, VerbRun& run);
 command::v1::Result RunPs(const command::v1::PsArgs& args, VerbRun& run);
 command::v1::Result RunKill(const command::v1::KillArgs& args, VerbRun& run);
+command::v1::Result RunFind(const command::v1::FindArgs& args, VerbRun& run);
+command::v1::Result RunMkdir(const command::v1::MkdirArgs& args, VerbRun& run);
+command::v1::Result RunCp(const command::v1::CpArgs& args, VerbRun& run);
+command::v1::Result RunMv(const command::v1::MvArgs& args, VerbRun& run);
+command::v1::Result RunRm(const command::v1::RmArgs& args, VerbRun& run);
+command::v1::Result RunTail(const command::v1::TailArgs& args, VerbRun& run);
+command::v1::Result RunArchive(const command::v1::ArchiveArgs& args, VerbRun& run);
+command::v1::Result RunRun(const command::v1::RunArgs& args, VerbRun& run);
 
 }  // namespace holdfast::agent

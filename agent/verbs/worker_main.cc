@@ -66,11 +66,11 @@ bool SetLimit(__rlimit_resource what, std::uint64_t soft, std::uint64_t hard) {
 }
 
 // The one place where a verb's authority is cut down. What exec starts inherits what is set here,
-// so for exec it stays at limits that every program is used to. False: it must not run.
+// so for exec and run it stays at limits that every program is used to. False: it must not run.
 bool Confine(const pb::Command& command, const WorkerLimits& limits) {
-  const std::uint64_t cpu_s = (limits.cpu_ms + 999) / 1000;    // the kernel counts whole seconds
-  if (!SetLimit(RLIMIT_CORE, 0, 0)) return false;              // a core file would hold evidence
-  if (command.verb_case() == pb::Command::kExec) return true;  // the child gets its own limits
+  const std::uint64_t cpu_s = (limits.cpu_ms + 999) / 1000;  // the kernel counts whole seconds
+  if (!SetLimit(RLIMIT_CORE, 0, 0)) return false;            // a core file would hold evidence
+  if (command.has_exec() || command.has_run()) return true;  // the child gets its own limits
   return SetLimit(RLIMIT_CPU, cpu_s, cpu_s + 1) &&
          SetLimit(RLIMIT_DATA, limits.mem_bytes, limits.mem_bytes) &&
          prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
@@ -96,6 +96,14 @@ pb::Result Dispatch(VerbRun& run) {
     case pb::Command::kExec: return RunExec(command.exec(), run);
     case pb::Command::kPs: return RunPs(command.ps(), run);
     case pb::Command::kKill: return RunKill(command.kill(), run);
+    case pb::Command::kFind: return RunFind(command.find(), run);
+    case pb::Command::kMkdir: return RunMkdir(command.mkdir(), run);
+    case pb::Command::kCp: return RunCp(command.cp(), run);
+    case pb::Command::kMv: return RunMv(command.mv(), run);
+    case pb::Command::kRm: return RunRm(command.rm(), run);
+    case pb::Command::kTail: return RunTail(command.tail(), run);
+    case pb::Command::kArchive: return RunArchive(command.archive(), run);
+    case pb::Command::kRun: return RunRun(command.run(), run);
     case pb::Command::kCancel:  // warden's own
     default: break;
   }
@@ -122,8 +130,11 @@ int RunWorker() {
   WorkerChannel channel(kAnswerFd, limits.out_bytes);
   PrepareLastWords(channel, limits);
   if (!Confine(command, limits)) return kCannotConfine;
-  VerbRun run = {
-      .command = command, .limits = limits, .out = channel, .blob_path = request.value().blob_path};
+  VerbRun run = {.command = command,
+                 .limits = limits,
+                 .out = channel,
+                 .blob_path = request.value().blob_path,
+                 .state_dir = request.value().state_dir};
   const pb::Result result = Dispatch(run);
   channel.Exit(result.SerializeAsString());
   return 0;

@@ -236,6 +236,14 @@ std::string_view VerbName(const pb::Command& command) {
     case pb::Command::kPs: return "ps";
     case pb::Command::kKill: return "kill";
     case pb::Command::kCancel: return "cancel";
+    case pb::Command::kFind: return "find";
+    case pb::Command::kMkdir: return "mkdir";
+    case pb::Command::kCp: return "cp";
+    case pb::Command::kMv: return "mv";
+    case pb::Command::kRm: return "rm";
+    case pb::Command::kTail: return "tail";
+    case pb::Command::kArchive: return "archive";
+    case pb::Command::kRun: return "run";
     case pb::Command::VERB_NOT_SET: return "";
   }
   return "";

@@ -60,10 +60,30 @@ constexpr FieldRule kExecFields[] = {
 constexpr MessageRule kExec = {"holdfast.command.v1.ExecArgs", kExecFields};
 constexpr MessageRule kPs = {"holdfast.command.v1.PsArgs", {}};
 constexpr FieldRule kKillFields[] = {
-    {1, kPackedInt32, kMany}, {2, kInt32}, {3, kPackedUint64, kMany}};
+    {1, kPackedInt32, kMany}, {2, kInt32}, {3, kPackedUint64, kMany}, {4, kBool}};
 constexpr MessageRule kKill = {"holdfast.command.v1.KillArgs", kKillFields};
 constexpr FieldRule kCancelFields[] = {{1, kBytes}};
 constexpr MessageRule kCancel = {"holdfast.command.v1.CancelArgs", kCancelFields};
+constexpr FieldRule kFindFields[] = {
+    {1, kBytes},   {2, kBytes}, {3, kBytes}, {4, kBytes},  {5, kString},  {6, kUint64},
+    {7, kUint64},  {8, kInt64}, {9, kInt64}, {10, kBytes}, {11, kUint32}, {12, kUint32},
+    {13, kUint32}, {14, kBool}, {15, kBool}, {16, kBytes}, {17, kBytes},  {18, kUint64}};
+constexpr MessageRule kFind = {"holdfast.command.v1.FindArgs", kFindFields};
+constexpr FieldRule kMkdirFields[] = {{1, kBytes}, {2, kUint32}, {3, kBool}};
+constexpr MessageRule kMkdir = {"holdfast.command.v1.MkdirArgs", kMkdirFields};
+constexpr FieldRule kCpFields[] = {{1, kBytes}, {2, kBytes}, {3, kBool}, {4, kBool}};
+constexpr MessageRule kCp = {"holdfast.command.v1.CpArgs", kCpFields};
+constexpr FieldRule kMvFields[] = {{1, kBytes}, {2, kBytes}, {3, kBool}};
+constexpr MessageRule kMv = {"holdfast.command.v1.MvArgs", kMvFields};
+constexpr FieldRule kRmFields[] = {{1, kBytes, kMany}, {2, kBool}};
+constexpr MessageRule kRm = {"holdfast.command.v1.RmArgs", kRmFields};
+constexpr FieldRule kTailFields[] = {{1, kBytes}, {2, kUint32}, {3, kBool}};
+constexpr MessageRule kTail = {"holdfast.command.v1.TailArgs", kTailFields};
+constexpr FieldRule kArchiveFields[] = {{1, kBytes, kMany}};
+constexpr MessageRule kArchive = {"holdfast.command.v1.ArchiveArgs", kArchiveFields};
+constexpr FieldRule kRunFields[] = {{1, kBytes, kMany}, {2, kBytes},        {3, kBytes},
+                                    {4, kBytes},        {5, kBytes, kMany}, {6, kBytes}};
+constexpr MessageRule kRun = {"holdfast.command.v1.RunArgs", kRunFields};
 constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {2, kBytes},
                                         {3, kString},
@@ -86,7 +106,15 @@ constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {27, kMessage, kOnce, 1, &kExec},
                                         {28, kMessage, kOnce, 1, &kPs},
                                         {29, kMessage, kOnce, 1, &kKill},
-                                        {30, kMessage, kOnce, 1, &kCancel}};
+                                        {30, kMessage, kOnce, 1, &kCancel},
+                                        {31, kMessage, kOnce, 1, &kFind},
+                                        {32, kMessage, kOnce, 1, &kMkdir},
+                                        {33, kMessage, kOnce, 1, &kCp},
+                                        {34, kMessage, kOnce, 1, &kMv},
+                                        {35, kMessage, kOnce, 1, &kRm},
+                                        {36, kMessage, kOnce, 1, &kTail},
+                                        {37, kMessage, kOnce, 1, &kArchive},
+                                        {38, kMessage, kOnce, 1, &kRun}};
 
 // --- result.proto
 constexpr FieldRule kFileFields[] = {{1, kBytes},  {2, kUint64}, {3, kUint32}, {4, kUint32},

@@ -12,8 +12,13 @@ holdfast_test(unit_agent_tables LABEL unit
     unit/agent/tables/row_list_test.cc)
 
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
-  SRCS conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/process_verbs_test.cc
-    conformance/agent/verbs/query_verb_test.cc)
+  SRCS conformance/agent/verbs/archive_verb_test.cc conformance/agent/verbs/change_verbs_test.cc
+    conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/find_verb_test.cc
+    conformance/agent/verbs/kill_tree_test.cc conformance/agent/verbs/process_verbs_test.cc
+    conformance/agent/verbs/query_verb_test.cc conformance/agent/verbs/run_verb_test.cc
+    conformance/agent/verbs/tail_verb_test.cc)
+holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
+  SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/tar_header_test.cc)
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
@@ -38,6 +43,10 @@ holdfast_fuzz(fuzz_agent_table_files SRCS fuzz/agent/table_files_fuzz.cc
   DEPS holdfast_agent_tables CORPUS fuzz/corpus/agent_table_files)
 holdfast_fuzz(fuzz_agent_worker_request SRCS fuzz/agent/worker_request_fuzz.cc
   DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_worker_request)
+holdfast_fuzz(fuzz_agent_find SRCS fuzz/agent/find_fuzz.cc
+  DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_find)
+holdfast_fuzz(fuzz_agent_tar SRCS fuzz/agent/tar_fuzz.cc
+  DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_tar)
 holdfast_fuzz(fuzz_agent_sql SRCS fuzz/agent/sql_fuzz.cc
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query CORPUS fuzz/corpus/agent_sql)
 holdfast_test(conformance_agent_journal LABEL conformance

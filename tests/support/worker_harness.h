@@ -38,10 +38,11 @@ inline void AppendPart(std::string& request, std::string_view part) {
   request.append(part);
 }
 
-inline std::string RequestBytes(const command::v1::Command& command, std::string_view blob_path) {
+inline std::string RequestBytes(const command::v1::Command& command, std::string_view blob_path,
+                                std::string_view state_dir = "/nowhere") {
   std::string request;
   AppendPart(request, command.SerializeAsString());
-  AppendPart(request, "/nowhere");
+  AppendPart(request, state_dir);
   AppendPart(request, blob_path);
   return request;
 }
@@ -98,8 +99,9 @@ inline WorkerRun RunWorkerBytes(const std::string& request) {
 }
 
 inline WorkerRun RunWorkerProcess(const command::v1::Command& command,
-                                  std::string_view blob_path = "") {
-  return RunWorkerBytes(RequestBytes(command, blob_path));
+                                  std::string_view blob_path = "",
+                                  std::string_view state_dir = "/nowhere") {
+  return RunWorkerBytes(RequestBytes(command, blob_path, state_dir));
 }
 
 // Rows of an output as text: NULL is "NULL", the rest as printed.

@@ -38,15 +38,18 @@ int StatAt(int dir_fd, const char* path, int flags, FileStat& out) {
          .atime_ns = Nanoseconds(at.stx_atime),
          .mtime_ns = Nanoseconds(at.stx_mtime),
          .ctime_ns = Nanoseconds(at.stx_ctime),
-         .btime_ns = (at.stx_mask & STATX_BTIME) != 0 ? Nanoseconds(at.stx_btime) : 0};
+         .btime_ns = (at.stx_mask & STATX_BTIME) != 0 ? Nanoseconds(at.stx_btime) : 0,
+         .is_mount_root = (at.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
   return 0;
 }
 
 int StatFd(int fd, FileStat& out) { return StatAt(fd, "", AT_EMPTY_PATH, out); }
 
-OpenedFile OpenRegular(const std::string& path) {
+namespace {
+
+OpenedFile OpenPinned(int dir_fd, const std::string& path, int links) {
   OpenedFile file;
-  const UniqueFd pinned(open(path.c_str(), O_PATH | O_CLOEXEC));
+  const UniqueFd pinned(openat(dir_fd, path.c_str(), O_PATH | O_CLOEXEC | links));
   if (!pinned.valid()) {
     file.error = errno;
     return file;
@@ -68,6 +71,13 @@ OpenedFile OpenRegular(const std::string& path) {
   }
   file.error = StatFd(file.fd.get(), file.stat);
   return file;
+}
+
+}  // namespace
+
+OpenedFile OpenRegular(const std::string& path) { return OpenPinned(AT_FDCWD, path, 0); }
+OpenedFile OpenRegularAt(int dir_fd, const std::string& name) {
+  return OpenPinned(dir_fd, name, O_NOFOLLOW);
 }
 
 }  // namespace holdfast::agent

@@ -49,5 +49,7 @@ struct OpenedFile {
   int error = 0;
 };
 OpenedFile OpenRegular(const std::string& path);
+// The same for a name in an open directory, and a link itself is not followed (it is no regular file).
+OpenedFile OpenRegularAt(int dir_fd, const std::string& name);
 
 }  // namespace holdfast::agent

@@ -166,7 +166,7 @@ TEST_F(ChainTest, RefusesSignedRubbishAndUnknownVerbs) {
   pb::Command command = fleet_.GoodCommand();
   command.clear_query();
   EXPECT_EQ(signed_bytes(command.SerializeAsString()), pb::COMMAND_FAILURE_UNKNOWN_VERB);
-  EXPECT_EQ(signed_bytes(command.SerializeAsString() + "\xfa\x01\x01x"),
+  EXPECT_EQ(signed_bytes(command.SerializeAsString() + "\x92\x06\x01x"),
             pb::COMMAND_FAILURE_UNKNOWN_VERB);
   EXPECT_EQ(Changed([](pb::Command& c) { c.set_operator_serial(std::string(16, 'x')); }),
             pb::COMMAND_FAILURE_BAD_CERT);

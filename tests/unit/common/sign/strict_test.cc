@@ -70,7 +70,7 @@ TEST_F(StrictTest, RefusesTwoVerbs) {
   query_only.mutable_query()->set_sql("x");
   EXPECT_EQ(CommandCode(good_ + query_only.SerializeAsString()), Code::kInvalid);
   // A known verb beside one of another version.
-  EXPECT_EQ(CommandCode(good_ + "\xfa\x01\x01x"), Code::kInvalid);
+  EXPECT_EQ(CommandCode(good_ + "\x92\x06\x01x"), Code::kInvalid);
 }
 
 TEST_F(StrictTest, KnowsAVerbOfAnotherVersionFromRubbish) {
@@ -78,10 +78,10 @@ TEST_F(StrictTest, KnowsAVerbOfAnotherVersionFromRubbish) {
   command.clear_query();
   const std::string no_verb = command.SerializeAsString();
   EXPECT_TRUE(ParseCommand(no_verb).ok());  // the chain says UNKNOWN_VERB
-  EXPECT_EQ(CommandCode(no_verb + "\xfa\x01\x01x"), Code::kUnsupported);  // 31
-  EXPECT_EQ(CommandCode(no_verb + "\xf8\x01\x01"), Code::kInvalid);       // 31, not a message
+  EXPECT_EQ(CommandCode(no_verb + "\x92\x06\x01x"), Code::kUnsupported);  // 98
+  EXPECT_EQ(CommandCode(no_verb + "\x90\x06\x01"), Code::kInvalid);       // 98, not a message
   EXPECT_EQ(CommandCode(no_verb + "\xa2\x06\x01x"), Code::kInvalid);      // 100
-  EXPECT_EQ(CommandCode(no_verb + "\xfa\x01\x01x\xfa\x01\x01x"), Code::kInvalid);
+  EXPECT_EQ(CommandCode(no_verb + "\x92\x06\x01x\x92\x06\x01x"), Code::kInvalid);
 }
 
 TEST_F(StrictTest, RefusesAWrongWireType) {
