@@ -60,7 +60,9 @@ void Answers::OnTick() {
   std::string line = std::to_string(ended_) + " of " + std::to_string(job_.targets.size()) +
                      (job_.targets.size() == 1 ? " host" : " hosts");
   line += Rate(now);
-  call_.console.Progress(line + ", " + FormatDuration(spent) + "  (Ctrl-C: the job goes on)");
+  call_.console.Progress(
+      line + ", " + FormatDuration(spent) +
+      (EndsWithUs(job_.command) ? "  (Ctrl-C ends it)" : "  (Ctrl-C: the job goes on)"));
 }
 
 // How much came, and how fast while it comes: over a wait for somebody who is offline a rate means
@@ -110,7 +112,11 @@ Status Answers::OnEnd(const sdk::TargetEnd& told) {
   answer.Put("problem", end.problem.empty() ? Cell::Null() : Cell::Text(end.problem));
   HF_TRY(Finish(end, answer));
   if (wants_answers()) PrintAnswer(answer.str());
-  if (!end.succeeded()) SayHowItEnded(end);
+  if (!end.succeeded()) {
+    SayHowItEnded(end);
+  } else if (const std::string message = MessageText(end); !message.empty()) {
+    Say(HostOf(end.agent) + ": " + ForTerminal(Untrusted(message)));
+  }
   return call_.console.out_works()
              ? Ok()
              : Error{Code::kInternal, "standard output cannot be written any more"};

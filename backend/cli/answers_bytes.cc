@@ -1,4 +1,4 @@
-// Answers of cat and get: a file's bytes, passed on only when they are the ones that were signed.
+// Answers of cat, get and archive: bytes, passed on only when they are the ones that were signed.
 #include <optional>
 #include <utility>
 
@@ -42,11 +42,12 @@ class FileAnswers : public Answers {
   void Drop(const AgentId& agent) { files_.erase(agent); }
   static bool Good(const sdk::TargetEnd& end) { return end.succeeded() && end.output_verified; }
   // What the signed result tells of the file.
-  static void AddFacts(const sdk::TargetEnd& end, JsonObject& answer) {
+  void AddFacts(const sdk::TargetEnd& end, JsonObject& answer) const {
     if (!end.result) return;
-    const auto& file = end.result->file();
     answer.Count("size", end.result->output_bytes());
     answer.Text("sha256", ToHex(end.result->output_sha256()));
+    if (job_.command.has_archive()) return;  // which is no file there
+    const auto& file = end.result->file();
     answer.Count("mode", file.mode()).Count("uid", file.uid()).Count("gid", file.gid());
     answer.Int("mtime_ns", file.mtime_ns()).Int("ctime_ns", file.ctime_ns());
     answer.Int("atime_ns", file.atime_ns()).Int("btime_ns", file.btime_ns());
@@ -119,9 +120,14 @@ class GetAnswers final : public FileAnswers {
   }
 
  private:
+  bool is_archive() const { return job_.command.has_archive(); }
   // The last part of the path that was asked for; it is the analyst's own word, not the endpoint's.
   std::string Basename() const {
-    std::string path = job_.command.get().path();
+    if (!is_archive()) return BasenameOf(job_.command.get().path());
+    const auto& paths = job_.command.archive().paths();
+    return (paths.size() == 1 ? BasenameOf(paths[0]) : "archive") + ".tar";
+  }
+  static std::string BasenameOf(std::string path) {
     while (!path.empty() && path.back() == '/') path.pop_back();
     const std::string name = path.substr(path.rfind('/') + 1);
     return name.empty() || name == "." || name == ".." ? "file" : name;
@@ -137,16 +143,24 @@ class GetAnswers final : public FileAnswers {
   }
 
   Status Finish(const sdk::TargetEnd& end, JsonObject& answer) override {
-    answer.Text("remote_path", job_.command.get().path());
+    if (is_archive()) {
+      JsonArray paths;
+      for (const auto& path : job_.command.archive().paths()) paths.Add(JsonString(path));
+      answer.Raw("remote_paths", paths.str());
+    } else {
+      answer.Text("remote_path", job_.command.get().path());
+    }
     if (!Good(end)) {
       Drop(end.agent);
       return Ok();
     }
     HF_ASSIGN_OR_RETURN(sdk::PartialFile * file, FileOf(end.agent));
     using IfThere = sdk::PartialFile::IfThere;
-    HF_ASSIGN_OR_RETURN(
-        const std::string path,
-        file->Commit(call_.options.local_file.empty() ? IfThere::kNumber : IfThere::kReplace));
+    const bool keeps = is_archive() && !call_.options.force;
+    const IfThere if_there = call_.options.local_file.empty() ? IfThere::kNumber
+                             : keeps                          ? IfThere::kRefuse
+                                                              : IfThere::kReplace;
+    HF_ASSIGN_OR_RETURN(const std::string path, file->Commit(if_there));
     Drop(end.agent);
     answer.Text("path", path);
     AddFacts(end, answer);

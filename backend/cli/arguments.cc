@@ -9,101 +9,15 @@
 
 #include <CLI/CLI.hpp>
 
-#include "backend/cli/duration_text.h"
+#include "backend/cli/grammar.h"
 #include "common/base/edit_distance.h"
 
 namespace holdfast::cli {
 namespace {
 
 constexpr int kUsage = 2;
-constexpr char kEveryCommand[] =
-    "Options of every command, such as -o FORMAT, --wait DUR, --ttl DUR and -y: holdfast --help";
-constexpr char kTarget[] =
-    "hostname, id or prefix of 4+ digits, label:K=V, all; or several, with commas";
 
-// Grammar: the commands of the program, writing into one Options.
-class Grammar {
- public:
-  Grammar() : app_("Ask and command the endpoints of a fleet.", "holdfast") {
-    app_.require_subcommand(1);
-    app_.fallthrough();
-    app_.set_help_flag("-h,--help", "Say what can be typed, and stop");
-    app_.footer(
-        "Exit status: 0 every target succeeded, 1 some failed, 2 usage, 3 the backend cannot be\n"
-        "reached, 4 refused, 130 Ctrl-C (the job goes on).\n"
-        "Output formats are documented in docs/cli-output.md.");
-    AddGlobals();
-    AddFleet();
-    AddReads();
-    AddActs();
-    AddJobs();
-    AddOperators();
-  }
-  CLI::App& app() { return app_; }
-  Options& options() { return options_; }
-  // The innermost command that was named.
-  Command Chosen() const {
-    const CLI::App* app = &app_;
-    for (auto subs = app->get_subcommands(); !subs.empty(); subs = app->get_subcommands()) {
-      app = subs.front();
-    }
-    const auto found = commands_.find(app);
-    return found == commands_.end() ? Command::kNone : found->second;
-  }
-
- private:
-  CLI::App* Add(CLI::App* parent, const std::string& name, const std::string& text,
-                Command command) {
-    CLI::App* sub = parent->add_subcommand(name, text);
-    sub->fallthrough();
-    sub->footer(kEveryCommand);
-    commands_[sub] = command;
-    return sub;
-  }
-  CLI::App* AddVerb(const std::string& name, const std::string& text, Command command) {
-    CLI::App* sub = Add(&app_, name, text, command);
-    sub->add_option("TARGET", options_.target, kTarget)->required();
-    return sub;
-  }
-  static void AddNotes(CLI::App* app, const std::string& notes) {
-    app->footer(notes + "\n" + kEveryCommand);
-  }
-  void AddDuration(CLI::App* app, const std::string& name, std::function<void(Duration)> set,
-                   const std::string& text) {
-    const auto parse = [set = std::move(set), name](const std::string& value) {
-      const auto duration = ParseDuration(value);
-      if (!duration) {
-        throw CLI::ValidationError(name, "'" + value + "' is no duration (45s, 10m, 24h)");
-      }
-      set(*duration);
-    };
-    app->add_option_function<std::string>(name, parse, text)->type_name("DUR");
-  }
-  void AddLabels(CLI::App* app, const std::string& text) {
-    app->add_option("--label", options_.labels, text + "; may be repeated")
-        ->type_name("K=V")
-        ->allow_extra_args(false);
-  }
-  void AddLimits(CLI::App* app) {
-    app->add_option("--max-bytes", options_.max_bytes,
-                    "Most output; more is the failure OUTPUT_LIMIT")
-        ->type_name("BYTES");
-    AddDuration(
-        app, "--max-time", [this](Duration d) { options_.max_time = d; },
-        "End it on the endpoint after this long");
-  }
-
-  void AddGlobals();
-  void AddFleet();
-  void AddReads();
-  void AddActs();
-  void AddJobs();
-  void AddOperators();
-
-  Options options_;
-  std::map<const CLI::App*, Command> commands_;
-  CLI::App app_;
-};
+}  // namespace
 
 void Grammar::AddGlobals() {
   app_.add_option("--dir", options_.dir,
@@ -133,8 +47,7 @@ void Grammar::AddGlobals() {
       "Wait this long for the answer; 0 returns at once (default: until it is there)");
   AddDuration(
       &app_, "--ttl", [this](Duration d) { options_.ttl = d; },
-      "How long it may wait for an endpoint (default: 24h; exec, put and kill 1h); never beyond "
-      "the "
+      "How long it may wait for an endpoint (default: 24h; what acts there 1h); never beyond the "
       "end of the operator's certificate");
   app_.add_option("--case", options_.case_id, "A case's number, for the audit")->type_name("TEXT");
   app_.add_option("--reason", options_.reason, "Why, for the audit")->type_name("TEXT");
@@ -159,7 +72,7 @@ void Grammar::AddFleet() {
   init->add_option("--threshold", o.threshold, "How many must sign a policy (default: 2)")
       ->type_name("N");
   init->add_option("--act-max-targets", o.act_max_targets,
-                   "Most targets of one exec, put or kill (default: 10)")
+                   "Most targets of one command that acts, such as exec (default: 10)")
       ->type_name("N");
 
   CLI::App* enrol = Add(&app_, "enrol", "Let endpoints in", Command::kNone);
@@ -182,80 +95,6 @@ void Grammar::AddFleet() {
       Add(agents, "rm", "Remove an endpoint for good: its identity is never accepted again",
           Command::kAgentsRemove);
   remove->add_option("TARGET", options_.target, kTarget)->required();
-}
-
-void Grammar::AddReads() {
-  CLI::App* query = AddVerb("query", "Ask a question in SQL", Command::kQuery);
-  query->add_option("SQL", options_.sql, "One statement over the endpoint's tables")->required();
-  query
-      ->add_option("--max-rows", options_.max_rows,
-                   "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
-      ->type_name("N");
-  AddLimits(query);
-  AddNotes(query, "  holdfast query all \"SELECT pid, name FROM processes WHERE uid = 0\"");
-
-  CLI::App* ls = AddVerb("ls", "List a directory", Command::kLs);
-  ls->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
-  ls->add_flag("-a,--all", options_.all, "Also names that begin with a dot");
-  ls->add_flag("-R,--recursive", options_.recursive, "And everything below");
-  ls->add_option("--max-rows", options_.max_rows,
-                 "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
-      ->type_name("N");
-
-  CLI::App* stat = AddVerb("stat", "What the endpoint knows of files", Command::kStat);
-  stat->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
-      ->required();
-
-  CLI::App* cat = AddVerb("cat", "Print a file's bytes", Command::kCat);
-  cat->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
-  cat->add_option("--offset", options_.offset, "Begin here")->type_name("BYTES");
-  cat->add_option("--length", options_.length, "Print this much (default: to the end)")
-      ->type_name("BYTES");
-  AddNotes(cat,
-           "On a terminal control characters are escaped; in a pipe the bytes are as they are.");
-
-  CLI::App* hash = AddVerb("hash", "MD5, SHA-1 and SHA-256 of files", Command::kHash);
-  hash->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
-      ->required();
-
-  CLI::App* get = AddVerb("get", "Fetch a file and check it", Command::kGet);
-  get->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
-  get->add_option("-d,--into", options_.local_dir,
-                  "Directory to write to, as DIR/HOST/NAME (default: here)")
-      ->type_name("DIR");
-  get->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
-      ->type_name("FILE");
-  AddLimits(get);
-
-  AddVerb("ps", "List the processes", Command::kPs);
-}
-
-void Grammar::AddActs() {
-  CLI::App* exec = AddVerb("exec", "Run a program on the endpoint (no shell)", Command::kExec);
-  exec->add_option("--cwd", options_.cwd, "Directory to run in (default: /)")->type_name("PATH");
-  exec->add_option("--env", options_.env, "Add to the environment; may be repeated")
-      ->type_name("K=V")
-      ->allow_extra_args(false);
-  exec->add_option("--stdin-file", options_.stdin_file,
-                   "Give it this file as input, at most 16 KiB")
-      ->type_name("FILE");
-  AddLimits(exec);
-  AddNotes(exec,
-           "The program and its arguments follow after --.\n"
-           "  holdfast exec web01 -- systemctl status nginx\n"
-           "  holdfast exec web01 -- sh -c 'ls /tmp | wc -l'");
-
-  CLI::App* put = AddVerb("put", "Write a file to the endpoint", Command::kPut);
-  put->add_option("FILE", options_.local_file, "The file here")->required();
-  put->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
-  put->add_option("--mode", options_.mode, "Permission bits, octal (default: 0644)")
-      ->type_name("MODE");
-  put->add_flag("--overwrite", options_.overwrite, "Replace a file that is there");
-
-  CLI::App* kill = AddVerb("kill", "Send processes a signal", Command::kKill);
-  kill->add_option("PID", options_.pids, "Process ids, at most 64")->required();
-  kill->add_option("-s,--signal", options_.signal, "Name or number (default: TERM)")
-      ->type_name("SIGNAL");
 }
 
 void Grammar::AddJobs() {
@@ -305,6 +144,8 @@ void Grammar::AddOperators() {
       Add(&app_, "completion", "Print a completion script", Command::kCompletion);
   completion->add_option("SHELL", options_.name, "bash, zsh or fish")->required();
 }
+
+namespace {
 
 // "; did you mean query?", or nothing.
 std::string DidYouMean(Grammar& grammar, const std::string& word) {
@@ -373,14 +214,16 @@ std::variant<Options, int> ParseArguments(int argc, const char* const* argv) {
   const auto mark = std::find(words.begin(), words.end(), "--");
   const std::vector<std::string> before(words.begin(), mark);
   // CLI11 would take "[a]" or a second "--" of the endpoint's argv for its own.
-  const bool is_exec = std::find(before.begin(), before.end(), "exec") != before.end();
+  const bool is_exec = std::ranges::any_of(before, [](const std::string& word) {
+    return word == "exec" || word == "run" || word == "runscript";
+  });
   const auto grammar = std::make_unique<Grammar>();
   if (const auto status = Parse(*grammar, is_exec ? before : words)) return *status;
   Options options = std::move(grammar->options());
   options.command = grammar->Chosen();
-  if (options.command != Command::kExec) return options;
-  if (mark != words.end()) options.argv.assign(mark + 1, words.end());
-  if (options.argv.empty()) {
+  if (options.command != Command::kExec && options.command != Command::kRun) return options;
+  if (is_exec && mark != words.end()) options.argv.assign(mark + 1, words.end());
+  if (options.argv.empty() && options.command == Command::kExec) {
     std::fputs("holdfast: exec needs a program: holdfast exec TARGET -- PROGRAM [ARGUMENT...]\n",
                stderr);
     return kUsage;

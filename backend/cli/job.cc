@@ -20,7 +20,7 @@ std::unique_ptr<Answers> MakeAnswers(const Call& call, const Job& job) {
     case sdk::OutputFormat::kRows: return MakeRowAnswers(call, job);
     case sdk::OutputFormat::kStdio: return MakeExecAnswers(call, job);
     case sdk::OutputFormat::kBytes:
-      return job.command.has_get() ? MakeGetAnswers(call, job) : MakeCatAnswers(call, job);
+      return job.command.has_cat() ? MakeCatAnswers(call, job) : MakeGetAnswers(call, job);
     case sdk::OutputFormat::kNone: break;
   }
   return MakePlainAnswers(call, job);
@@ -35,13 +35,23 @@ sdk::OutputFormat OutputOf(const pb::Command& command) {
     case pb::Command::kStat:
     case pb::Command::kHash:
     case pb::Command::kPs:
+    case pb::Command::kFind:
+    case pb::Command::kMkdir:
+    case pb::Command::kCp:
+    case pb::Command::kMv:
+    case pb::Command::kRm:
     case pb::Command::kKill: return sdk::OutputFormat::kRows;
+    case pb::Command::kTail:
+    case pb::Command::kRun:
     case pb::Command::kExec: return sdk::OutputFormat::kStdio;
+    case pb::Command::kArchive:
     case pb::Command::kCat:
     case pb::Command::kGet: return sdk::OutputFormat::kBytes;
     default: return sdk::OutputFormat::kNone;
   }
 }
+
+bool EndsWithUs(const pb::Command& command) { return command.tail().follow(); }
 
 std::string FailureName(pb::CommandFailure failure) {
   return Bare(pb::CommandFailure_Name(failure), "COMMAND_FAILURE_", failure);
@@ -83,7 +93,8 @@ int FollowJob(const Call& call, sdk::Client& client, const Job& job) {
     call.console.Progress("");
     answers->SayHeld();
     if (followed.error().code != Code::kCancelled) call.console.Say(followed.error().message);
-    SayItGoesOn(call, job);
+    const bool cancelled = followed.error().code == Code::kCancelled;
+    if (!cancelled || !EndsWithUs(job.command)) SayItGoesOn(call, job);
     return ExitStatusFor(followed.error().code);
   }
   const bool all_ended = followed.value() == sdk::Client::Followed::kFinished;

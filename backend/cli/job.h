@@ -37,6 +37,9 @@ Result<Job> ReadJob(const sign::Crypto& crypto, const ::holdfast::api::v1::Comma
 // "query", "exec", ... and what its output is.
 sdk::OutputFormat OutputOf(const ::holdfast::command::v1::Command& command);
 
+// Whether it goes on only for who watches, and Ctrl-C cancels it: tail -f.
+bool EndsWithUs(const ::holdfast::command::v1::Command& command);
+
 // "NO_SUCH_FILE" for COMMAND_FAILURE_NO_SUCH_FILE, and so on.
 std::string FailureName(::holdfast::command::v1::CommandFailure failure);
 std::string OutcomeName(::holdfast::command::v1::Outcome outcome);

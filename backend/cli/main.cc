@@ -26,9 +26,17 @@ int Dispatch(const Call& call) {
     case Command::kCat:
     case Command::kHash:
     case Command::kGet:
+    case Command::kFind:
+    case Command::kTail:
+    case Command::kArchive:
     case Command::kPs: return RunRead(call);
     case Command::kExec:
     case Command::kPut:
+    case Command::kMkdir:
+    case Command::kCp:
+    case Command::kMv:
+    case Command::kRm:
+    case Command::kRun:
     case Command::kKill: return RunAct(call);
     case Command::kCancel: return RunCancel(call);
     case Command::kResults: return RunResults(call);

@@ -20,7 +20,10 @@ bool MeansAShell(const pb::ExecArgs& args) {
 }
 
 std::string_view LongerTime(const pb::Command& command) {
-  const bool takes_it = command.has_query() || command.has_get() || command.has_exec();
+  const bool takes_it = command.has_query() || command.has_get() || command.has_exec() ||
+                        command.has_find() || command.has_archive() || command.has_run() ||
+                        command.has_cp() || command.has_mv() || command.has_rm() ||
+                        command.has_tail();
   return takes_it ? "--max-time allows it longer" : "";
 }
 
@@ -33,10 +36,12 @@ std::string NextStep(const pb::Command& command, pb::CommandFailure failure,
       if (!command.has_exec() || !MeansAShell(command.exec())) return "";
       return "there is no shell unless you ask for one: -- sh -c 'COMMAND | COMMAND'";
     case pb::COMMAND_FAILURE_NOT_A_FILE:
+      if (Has(message, "recursive was not asked for")) return "--recursive takes all that is in it";
       if (!Has(message, "directory") || command.has_put()) return "";
       return "to see what is in a directory: holdfast ls TARGET PATH";
     case pb::COMMAND_FAILURE_BAD_ARGUMENT:
-      if (!command.has_put() || !Has(message, "File exists")) return "";
+      if (!command.has_put() && !command.has_cp() && !command.has_mv()) return "";
+      if (!Has(message, "File exists")) return "";
       return "--overwrite replaces the file that is there";
     case pb::COMMAND_FAILURE_ROW_LIMIT:
       return command.has_query()

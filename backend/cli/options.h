@@ -27,6 +27,14 @@ enum class Command : std::uint8_t {
   kHash,
   kPs,
   kKill,
+  kFind,
+  kTail,
+  kArchive,
+  kMkdir,
+  kCp,
+  kMv,
+  kRm,
+  kRun,
   kJobs,
   kJob,
   kCancel,
@@ -42,6 +50,27 @@ enum class Command : std::uint8_t {
 
 enum class Format : std::uint8_t { kTable, kJson, kJsonl, kCsv };
 
+// find: as they were typed where that is not what is signed.
+struct FindOptions {
+  std::string name;
+  std::string iname;
+  std::string regex;
+  std::string types;
+  std::uint64_t min_size = 0;
+  std::optional<std::uint64_t> max_size;
+  std::string newer;  // a duration or a time
+  std::string older;
+  std::string user;
+  std::string perm;  // octal
+  bool suid = false;
+  std::uint32_t max_depth = 0;
+  bool other_file_systems = false;
+  bool pseudo_file_systems = false;
+  std::string content;
+  std::string content_regex;
+  std::uint64_t max_results = 0;
+};
+
 struct Options {
   Command command = Command::kNone;
 
@@ -56,6 +85,7 @@ struct Options {
   std::string case_id;
   std::string reason;
   bool yes = false;
+  bool asks_first = false;  // even for one host: restart, shutdown
   Duration timeout =
       std::chrono::seconds(30);  // for one answer of the backend, reconnects included
 
@@ -72,12 +102,21 @@ struct Options {
   bool recursive = false;
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
-  std::string local_dir = ".";  // get
-  std::string local_file;       // get --as, put
-  std::string mode = "0644";    // put, octal
+  std::string local_dir = ".";          // get
+  std::string local_file;               // get and archive --as, put, run
+  std::string mode = "0644";            // put, octal
+  std::string directory_mode = "0755";  // mkdir, octal
   bool overwrite = false;
   std::vector<std::int32_t> pids;
   std::string signal = "TERM";
+  bool tree = false;  // kill
+  FindOptions find;
+  bool parents = false;      // mkdir
+  std::string to;            // cp, mv
+  std::uint32_t lines = 10;  // tail
+  bool follow = false;
+  bool force = false;          // archive --as
+  std::string interpreter;     // runscript
   std::uint64_t max_rows = 0;  // 0: the agent's default
   std::uint64_t max_bytes = 0;
   std::optional<Duration> max_time;

@@ -97,6 +97,11 @@ std::vector<Shown> FileColumns() {
           {{"modified (UTC)"}, Minute, {"mtime"}},
           {{"path", true, Fit::kFlows}, PathAndTarget, {"path", "symlink_target"}}};
 }
+std::vector<Shown> FoundColumns() {
+  std::vector<Shown> columns = FileColumns();
+  columns.push_back({{"match at", true, Fit::kWhole, 1}, AsItIs, {"match_offset"}});
+  return columns;
+}
 std::vector<Shown> HashColumns() {
   return {{{"sha256"}, AsItIs, {"sha256"}}, {{"path", true, Fit::kFlows}, AsItIs, {"path"}}};
 }
@@ -115,6 +120,11 @@ std::optional<RowView> RowView::For(const ::holdfast::command::v1::Command& comm
                                     const std::vector<std::string>& names) {
   std::vector<Shown> shown;
   if (command.has_ls() || command.has_stat()) shown = FileColumns();
+  if (command.has_find()) {
+    const bool looks_inside =
+        !command.find().content().empty() || !command.find().content_regex().empty();
+    shown = looks_inside ? FoundColumns() : FileColumns();
+  }
   if (command.has_hash()) shown = HashColumns();
   if (command.has_ps()) shown = ProcessColumns();
   if (shown.empty()) return std::nullopt;

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "backend/cli/find_words.h"
 #include "backend/cli/host_names.h"
 #include "backend/cli/job.h"
 #include "backend/cli/size_text.h"
@@ -62,15 +63,6 @@ Result<std::int32_t> SignalNumber(std::string name) {
   return Error{Code::kInvalid, "'" + name + "' is no signal; TERM, KILL, HUP, ... or a number"};
 }
 
-Result<std::uint32_t> OctalMode(const std::string& text) {
-  std::uint32_t mode = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    return Error{Code::kInvalid, "'" + text + "' is no mode; octal digits, such as 0644"};
-  }
-  return mode;
-}
-
 Result<Verb> MakeRead(const Options& o) {
   switch (o.command) {
     case Command::kQuery: return Verb::Query(o.sql);
@@ -79,6 +71,12 @@ Result<Verb> MakeRead(const Options& o) {
     case Command::kCat: return Verb::Cat(o.path, o.offset, o.length);
     case Command::kHash: return Verb::Hash(o.paths);
     case Command::kGet: return Verb::Get(o.path);
+    case Command::kTail: return Verb::Tail(o.path, o.lines, o.follow);
+    case Command::kArchive: return Verb::Archive(o.paths);
+    case Command::kFind: {
+      HF_ASSIGN_OR_RETURN(const auto args, FindArgsOf(o.path, o.find, sdk::WallNow()));
+      return Verb::Find(args);
+    }
     default: return Verb::Ps();
   }
 }
@@ -91,6 +89,17 @@ Result<Verb> MakeExec(const Options& o) {
   return Verb::Exec(args);
 }
 
+Result<sdk::Client::Upload> UploadShown(const Call& call, sdk::Client& client) {
+  const TimePoint began = sdk::MonotonicNow();
+  const auto progress = [&](std::uint64_t done, std::uint64_t all) {
+    if (sdk::MonotonicNow() - began < std::chrono::seconds(1)) return;
+    call.console.Progress("sending " + FormatSize(done) + " of " + FormatSize(all));
+  };
+  auto upload = client.UploadFile(call.options.local_file, progress);
+  call.console.Progress("");
+  return upload;
+}
+
 // Uploads the content first: the command names it by its hash.
 Result<Verb> MakePut(const Call& call, sdk::Client& client) {
   const Options& o = call.options;
@@ -99,43 +108,72 @@ Result<Verb> MakePut(const Call& call, sdk::Client& client) {
   args.overwrite = o.overwrite;
   HF_ASSIGN_OR_RETURN(args.mode, OctalMode(o.mode));
   HF_TRY(Verb::Put(args));  // before anything is sent
-  const TimePoint began = sdk::MonotonicNow();
-  const auto progress = [&](std::uint64_t done, std::uint64_t all) {
-    if (sdk::MonotonicNow() - began < std::chrono::seconds(1)) return;
-    call.console.Progress("sending " + FormatSize(done) + " of " + FormatSize(all));
-  };
-  auto upload = client.UploadFile(o.local_file, progress);
-  call.console.Progress("");
-  if (!upload.ok()) return std::move(upload).error();
-  args.sha256 = upload.value().sha256;
-  args.size = upload.value().size;
+  HF_ASSIGN_OR_RETURN(const auto upload, UploadShown(call, client));
+  args.sha256 = upload.sha256;
+  args.size = upload.size;
   return Verb::Put(args);
+}
+
+Result<Verb> MakeRun(const Call& call, sdk::Client& client) {
+  const Options& o = call.options;
+  Verb::RunArgs args;
+  args.args = o.argv;
+  args.interpreter = o.interpreter;
+  args.name = o.local_file.substr(o.local_file.rfind('/') + 1);
+  args.cwd = o.cwd;
+  args.env = o.env;
+  HF_TRY(Verb::Run(args));
+  HF_ASSIGN_OR_RETURN(const auto upload, UploadShown(call, client));
+  args.sha256 = upload.sha256;
+  args.size = upload.size;
+  return Verb::Run(args);
+}
+
+Result<Verb> MakeKill(const Options& o) {
+  HF_ASSIGN_OR_RETURN(const std::int32_t signal, SignalNumber(o.signal));
+  return Verb::Kill(o.pids, signal, o.tree ? Verb::Descendants::kToo : Verb::Descendants::kNo);
 }
 
 Result<Verb> MakeAct(const Call& call, sdk::Client& client) {
   const Options& o = call.options;
-  if (o.command == Command::kExec) return MakeExec(o);
-  if (o.command == Command::kPut) return MakePut(call, client);
-  HF_ASSIGN_OR_RETURN(const std::int32_t signal, SignalNumber(o.signal));
-  return Verb::Kill(o.pids, signal);
+  switch (o.command) {
+    case Command::kExec: return MakeExec(o);
+    case Command::kPut: return MakePut(call, client);
+    case Command::kRun: return MakeRun(call, client);
+    case Command::kMkdir: {
+      HF_ASSIGN_OR_RETURN(const std::uint32_t mode, OctalMode(o.directory_mode));
+      return Verb::Mkdir(o.path, mode, o.parents);
+    }
+    case Command::kCp: return Verb::Cp({o.path, o.to, o.recursive, o.overwrite});
+    case Command::kMv: return Verb::Mv({o.path, o.to, true, o.overwrite});
+    case Command::kRm: return Verb::Rm(o.paths, o.recursive);
+    default: return MakeKill(o);
+  }
 }
 
 void SetLimits(const Options& o, Verb& verb) {
-  if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time) return;
+  // Nobody may be watching any more; an endpoint does not go on for a day because of that.
+  constexpr Duration kFollowFor = std::chrono::hours(1);
+  const bool follows = verb.command.tail().follow();
+  if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time && !follows) return;
   auto* limits = verb.command.mutable_limits();
   limits->set_rows(o.max_rows);
   limits->set_out_bytes(o.max_bytes);
-  if (o.max_time) limits->set_wall_ms(static_cast<std::uint64_t>(o.max_time->count()));
+  const std::optional<Duration> wall = follows ? o.max_time.value_or(kFollowFor) : o.max_time;
+  if (wall) limits->set_wall_ms(static_cast<std::uint64_t>(wall->count()));
 }
 
-// What acts on several hosts at once is shown first, to people.
+// What acts on several hosts at once, or ends one, is shown first, to people.
 bool Agreed(const Call& call, const Verb& verb, const Job& job) {
-  if (!verb.acts() || call.options.yes || job.targets.size() < 2) return true;
+  const bool is_small = job.targets.size() < 2 && !call.options.asks_first;
+  if (!verb.acts() || call.options.yes || is_small) return true;
   if (!call.console.in_is_terminal()) return true;  // a script said what it wants
   std::string list;
   for (const auto& target : job.targets) list += "  " + job.hosts.at(target.id) + "\n";
-  call.console.SayPlain(job.verb + " on " + std::to_string(job.targets.size()) + " hosts:\n" +
-                        list);
+  std::string what = job.verb;
+  for (const auto& word : job.command.exec().argv()) what += " " + ForTerminal(Untrusted(word));
+  call.console.SayPlain(what + " on " + std::to_string(job.targets.size()) +
+                        (job.targets.size() == 1 ? " host:\n" : " hosts:\n") + list);
   return call.console.Confirm("Sign and send it?");
 }
 
@@ -183,6 +221,26 @@ int RefusedOrUnreachable(const Call& call, const Error& error) {
   return error.code == Code::kUnavailable || error.code == Code::kCancelled ? status : kExitRefused;
 }
 
+// Ctrl-C of what only goes on for this terminal.
+void CancelJob(const Call& call, const Job& job) {
+  std::uint64_t count = 0;
+  (void)!::read(call.interrupt_fd, &count, sizeof count);  // a second Ctrl-C ends the program
+  auto session = OpenSession(call);
+  Status done = Ok();
+  if (session.ok()) {
+    const Verb cancel = Verb::Cancel(job.digest);
+    auto command = Sign(call, *session.value(), cancel, job);
+    auto submitted = command.ok() ? session.value()->client->Submit(command.value())
+                                  : Result<::holdfast::api::v1::Submitted>(command.error());
+    if (!submitted.ok()) done = submitted.error();
+  } else {
+    done = session.error();
+  }
+  call.console.Say(done.ok() ? "job " + job.short_id() + " is cancelled"
+                             : "cannot cancel job " + job.short_id() + ": " + done.error().message +
+                                   "; to end it: holdfast cancel " + job.short_id());
+}
+
 int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job job) {
   job.verb = sign::VerbName(verb.command);
   job.command = verb.command;
@@ -198,7 +256,9 @@ int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job j
   auto submitted = session.client->Submit(command.value());
   if (!submitted.ok()) return RefusedOrUnreachable(call, submitted.error());
   SayWhoIsAway(call, job, submitted.value());
-  return FollowJob(call, *session.client, job);
+  const int status = FollowJob(call, *session.client, job);
+  if (status == kExitInterrupted && EndsWithUs(job.command)) CancelJob(call, job);
+  return status;
 }
 
 // Where get writes is there and can be written before anything is signed.
@@ -207,6 +267,10 @@ Status MakePlaceForFiles(const Options& options) {
   if (!options.local_file.empty()) {
     const std::size_t slash = options.local_file.rfind('/');
     dir = slash == std::string::npos ? "." : options.local_file.substr(0, slash + 1);
+  }
+  if (options.command == Command::kArchive && !options.local_file.empty() && !options.force &&
+      ::access(options.local_file.c_str(), F_OK) == 0) {
+    return Error{Code::kExists, options.local_file + " is there already; --force replaces it"};
   }
   HF_TRY(sdk::MakeDirs(dir, sdk::kDirMode));
   if (::access(dir.c_str(), W_OK | X_OK) != 0) return sdk::FileError("writing to", dir, errno);
@@ -217,12 +281,13 @@ Status MakePlaceForFiles(const Options& options) {
 int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make) {
   auto terms = sdk::ParseTargets(call.options.target);
   if (!terms.ok()) return call.console.Fail(terms.error());
-  if (!call.options.local_file.empty() && call.options.command == Command::kGet &&
-      sdk::MayBeSeveral(terms.value())) {
+  const bool writes_files =
+      call.options.command == Command::kGet || call.options.command == Command::kArchive;
+  if (!call.options.local_file.empty() && writes_files && sdk::MayBeSeveral(terms.value())) {
     call.console.Say("--as names one file, the target may be several hosts; use --into DIR");
     return kExitUsage;
   }
-  if (call.options.command == Command::kGet) {
+  if (writes_files) {
     Status place = MakePlaceForFiles(call.options);
     if (!place.ok()) return call.console.Fail(place.error());
   }

@@ -19,6 +19,68 @@ std::string QuotedAll(const Repeated& items) {
   return out;
 }
 
+void AddIf(std::string& out, const char* name, const std::string& value) {
+  if (!value.empty()) out += std::string(" ") + name + "=" + Quoted(value);
+}
+template <typename Number>
+void AddIfSet(std::string& out, const char* name, Number value) {
+  if (value != 0) out += std::string(" ") + name + "=" + std::to_string(value);
+}
+
+void AddFind(const ::holdfast::command::v1::FindArgs& find, std::string& out) {
+  out += " " + Quoted(find.path());
+  AddIf(out, "name", find.name());
+  AddIf(out, "iname", find.iname());
+  AddIf(out, "regex", find.regex());
+  AddIf(out, "type", find.types());
+  AddIfSet(out, "min_size", find.min_size());
+  AddIfSet(out, "below_size", find.below_size());
+  AddIfSet(out, "mtime_from", find.mtime_from());
+  AddIfSet(out, "mtime_before", find.mtime_before());
+  AddIf(out, "user", find.user());
+  AddIfSet(out, "perm_all", find.perm_all());
+  AddIfSet(out, "perm_any", find.perm_any());
+  AddIfSet(out, "max_depth", find.max_depth());
+  if (find.other_file_systems()) out += " other_file_systems";
+  if (find.pseudo_file_systems()) out += " pseudo_file_systems";
+  AddIf(out, "content", find.content());
+  AddIf(out, "content_regex", find.content_regex());
+  AddIfSet(out, "max_results", find.max_results());
+}
+
+// find, tail and archive, and what changes files or brings a program along.
+void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& out) {
+  if (command.has_find()) {
+    AddFind(command.find(), out);
+  } else if (command.has_tail()) {
+    out += " " + Quoted(command.tail().path()) + " lines=" + std::to_string(command.tail().lines());
+    if (command.tail().follow()) out += " follow";
+  } else if (command.has_archive()) {
+    out += QuotedAll(command.archive().paths());
+  } else if (command.has_mkdir()) {
+    out += " " + Quoted(command.mkdir().path());
+    if (command.mkdir().parents()) out += " parents";
+  } else if (command.has_cp()) {
+    out += " " + Quoted(command.cp().from()) + " " + Quoted(command.cp().to());
+    if (command.cp().recursive()) out += " recursive";
+    if (command.cp().overwrite()) out += " overwrite";
+  } else if (command.has_mv()) {
+    out += " " + Quoted(command.mv().from()) + " " + Quoted(command.mv().to());
+    if (command.mv().overwrite()) out += " overwrite";
+  } else if (command.has_rm()) {
+    out += QuotedAll(command.rm().paths());
+    if (command.rm().recursive()) out += " recursive";
+  } else if (command.has_run()) {
+    const auto& run = command.run();
+    AddIf(out, "interpreter", run.interpreter());
+    out += " " + Quoted(run.name()) + QuotedAll(run.args());
+    if (command.blobs_size() > 0) out += " sha256=" + ToHex(command.blobs(0).sha256());
+    AddIf(out, "cwd", run.cwd());
+    for (const std::string& entry : run.env()) out += " env=" + Quoted(entry);
+    if (!run.stdin().empty()) out += " stdin=" + std::to_string(run.stdin().size()) + "B";
+  }
+}
+
 }  // namespace
 
 std::string Describe(std::string_view verb, const ::holdfast::command::v1::Command& command) {
@@ -53,8 +115,11 @@ std::string Describe(std::string_view verb, const ::holdfast::command::v1::Comma
   } else if (command.has_kill()) {
     for (const auto pid : command.kill().pids()) out += " " + std::to_string(pid);
     out += " signal=" + std::to_string(command.kill().signal());
+    if (command.kill().tree()) out += " tree";
   } else if (command.has_cancel()) {
     out += " " + ToHex(command.cancel().digest());
+  } else {
+    AddFileVerbs(command, out);
   }
   return out;
 }

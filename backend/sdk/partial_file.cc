@@ -90,6 +90,9 @@ Result<std::string> PartialFile::Commit(IfThere if_there) {
   } else {
     // link() never replaces, whoever else writes here.
     for (int number = 2; ::link(temporary_.c_str(), name.c_str()) != 0; ++number) {
+      if (errno == EEXIST && if_there == IfThere::kRefuse) {
+        return Error{Code::kExists, name + " is there already"};
+      }
       if (errno != EEXIST || number > kMaxNumber) return FileError("writing", name, errno);
       name = path_ + "." + std::to_string(number);
     }

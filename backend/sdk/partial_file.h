@@ -29,8 +29,9 @@ class PartialFile {
 
   Status Append(std::string_view bytes);
   Status Restart();  // empty again
-  enum class IfThere : std::uint8_t { kReplace, kNumber };
+  enum class IfThere : std::uint8_t { kReplace, kNumber, kRefuse };
   // Returns the name it got: with kNumber "name.2", "name.3", ... when "name" is taken.
+  // kExists: with kRefuse it is taken.
   Result<std::string> Commit(IfThere if_there);
   // The content from `offset`, at most `max` bytes; empty at the end.
   Result<std::string> ReadBack(std::uint64_t offset, std::size_t max) const;

@@ -13,6 +13,9 @@ constexpr std::size_t kMaxArgvBytes = std::size_t{32} * 1024;
 constexpr std::size_t kMaxEnv = 64;
 constexpr std::size_t kMaxStdinBytes = std::size_t{16} * 1024;
 constexpr std::int32_t kMaxSignal = 31;
+constexpr std::size_t kMaxNameBytes = 255;
+constexpr std::size_t kMaxPatternBytes = 1024;
+constexpr std::uint32_t kMaxTailLines = 100'000;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 30;  // api.proto, BlobBegin
 
 Error Wrong(const std::string& what) { return {Code::kInvalid, what}; }
@@ -36,6 +39,23 @@ Status CheckPath(const std::string& path) {
 Status CheckPaths(const std::vector<std::string>& paths) {
   if (paths.empty() || paths.size() > kMaxPaths) return Wrong("1 to 64 paths at a time");
   for (const auto& path : paths) HF_TRY(CheckPath(path));
+  return Ok();
+}
+
+// Arguments and surroundings of a program.
+Status CheckProgram(const std::vector<std::string>& words, const std::string& cwd,
+                    const std::vector<std::string>& env) {
+  if (words.size() > kMaxArgv) return Wrong("more than 256 words of argv");
+  std::size_t bytes = 0;
+  for (const auto& word : words) bytes += word.size() + 1;
+  if (bytes > kMaxArgvBytes) return Wrong("argv longer than 32 KiB");
+  if (!cwd.empty()) HF_TRY(CheckPath(cwd));
+  if (env.size() > kMaxEnv) return Wrong("more than 64 variables");
+  for (const auto& variable : env) {
+    if (variable.find('=') == std::string::npos || variable.front() == '=') {
+      return Wrong("'" + variable + "' is not of the form NAME=VALUE");
+    }
+  }
   return Ok();
 }
 
@@ -104,12 +124,7 @@ Result<Verb> Verb::Put(const PutArgs& args) {
 
 Result<Verb> Verb::Exec(const ExecArgs& args) {
   if (args.argv.empty() || args.argv.front().empty()) return Wrong("no program to run");
-  if (args.argv.size() > kMaxArgv) return Wrong("more than 256 words of argv");
-  std::size_t bytes = 0;
-  for (const auto& word : args.argv) bytes += word.size() + 1;
-  if (bytes > kMaxArgvBytes) return Wrong("argv longer than 32 KiB");
-  if (!args.cwd.empty()) HF_TRY(CheckPath(args.cwd));
-  if (args.env.size() > kMaxEnv) return Wrong("more than 64 variables");
+  HF_TRY(CheckProgram(args.argv, args.cwd, args.env));
   if (args.stdin_bytes.size() > kMaxStdinBytes) {
     return Wrong("input longer than 16 KiB; put it there as a file first: holdfast put");
   }
@@ -117,12 +132,7 @@ Result<Verb> Verb::Exec(const ExecArgs& args) {
   auto* exec = verb.command.mutable_exec();
   for (const auto& word : args.argv) exec->add_argv(word);
   exec->set_cwd(args.cwd);
-  for (const auto& variable : args.env) {
-    if (variable.find('=') == std::string::npos || variable.front() == '=') {
-      return Wrong("'" + variable + "' is not of the form NAME=VALUE");
-    }
-    exec->add_env(variable);
-  }
+  for (const auto& variable : args.env) exec->add_env(variable);
   exec->set_stdin(args.stdin_bytes);
   return verb;
 }
@@ -133,7 +143,8 @@ Verb Verb::Ps() {
   return verb;
 }
 
-Result<Verb> Verb::Kill(const std::vector<std::int32_t>& pids, std::int32_t signal) {
+Result<Verb> Verb::Kill(const std::vector<std::int32_t>& pids, std::int32_t signal,
+                        Descendants descendants) {
   if (pids.empty() || pids.size() > kMaxPids) return Wrong("1 to 64 process ids at a time");
   if (signal < 1 || signal > kMaxSignal) return Wrong("a signal is a number from 1 to 31");
   Verb verb = Act(OutputFormat::kRows);
@@ -142,6 +153,110 @@ Result<Verb> Verb::Kill(const std::vector<std::int32_t>& pids, std::int32_t sign
     verb.command.mutable_kill()->add_pids(pid);
   }
   verb.command.mutable_kill()->set_signal(signal);
+  verb.command.mutable_kill()->set_tree(descendants == Descendants::kToo);
+  return verb;
+}
+
+Result<Verb> Verb::Find(const ::holdfast::command::v1::FindArgs& args) {
+  HF_TRY(CheckPath(args.path()));
+  for (const std::string* name : {&args.name(), &args.iname()}) {
+    if (name->size() > kMaxNameBytes) return Wrong("a name longer than 255 bytes");
+    if (name->find('/') != std::string::npos) {
+      return Wrong("'" + *name + "' can match no name, which has no /; a whole path: --regex");
+    }
+  }
+  for (const std::string* text : {&args.regex(), &args.content(), &args.content_regex()}) {
+    if (text->size() > kMaxPatternBytes) return Wrong("a pattern longer than 1 KiB");
+  }
+  if (!args.content().empty() && !args.content_regex().empty()) {
+    return Wrong("content is either a string or a pattern");
+  }
+  if (args.types().find_first_not_of("fdlpsbc") != std::string::npos) {
+    return Wrong("'" + args.types() + "' are no types; any of the letters f d l p s b c");
+  }
+  if (((args.perm_all() | args.perm_any()) & ~07777U) != 0) {
+    return Wrong("permission bits have at most 4 octal digits");
+  }
+  Verb verb = Read(OutputFormat::kRows);
+  *verb.command.mutable_find() = args;
+  return verb;
+}
+
+Result<Verb> Verb::Tail(const std::string& path, std::uint32_t lines, bool follow) {
+  HF_TRY(CheckPath(path));
+  if (lines > kMaxTailLines) return Wrong("more than 100000 lines; holdfast get fetches a file");
+  Verb verb = Read(OutputFormat::kStdio);
+  verb.command.set_idempotent(!follow);  // nobody watches any more when the endpoint is back
+  verb.command.mutable_tail()->set_path(path);
+  verb.command.mutable_tail()->set_lines(lines);
+  verb.command.mutable_tail()->set_follow(follow);
+  return verb;
+}
+
+Result<Verb> Verb::Archive(const std::vector<std::string>& paths) {
+  HF_TRY(CheckPaths(paths));
+  Verb verb = Read(OutputFormat::kBytes);
+  for (const auto& path : paths) verb.command.mutable_archive()->add_paths(path);
+  return verb;
+}
+
+Result<Verb> Verb::Mkdir(const std::string& path, std::uint32_t mode, bool parents) {
+  HF_TRY(CheckPath(path));
+  if ((mode & ~07777U) != 0) return Wrong("a mode has permission bits only, such as 0755");
+  Verb verb = Act(OutputFormat::kRows);
+  verb.command.mutable_mkdir()->set_path(path);
+  verb.command.mutable_mkdir()->set_mode(mode);
+  verb.command.mutable_mkdir()->set_parents(parents);
+  return verb;
+}
+
+Result<Verb> Verb::Cp(const CopyArgs& args) {
+  HF_TRY(CheckPath(args.from));
+  HF_TRY(CheckPath(args.to));
+  Verb verb = Act(OutputFormat::kRows);
+  verb.command.mutable_cp()->set_from(args.from);
+  verb.command.mutable_cp()->set_to(args.to);
+  verb.command.mutable_cp()->set_recursive(args.recursive);
+  verb.command.mutable_cp()->set_overwrite(args.overwrite);
+  return verb;
+}
+
+Result<Verb> Verb::Mv(const CopyArgs& args) {
+  HF_TRY(CheckPath(args.from));
+  HF_TRY(CheckPath(args.to));
+  Verb verb = Act(OutputFormat::kRows);
+  verb.command.mutable_mv()->set_from(args.from);
+  verb.command.mutable_mv()->set_to(args.to);
+  verb.command.mutable_mv()->set_overwrite(args.overwrite);
+  return verb;
+}
+
+Result<Verb> Verb::Rm(const std::vector<std::string>& paths, bool recursive) {
+  HF_TRY(CheckPaths(paths));
+  Verb verb = Act(OutputFormat::kRows);
+  for (const auto& path : paths) verb.command.mutable_rm()->add_paths(path);
+  verb.command.mutable_rm()->set_recursive(recursive);
+  return verb;
+}
+
+Result<Verb> Verb::Run(const RunArgs& args) {
+  HF_TRY(CheckProgram(args.args, args.cwd, args.env));
+  if (args.args.size() + 2 > kMaxArgv) return Wrong("more than 254 arguments");
+  if (!args.interpreter.empty()) HF_TRY(CheckPath(args.interpreter));
+  if (args.name.size() > kMaxNameBytes || args.name.find('/') != std::string::npos) {
+    return Wrong("'" + args.name + "' is no file name");
+  }
+  if (args.size > kMaxBlobBytes) return Wrong("a file larger than 16 GiB");
+  Verb verb = Act(OutputFormat::kStdio);
+  auto* run = verb.command.mutable_run();
+  for (const auto& word : args.args) run->add_args(word);
+  run->set_interpreter(args.interpreter);
+  run->set_name(args.name);
+  run->set_cwd(args.cwd);
+  for (const auto& variable : args.env) run->add_env(variable);
+  auto* blob = verb.command.add_blobs();
+  blob->set_sha256(args.sha256.str());
+  blob->set_size(args.size);
   return verb;
 }
 

@@ -59,7 +59,33 @@ struct Verb {
   };
   static Result<Verb> Exec(const ExecArgs& args);
   static Verb Ps();
-  static Result<Verb> Kill(const std::vector<std::int32_t>& pids, std::int32_t signal);
+  enum class Descendants : std::uint8_t { kNo, kToo };
+  static Result<Verb> Kill(const std::vector<std::int32_t>& pids, std::int32_t signal,
+                           Descendants descendants = Descendants::kNo);
+  // As command.proto describes its fields.
+  static Result<Verb> Find(const ::holdfast::command::v1::FindArgs& args);
+  static Result<Verb> Tail(const std::string& path, std::uint32_t lines, bool follow);
+  static Result<Verb> Archive(const std::vector<std::string>& paths);
+  static Result<Verb> Mkdir(const std::string& path, std::uint32_t mode, bool parents);
+  struct CopyArgs {
+    std::string from;
+    std::string to;  // the new file or directory itself
+    bool recursive = false;
+    bool overwrite = false;
+  };
+  static Result<Verb> Cp(const CopyArgs& args);
+  static Result<Verb> Mv(const CopyArgs& args);  // always with all below
+  static Result<Verb> Rm(const std::vector<std::string>& paths, bool recursive);
+  struct RunArgs {
+    std::vector<std::string> args;
+    std::string interpreter;  // empty: the content is the program
+    std::string name;         // what it is called
+    std::string cwd;
+    std::vector<std::string> env;
+    Digest sha256;  // of the content, uploaded before
+    std::uint64_t size = 0;
+  };
+  static Result<Verb> Run(const RunArgs& args);
   static Verb Cancel(const Digest& command);
 };
 

@@ -39,6 +39,7 @@ std::string Words(const CommandHelp& command) {
   }
   if (has_options) words += " [OPTIONS]";
   if (command.name == "exec") words += " -- PROGRAM [ARGUMENT...]";
+  if (command.name == "run" || command.name == "runscript") words += " -- [ARGUMENT...]";
   return words;
 }
 

@@ -70,6 +70,18 @@ TEST_F(NarrowGoldenTest, LsShowsWhatPeopleLookForAndEveryPathWhole) {
                 "www-data", "0", "0", "9", "1", "-"}});
 }
 
+TEST_F(NarrowGoldenTest, FindShowsWhereItMatchedWhenItLookedInside) {
+  job_.command.mutable_find()->set_path("/etc");
+  job_.command.mutable_find()->set_content("root");
+  std::vector<std::string> names = kLsNames;
+  names.emplace_back("match_offset");
+  CompareRows("find_80.txt", names,
+              {{"passwd", "/etc/passwd", "regular", "1234", "0644", "0", "0", "root", "root",
+                "1790000000", "1790000000", "7", "1", "-", "0"},
+               {"\x1b[2J\xff", "/etc/\x1b[2J\xff", "regular", "99", "0600", "1000", "1000", "-",
+                "-", "1", "1", "8", "1", "-", "70000"}});
+}
+
 TEST_F(NarrowGoldenTest, RowsOfAnotherAgentsLsAreShownAsTheyAre) {
   job_.command.mutable_ls()->set_path("/etc");
   CompareRows("ls_unknown_80.txt", {"path", "colour"}, {{"/etc/a", "green"}});

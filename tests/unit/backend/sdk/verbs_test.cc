@@ -11,16 +11,28 @@
 namespace holdfast::sdk {
 namespace {
 
+::holdfast::command::v1::FindArgs FindIn(const std::string& path) {
+  ::holdfast::command::v1::FindArgs args;
+  args.set_path(path);
+  return args;
+}
+
 TEST(VerbTest, ReadingMayRunTwiceAndActingMayNot) {
-  for (const auto& verb : {Verb::Query("SELECT 1").value(), Verb::Ls("/", false, false).value(),
-                           Verb::Stat({"/a"}).value(), Verb::Cat("/a", 0, 0).value(),
-                           Verb::Hash({"/a"}).value(), Verb::Get("/a").value(), Verb::Ps()}) {
+  for (const auto& verb :
+       {Verb::Query("SELECT 1").value(), Verb::Ls("/", false, false).value(),
+        Verb::Stat({"/a"}).value(), Verb::Cat("/a", 0, 0).value(), Verb::Hash({"/a"}).value(),
+        Verb::Get("/a").value(), Verb::Ps(), Verb::Find(FindIn("/")).value(),
+        Verb::Tail("/a", 10, false).value(), Verb::Archive({"/a"}).value()}) {
     EXPECT_EQ(verb.class_id, "read");
     EXPECT_TRUE(verb.command.idempotent());
     EXPECT_EQ(verb.ttl, kQueuedTtl);
   }
-  for (const auto& verb : {Verb::Exec({{"true"}, "", {}, ""}).value(), Verb::Kill({2}, 15).value(),
-                           Verb::Put({"/a", 0644, false, Digest(), 1}).value()}) {
+  for (const auto& verb :
+       {Verb::Exec({{"true"}, "", {}, ""}).value(), Verb::Kill({2}, 15).value(),
+        Verb::Put({"/a", 0644, false, Digest(), 1}).value(), Verb::Mkdir("/a", 0755, false).value(),
+        Verb::Cp({"/a", "/b", false, false}).value(), Verb::Mv({"/a", "/b", false, false}).value(),
+        Verb::Rm({"/a"}, false).value(),
+        Verb::Run({{}, "", "tool", "", {}, Digest(), 1}).value()}) {
     EXPECT_EQ(verb.class_id, "act");
     EXPECT_FALSE(verb.command.idempotent());
     EXPECT_EQ(verb.ttl, kActTtl);
@@ -44,6 +56,41 @@ TEST(VerbTest, ArgumentsThatAnEndpointWouldRefuseAreRefusedHere) {
   EXPECT_FALSE(Verb::Kill({-5}, 15).ok()) << "a process group";
   EXPECT_FALSE(Verb::Kill({2}, 32).ok());
   EXPECT_FALSE(Verb::Put({"/a", 0100644, false, Digest(), 1}).ok());
+}
+
+TEST(VerbTest, WhatIsFollowedIsNotFollowedAgainWhenNobodyLooksAnyMore) {
+  EXPECT_FALSE(Verb::Tail("/a", 10, true).value().command.idempotent());
+}
+
+TEST(VerbTest, WhatFindCannotLookForIsRefusedHere) {
+  EXPECT_FALSE(Verb::Find(FindIn("relative")).ok());
+  const auto refused = [](auto&& set) {
+    auto args = FindIn("/");
+    set(args);
+    return !Verb::Find(args).ok();
+  };
+  EXPECT_TRUE(refused([](auto& args) { args.set_name("a/b"); }));
+  EXPECT_TRUE(refused([](auto& args) { args.set_iname(std::string(256, 'x')); }));
+  EXPECT_TRUE(refused([](auto& args) { args.set_regex(std::string(1025, 'x')); }));
+  EXPECT_TRUE(refused([](auto& args) { args.set_types("file"); }));
+  EXPECT_TRUE(refused([](auto& args) { args.set_perm_all(010000); }));
+  EXPECT_TRUE(refused([](auto& args) {
+    args.set_content("a");
+    args.set_content_regex("a");
+  }));
+  EXPECT_FALSE(refused([](auto& args) { args.set_types("fl"); }));
+}
+
+TEST(VerbTest, WhatChangesFilesAndRunsProgramsIsCheckedHere) {
+  EXPECT_FALSE(Verb::Cp({"a", "/b", false, false}).ok());
+  EXPECT_FALSE(Verb::Mv({"/a", "b", false, false}).ok());
+  EXPECT_FALSE(Verb::Rm({}, true).ok());
+  EXPECT_FALSE(Verb::Mkdir("/a", 010000, false).ok());
+  EXPECT_FALSE(Verb::Tail("/a", 100'001, false).ok());
+  EXPECT_FALSE(Verb::Archive({}).ok());
+  EXPECT_FALSE(Verb::Run({{}, "sh", "x", "", {}, Digest(), 1}).ok()) << "no absolute path";
+  EXPECT_FALSE(Verb::Run({{}, "", "a/b", "", {}, Digest(), 1}).ok());
+  EXPECT_FALSE(Verb::Run({{}, "", "x", "", {"NO"}, Digest(), 1}).ok());
 }
 
 TEST(VerbTest, AnArgvMayHoldAnyBytesButNotNothing) {

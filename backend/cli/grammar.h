@@ -1,0 +1,133 @@
+// Grammar: the commands of the program and what may stand behind them, writing into one Options.
+//
+// Inside the command line only: arguments.h is what others use.
+//
+// Threading: one thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "backend/cli/duration_text.h"
+#include "backend/cli/options.h"
+
+namespace holdfast::cli {
+
+class Grammar {
+ public:
+  Grammar() : app_("Ask and command the endpoints of a fleet.", "holdfast") {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.set_help_flag("-h,--help", "Say what can be typed, and stop");
+    app_.footer(
+        "Exit status: 0 every target succeeded, 1 some failed, 2 usage, 3 the backend cannot be\n"
+        "reached, 4 refused, 130 Ctrl-C (the job goes on).\n"
+        "Output formats are documented in docs/cli-output.md.");
+    AddGlobals();
+    AddFleet();
+    AddReads();
+    AddTailAndArchive();
+    AddFind();
+    AddShorthands();
+    AddActs();
+    AddChanges();
+    AddRuns();
+    AddProgramWords();
+    AddJobs();
+    AddOperators();
+  }
+  CLI::App& app() { return app_; }
+  Options& options() { return options_; }
+  // The innermost command that was named.
+  Command Chosen() const {
+    const CLI::App* app = &app_;
+    for (auto subs = app->get_subcommands(); !subs.empty(); subs = app->get_subcommands()) {
+      app = subs.front();
+    }
+    const auto found = commands_.find(app);
+    return found == commands_.end() ? Command::kNone : found->second;
+  }
+
+ private:
+  static constexpr char kEveryCommand[] =
+      "Options of every command, such as -o FORMAT, --wait DUR, --ttl DUR and -y: holdfast --help";
+  static constexpr char kTarget[] =
+      "hostname, id or prefix of 4+ digits, label:K=V, all; or several, with commas";
+
+  CLI::App* Add(CLI::App* parent, const std::string& name, const std::string& text,
+                Command command) {
+    CLI::App* sub = parent->add_subcommand(name, text);
+    sub->fallthrough();
+    sub->footer(kEveryCommand);
+    commands_[sub] = command;
+    return sub;
+  }
+  CLI::App* AddVerb(const std::string& name, const std::string& text, Command command) {
+    CLI::App* sub = Add(&app_, name, text, command);
+    sub->add_option("TARGET", options_.target, kTarget)->required();
+    return sub;
+  }
+  static void AddNotes(CLI::App* app, const std::string& notes) {
+    app->footer(notes + "\n" + kEveryCommand);
+  }
+  void AddDuration(CLI::App* app, const std::string& name, std::function<void(Duration)> set,
+                   const std::string& text) {
+    const auto parse = [set = std::move(set), name](const std::string& value) {
+      const auto duration = ParseDuration(value);
+      if (!duration) {
+        throw CLI::ValidationError(name, "'" + value + "' is no duration (45s, 10m, 24h)");
+      }
+      set(*duration);
+    };
+    app->add_option_function<std::string>(name, parse, text)->type_name("DUR");
+  }
+  void AddLabels(CLI::App* app, const std::string& text) {
+    app->add_option("--label", options_.labels, text + "; may be repeated")
+        ->type_name("K=V")
+        ->allow_extra_args(false);
+  }
+  void AddLimits(CLI::App* app) {
+    app->add_option("--max-bytes", options_.max_bytes,
+                    "Most output; more is the failure OUTPUT_LIMIT")
+        ->type_name("BYTES");
+    AddDuration(
+        app, "--max-time", [this](Duration d) { options_.max_time = d; },
+        "End it on the endpoint after this long");
+  }
+
+  void AddPath(CLI::App* app) {
+    app->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
+  }
+  void AddPaths(CLI::App* app) {
+    app->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
+        ->required();
+  }
+  void AddSurroundings(CLI::App* app) {
+    app->add_option("--cwd", options_.cwd, "Directory to run in (default: /)")->type_name("PATH");
+    app->add_option("--env", options_.env, "Add to the environment; may be repeated")
+        ->type_name("K=V")
+        ->allow_extra_args(false);
+  }
+
+  void AddGlobals();
+  void AddFleet();
+  void AddReads();
+  void AddTailAndArchive();
+  void AddFind();
+  void AddShorthands();
+  void AddActs();
+  void AddChanges();
+  void AddRuns();
+  void AddProgramWords();
+  void AddJobs();
+  void AddOperators();
+
+  Options options_;
+  std::map<const CLI::App*, Command> commands_;
+  CLI::App app_;
+};
+
+}  // namespace holdfast::cli

@@ -1,0 +1,255 @@
+// The commands that become a verb, or stand for one.
+#include "backend/cli/grammar.h"
+#include "backend/cli/shorthands.h"
+
+namespace holdfast::cli {
+
+void Grammar::AddReads() {
+  CLI::App* query = AddVerb("query", "Ask a question in SQL", Command::kQuery);
+  query->add_option("SQL", options_.sql, "One statement over the endpoint's tables")->required();
+  query
+      ->add_option("--max-rows", options_.max_rows,
+                   "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
+      ->type_name("N");
+  AddLimits(query);
+  AddNotes(query, "  holdfast query all \"SELECT pid, name FROM processes WHERE uid = 0\"");
+
+  CLI::App* ls = AddVerb("ls", "List a directory", Command::kLs);
+  ls->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
+  ls->add_flag("-a,--all", options_.all, "Also names that begin with a dot");
+  ls->add_flag("-R,--recursive", options_.recursive, "And everything below");
+  ls->add_option("--max-rows", options_.max_rows,
+                 "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
+      ->type_name("N");
+
+  CLI::App* stat = AddVerb("stat", "What the endpoint knows of files", Command::kStat);
+  stat->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
+      ->required();
+
+  CLI::App* cat = AddVerb("cat", "Print a file's bytes", Command::kCat);
+  cat->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
+  cat->add_option("--offset", options_.offset, "Begin here")->type_name("BYTES");
+  cat->add_option("--length", options_.length, "Print this much (default: to the end)")
+      ->type_name("BYTES");
+  AddNotes(cat,
+           "On a terminal control characters are escaped; in a pipe the bytes are as they are.");
+
+  CLI::App* hash = AddVerb("hash", "MD5, SHA-1 and SHA-256 of files", Command::kHash);
+  hash->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
+      ->required();
+
+  CLI::App* get = AddVerb("get", "Fetch a file and check it", Command::kGet);
+  get->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
+  get->add_option("-d,--into", options_.local_dir,
+                  "Directory to write to, as DIR/HOST/NAME (default: here)")
+      ->type_name("DIR");
+  get->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
+      ->type_name("FILE");
+  AddLimits(get);
+
+  AddVerb("ps", "List the processes", Command::kPs);
+}
+
+void Grammar::AddTailAndArchive() {
+  CLI::App* tail = AddVerb("tail", "Print the end of a file, and what is appended", Command::kTail);
+  AddPath(tail);
+  tail->add_option("-n,--lines", options_.lines, "How many of the last lines (default: 10)")
+      ->type_name("N");
+  tail->add_flag("-f,--follow", options_.follow, "Go on with what is appended, until Ctrl-C");
+  AddLimits(tail);
+  AddNotes(
+      tail,
+      "-f looks once a second, by path: of a file that was moved away and made anew it prints\n"
+      "the rest and then the new one. Ctrl-C cancels it; it ends by itself after --max-time\n"
+      "(default: 1h).");
+
+  CLI::App* archive =
+      AddVerb("archive", "Fetch files and directories as one tar archive", Command::kArchive);
+  AddPaths(archive);
+  archive
+      ->add_option("-d,--into", options_.local_dir,
+                   "Directory to write to, as DIR/HOST/NAME.tar (default: here)")
+      ->type_name("DIR");
+  archive->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
+      ->type_name("FILE");
+  archive->add_flag("--force", options_.force, "Replace the file of --as if it is there");
+  AddLimits(archive);
+  AddNotes(
+      archive,
+      "Links below the paths are kept as links, other file systems are not entered. What could\n"
+      "not be read is counted and named afterwards.\n"
+      "  holdfast archive web01 /etc /var/log --as web01.tar");
+}
+
+void Grammar::AddFind() {
+  CLI::App* find =
+      AddVerb("find", "Look for files by name, kind, age, owner, content", Command::kFind);
+  FindOptions& o = options_.find;
+  AddPath(find);
+  find->add_option("--name", o.name, "Name: * ? [a-z] as in a shell")->type_name("GLOB");
+  find->add_option("--iname", o.iname, "The same, in either case")->type_name("GLOB");
+  find->add_option("--regex", o.regex, "The whole path matches somewhere; ^ and $ are its ends")
+      ->type_name("REGEX");
+  find->add_option("--type", o.types, "Any of f d l p s b c, as find(1) has them")
+      ->type_name("LETTERS");
+  find->add_option("--min-size", o.min_size, "At least so many bytes")->type_name("BYTES");
+  find->add_option("--max-size", o.max_size, "At most so many bytes")->type_name("BYTES");
+  find->add_option("--newer", o.newer,
+                   "Changed since then: 2h (ago), 2026-11-30, 2026-11-30T12:00:00 (UTC)")
+      ->type_name("TIME");
+  find->add_option("--older", o.older, "Changed before then")->type_name("TIME");
+  find->add_option("--user", o.user, "Owner: a name of the endpoint, or a number")
+      ->type_name("USER");
+  find->add_option("--perm", o.perm, "All of these permission bits, octal")->type_name("MODE");
+  find->add_flag("--suid", o.suid, "Set-user-id or set-group-id");
+  find->add_option("--max-depth", o.max_depth, "So many levels below PATH (default: all)")
+      ->type_name("N");
+  find->add_option("--grep", o.content, "Files that hold this text")->type_name("TEXT");
+  find->add_option("--grep-regex", o.content_regex, "Files with a line that matches")
+      ->type_name("REGEX");
+  find->add_flag("--all-file-systems", o.other_file_systems,
+                 "Also other file systems, but not /proc and /sys");
+  find->add_flag("--proc", o.pseudo_file_systems, "Also other file systems, /proc and /sys too");
+  find->add_option("--max-results", o.max_results, "End after so many")->type_name("N");
+  find->add_option("--max-rows", options_.max_rows,
+                   "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
+      ->type_name("N");
+  AddLimits(find);
+  AddNotes(find,
+           "What is named must hold together. Symbolic links are found, not followed.\n"
+           "  holdfast find all /home --name '*.sh' --newer 2d --grep 'curl '\n"
+           "  holdfast find web01 / --type f --suid");
+}
+
+// Words that stand for a query: shorthands.h has the SQL.
+void Grammar::AddShorthands() {
+  for (const Shorthand& shorthand : kShorthands) {
+    CLI::App* sub = AddVerb(shorthand.word, shorthand.text, Command::kQuery);
+    if (shorthand.takes_pid) {
+      sub->add_option("PID", options_.pids, "Process id")->required()->expected(1);
+    }
+    sub->add_option("--max-rows", options_.max_rows,
+                    "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
+        ->type_name("N");
+    AddNotes(sub, "Short for: holdfast query TARGET \"" + std::string(shorthand.sql) + "\"");
+    sub->callback([this, &shorthand] {
+      options_.sql = SqlOf(shorthand, options_.pids.empty() ? 0 : options_.pids.front());
+    });
+  }
+}
+
+void Grammar::AddActs() {
+  CLI::App* exec = AddVerb("exec", "Run a program on the endpoint (no shell)", Command::kExec);
+  AddSurroundings(exec);
+  exec->add_option("--stdin-file", options_.stdin_file,
+                   "Give it this file as input, at most 16 KiB")
+      ->type_name("FILE");
+  AddLimits(exec);
+  AddNotes(exec,
+           "The program and its arguments follow after --.\n"
+           "  holdfast exec web01 -- systemctl status nginx\n"
+           "  holdfast exec web01 -- sh -c 'ls /tmp | wc -l'");
+
+  CLI::App* put = AddVerb("put", "Write a file to the endpoint", Command::kPut);
+  put->add_option("FILE", options_.local_file, "The file here")->required();
+  put->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
+  put->add_option("--mode", options_.mode, "Permission bits, octal (default: 0644)")
+      ->type_name("MODE");
+  put->add_flag("--overwrite", options_.overwrite, "Replace a file that is there");
+
+  CLI::App* kill = AddVerb("kill", "Send processes a signal", Command::kKill);
+  kill->add_option("PID", options_.pids, "Process ids, at most 64")->required();
+  kill->add_option("-s,--signal", options_.signal, "Name or number (default: TERM)")
+      ->type_name("SIGNAL");
+  const auto add_tree = [this](CLI::App* app) {
+    app->add_flag("--tree", options_.tree, "And all their descendants, stopped before that");
+  };
+  add_tree(kill);
+  const auto add_kill = [&](const char* word, const char* text, const char* signal) {
+    CLI::App* sub = AddVerb(word, text, Command::kKill);
+    sub->add_option("PID", options_.pids, "Process ids, at most 64")->required();
+    add_tree(sub);
+    AddNotes(sub, std::string("Short for: holdfast kill TARGET PID --signal ") + signal);
+    sub->callback([this, signal] { options_.signal = signal; });
+  };
+  add_kill("suspend", "Stop processes where they are, until resume", "STOP");
+  add_kill("resume", "Let suspended processes go on", "CONT");
+}
+
+void Grammar::AddChanges() {
+  CLI::App* mkdir = AddVerb("mkdir", "Make a directory", Command::kMkdir);
+  AddPath(mkdir);
+  mkdir->add_option("--mode", options_.directory_mode, "Permission bits, octal (default: 0755)")
+      ->type_name("MODE");
+  mkdir->add_flag("-p,--parents", options_.parents,
+                  "And those above it; one that is there is no failure");
+
+  const auto add_two = [this](CLI::App* app) {
+    app->add_option("FROM", options_.path, "Absolute path on the endpoint")->required();
+    app->add_option("TO", options_.to,
+                    "Absolute path there: the new name itself, not the directory it goes into")
+        ->required();
+    app->add_flag("--overwrite", options_.overwrite, "Replace a file that is there");
+  };
+  CLI::App* cp = AddVerb("cp", "Copy a file or a directory on the endpoint", Command::kCp);
+  add_two(cp);
+  cp->add_flag("-R,--recursive", options_.recursive, "A directory and all below it");
+  AddLimits(cp);
+  AddNotes(cp, "Symbolic links below FROM are copied as links, other file systems not entered.");
+  CLI::App* mv = AddVerb("mv", "Move a file or a directory on the endpoint", Command::kMv);
+  add_two(mv);
+  AddLimits(mv);
+  AddNotes(mv, "Between file systems it copies, syncs, and then removes FROM.");
+
+  CLI::App* rm = AddVerb("rm", "Remove files and directories from the endpoint", Command::kRm);
+  AddPaths(rm);
+  rm->add_flag("-R,--recursive", options_.recursive, "Directories and all below them");
+  AddLimits(rm);
+  AddNotes(rm, "A symbolic link is removed itself; mounted file systems are not entered.");
+}
+
+void Grammar::AddRuns() {
+  const auto add = [this](const char* word, const char* text) {
+    CLI::App* sub = AddVerb(word, text, Command::kRun);
+    sub->add_option("FILE", options_.local_file, "The file here")->required();
+    AddSurroundings(sub);
+    AddLimits(sub);
+    return sub;
+  };
+  CLI::App* script = add("runscript", "Run a script from here on the endpoint");
+  script
+      ->add_option("--interpreter", options_.interpreter,
+                   "What runs it there: an absolute path (default: /bin/sh)")
+      ->type_name("PATH");
+  script->callback([this] {
+    if (options_.interpreter.empty()) options_.interpreter = "/bin/sh";
+  });
+  AddNotes(script,
+           "Its arguments follow after --. Nothing of it stays on the endpoint.\n"
+           "  holdfast runscript all triage.sh -- --short");
+  AddNotes(add("run", "Run a program from here on the endpoint"),
+           "Its arguments follow after --. Nothing of it stays on the endpoint.\n"
+           "  holdfast run web01 ./collector -- --quick");
+}
+
+// Words that stand for a program of the endpoint.
+void Grammar::AddProgramWords() {
+  for (const ProgramWord& word : kProgramWords) {
+    CLI::App* sub = AddVerb(word.word, word.text, Command::kExec);
+    const std::string argument = word.argument == nullptr ? "" : word.argument;
+    if (!argument.empty()) {
+      sub->add_option(argument, options_.name, "Its name on the endpoint")->required();
+    }
+    std::string shown;
+    for (const auto& part : ArgvOf(word, argument)) {
+      shown += " " + (part.empty() ? "\"\"" : part);
+    }
+    AddNotes(sub, "Short for: holdfast exec TARGET --" + shown);
+    sub->callback([this, &word] {
+      options_.argv = ArgvOf(word, options_.name);
+      options_.asks_first = word.asks_first;
+    });
+  }
+}
+
+}  // namespace holdfast::cli
