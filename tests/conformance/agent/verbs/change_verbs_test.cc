@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/verbs/tree_walk.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/worker_harness.h"
 
@@ -287,6 +288,23 @@ TEST_F(ChangeVerbsTest, TheAgentsStateIsLeftAloneUnderWhateverNameAndFromAbove) 
   EXPECT_EQ(Cp(dir_ / "over", dir_ / "lib", true, true).result.outcome(), pb::OUTCOME_FAILED);
   EXPECT_EQ(ReadWhole(dir_ / "lib/state/journal"), "x");
   EXPECT_EQ(Rm({dir_ / "alias"}).result.outcome(), pb::OUTCOME_DONE) << "only a link";
+}
+
+// Between the look at a directory and its opening it becomes a link.
+TEST_F(ChangeVerbsTest, AWalkDoesNotFollowALinkThatADirectoryBecame) {
+  const TempDir outside;
+  outside.Write("precious", "x");
+  ASSERT_EQ(mkdir((dir_ / "sub").c_str(), 0700), 0);
+  TreeWalk walk(UniqueFd(open(dir_.path().c_str(), O_RDONLY | O_DIRECTORY)), dir_.path(),
+                TreeWalk::Mounts::kAll);
+  TreeEntry entry;
+  ASSERT_EQ(walk.Next(entry), TreeWalk::Step::kEntry);
+  EXPECT_EQ(entry.name, "sub");
+  ASSERT_EQ(rmdir((dir_ / "sub").c_str()), 0);
+  ASSERT_EQ(symlink(outside.path().c_str(), (dir_ / "sub").c_str()), 0);
+  EXPECT_EQ(walk.Next(entry), TreeWalk::Step::kDenied);
+  EXPECT_EQ(walk.Next(entry), TreeWalk::Step::kLeave);
+  EXPECT_EQ(walk.Next(entry), TreeWalk::Step::kEnd);
 }
 
 // A directory of the tree is exchanged for a link out of it, over and over, while it is removed.
