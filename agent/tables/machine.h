@@ -3,14 +3,16 @@
 // agent/adapters/procfs implements it on the real system, under a root that tests point at a tree
 // of their own. Paths are absolute and mean "below the root".
 //
-// Limits:    ReadFile() and ReadRegular() stop at max_bytes; List() gives at most kMaxListEntries names,
-//            DumpNetwork() at most kMaxNetworkDumpBytes.
+// Limits:    ReadFile(), ReadRegular() and AskSocket() stop at max_bytes; List() gives at most kMaxListEntries
+//            names, DumpNetwork() at most kMaxNetworkDumpBytes, LoadedBpfPrograms() at most kMaxBpfPrograms.
 // Threading: thread-compatible.
 // Errors:    kNotFound: it is not there, or no longer. kDenied: may not. kInvalid: not that kind of
 //            thing. kInternal: any other errno. Callers skip or leave NULL.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,7 @@ namespace holdfast::agent {
 inline constexpr std::size_t kMaxListEntries = std::size_t{1} << 20;  // names of one directory
 // Some 300,000 routes; more are left out.
 inline constexpr std::size_t kMaxNetworkDumpBytes = std::size_t{32} << 20;
+inline constexpr std::size_t kMaxBpfPrograms = 65'536;  // busy machines have some hundreds
 
 // What stat knows. Times are Unix ns.
 struct FileStat {
@@ -88,10 +91,32 @@ struct SystemFacts {
   std::string time_zone;       // abbreviation of the local one now: "CET"
 };
 
+// A program that the kernel has loaded (bpf(2)).
+struct BpfProgram {
+  std::uint32_t id = 0;
+  std::uint32_t type = 0;      // BPF_PROG_TYPE_*
+  std::string name;            // at most 15 bytes, chosen by who loaded it
+  std::string tag;             // hash of its instructions, 16 hex digits
+  std::uint32_t uid = 0;       // who loaded it
+  std::int64_t loaded_ns = 0;  // since boot
+  std::uint32_t translated_bytes = 0;
+  std::uint32_t machine_code_bytes = 0;  // 0: it is interpreted
+  std::uint32_t maps = 0;                // that it uses
+  bool gpl = false;                      // says that its licence is compatible with the GPL
+};
+
 // What rtnetlink can list.
 enum class NetworkDump : std::uint8_t { kLinks, kAddresses, kRoutes };
 
 enum class Links : std::uint8_t { kFollow, kKeep };
+
+// A regular file that is read in pieces: for what is too large to be held, also while somebody writes it.
+class PieceReader {
+ public:
+  virtual ~PieceReader() = default;
+  // Fills `out` from `offset` on and says how many bytes there were: fewer at the end, 0 when it cannot be read.
+  virtual std::size_t ReadAt(std::uint64_t offset, std::span<char> out) = 0;
+};
 
 class Machine {
  public:
@@ -100,6 +125,8 @@ class Machine {
   // The same for a path that users of the machine can make something else of: kInvalid, and nothing is
   // opened, unless it is a regular file. Access times stay as they are where the kernel allows it.
   virtual Result<std::string> ReadRegular(const std::string& path, std::size_t max_bytes) = 0;
+  // The same, to be read in pieces.
+  virtual Result<std::unique_ptr<PieceReader>> OpenRegular(const std::string& path) = 0;
   virtual Result<std::string> ReadLink(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> List(const std::string& path) = 0;  // no "." and ".."
   virtual Result<FileStat> Stat(const std::string& path, Links links) = 0;
@@ -109,9 +136,18 @@ class Machine {
   virtual Result<FileSystemStat> StatFileSystem(const std::string& path) = 0;
   // rtnetlink(7) messages, as the kernel gives them. kNotFound: no kernel is below the root.
   virtual Result<std::string> DumpNetwork(NetworkDump what) = 0;
+  // A table of the old packet filter: struct ipt_getinfo and what follows of ipt_get_entries, as the kernel
+  // gives them. kNotFound: there is no such table now; nothing is loaded for it.
+  virtual Result<std::string> DumpIptables(const std::string& table) = 0;
+  // What whoever listens at the socket answers to `request` until it closes.
+  virtual Result<std::string> AskSocket(const std::string& path, std::string_view request,
+                                        std::size_t max_bytes) = 0;
+  virtual Result<std::vector<BpfProgram>> LoadedBpfPrograms() = 0;
   // Whether a signal would find a process or thread of this number; /proc is not asked.
   virtual bool Answers(std::int64_t pid) = 0;
   virtual SystemFacts Facts() = 0;
+  // A sentence for whoever asked: why there is less than the table promises. It ends nothing.
+  virtual void Note(std::string_view /*text*/) {}
 };
 
 // "" when it cannot be read.

@@ -36,6 +36,7 @@ constexpr std::array kTables = {
     &kHiddenProcessesTable,
     &kInterfaceAddressesTable,
     &kInterfaceDetailsTable,
+    &kJournalTable,
     &kKernelInfoTable,
     &kKernelModulesTable,
     &kKnownHostsTable,
@@ -110,6 +111,7 @@ std::string MarksText(Marks marks) {
   add(kRequired, "required");
   add(kIndex, "index");
   add(kAdditional, "narrows");
+  add(kRange, "range");
   add(kHidden, "hidden");
   return text;
 }
@@ -168,9 +170,10 @@ std::string TablesPage() {
       "*required*:\n"
       "one of these columns must be given (`=`, `IN` or `LIKE`); *index*: an equality looks one "
       "row up;\n"
-      "*narrows*: an equality reads less; *hidden*: not part of `SELECT *`. What cannot be read "
-      "without root\n"
-      "is NULL or has no row. Functions: [sql-functions.md](sql-functions.md).\n\n"
+      "*narrows*: an equality reads less; *range*: so do `<`, `>` and `BETWEEN`; *hidden*: not "
+      "part of `SELECT *`.\n"
+      "What cannot be read without root is NULL or has no row. Functions: "
+      "[sql-functions.md](sql-functions.md).\n\n"
       "Where a path is required, `path LIKE '/etc/%'` matches one level and `'/etc/%%'` all below "
       "it.\n";
   for (const Table* table : kTables) {

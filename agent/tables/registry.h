@@ -51,6 +51,7 @@ extern const Table kHashTable;
 extern const Table kHiddenProcessesTable;
 extern const Table kInterfaceAddressesTable;
 extern const Table kInterfaceDetailsTable;
+extern const Table kJournalTable;
 extern const Table kKernelInfoTable;
 extern const Table kKernelModulesTable;
 extern const Table kKnownHostsTable;

@@ -45,6 +45,8 @@ inline constexpr Marks kIndex = 2;       // names a row: an equality makes the t
 inline constexpr Marks kAdditional = 4;  // an equality changes or narrows what is read
 inline constexpr Marks kHidden = 8;      // not in SELECT *
 inline constexpr Marks kLinux = 16;      // only Linux has it
+inline constexpr Marks kRange =
+    32;  // <, <=, >, >= and BETWEEN narrow what is read too; osquery has none
 
 struct Column {
   std::string_view name;
@@ -66,7 +68,8 @@ enum class Cost : std::uint8_t {
   kFileBytes,  // reads whole files
 };
 
-enum class Op : std::uint8_t { kEqual, kLike };
+// kAtLeast stands for > too, kAtMost for <: a bound more or less is not worth a kind of its own.
+enum class Op : std::uint8_t { kEqual, kLike, kAtLeast, kAtMost };
 
 struct Constraint {
   std::size_t column = 0;
@@ -86,6 +89,12 @@ struct Request {
   const SqlValue* Equal(std::size_t column) const;
   // The same as text: of a TEXT value, or a number's digits ("" for NULL). nullopt when free.
   std::optional<std::string> EqualText(std::size_t column) const;
+  // The whole numbers that `column` may have, of a column with kRange; an equality counts as both bounds.
+  struct Span {
+    std::int64_t from = INT64_MIN;
+    std::int64_t to = INT64_MAX;
+  };
+  Span SpanOf(std::size_t column) const;
 };
 
 using Row = std::vector<SqlValue>;

@@ -1,5 +1,6 @@
 #include "agent/tables/text.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace holdfast::agent {
@@ -81,6 +82,14 @@ std::string_view BaseName(std::string_view path) { return path.substr(path.rfind
 std::uint64_t BigEndian(std::string_view bytes) {
   std::uint64_t number = 0;
   for (const char byte : bytes) number = number << 8 | static_cast<unsigned char>(byte);
+  return number;
+}
+
+std::uint64_t LittleEndian(std::string_view bytes) {
+  std::uint64_t number = 0;
+  for (std::size_t i = std::min<std::size_t>(bytes.size(), 8); i-- > 0;) {
+    number = number << 8 | static_cast<unsigned char>(bytes[i]);
+  }
   return number;
 }
 

@@ -8,8 +8,10 @@ holdfast_test(unit_agent_core LABEL unit
 
 holdfast_test(unit_agent_tables LABEL unit
   DEPS holdfast_agent_tables
-  SRCS unit/agent/tables/json_test.cc unit/agent/tables/regex_test.cc
+  SRCS unit/agent/tables/decompress_test.cc unit/agent/tables/json_test.cc unit/agent/tables/regex_test.cc
     unit/agent/tables/row_list_test.cc)
+target_compile_definitions(unit_agent_tables PRIVATE
+  HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support")
 
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/archive_verb_test.cc conformance/agent/verbs/change_verbs_test.cc
@@ -23,6 +25,7 @@ holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
   SRCS conformance/agent/account_tables_test.cc conformance/agent/database_tables_test.cc
+    conformance/agent/journal_table_test.cc
     conformance/agent/package_tables_test.cc conformance/agent/persistence_tables_test.cc
     conformance/agent/sql_functions_test.cc conformance/agent/ssh_tables_test.cc
     conformance/agent/startup_tables_test.cc conformance/agent/tables/hardware_tables_test.cc

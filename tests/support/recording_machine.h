@@ -22,6 +22,13 @@ class RecordingMachine : public Machine {
     read.push_back(path);
     return machine_.ReadRegular(path, max_bytes);
   }
+  Result<std::unique_ptr<PieceReader>> OpenRegular(const std::string& path) override {
+    read.push_back(path);
+    auto pieces = machine_.OpenRegular(path);
+    if (!pieces.ok()) return pieces;
+    return std::unique_ptr<PieceReader>(
+        std::make_unique<Counted>(std::move(pieces).value(), piece_bytes));
+  }
   Result<std::string> ReadLink(const std::string& path) override {
     links.push_back(path);
     return machine_.ReadLink(path);
@@ -56,6 +63,17 @@ class RecordingMachine : public Machine {
     const auto found = dumps.find(what);
     return found == dumps.end() ? machine_.DumpNetwork(what) : found->second;
   }
+  Result<std::string> DumpIptables(const std::string& table) override {
+    const auto found = filters.find(table);
+    return found == filters.end() ? machine_.DumpIptables(table) : found->second;
+  }
+  Result<std::string> AskSocket(const std::string& path, std::string_view request,
+                                std::size_t max_bytes) override {
+    asked.emplace_back(request);
+    return machine_.AskSocket(path, request, max_bytes);
+  }
+  Result<std::vector<BpfProgram>> LoadedBpfPrograms() override { return programs; }
+  void Note(std::string_view text) override { notes.emplace_back(text); }
   bool Answers(std::int64_t pid) override { return answering.contains(pid); }
   SystemFacts Facts() override {
     return {.hostname = "fixture-host",
@@ -66,13 +84,30 @@ class RecordingMachine : public Machine {
             .time_zone = "CET"};
   }
 
-  std::vector<std::string> read, links, listed, stats, hashed, attributes, room_asked;
+  std::vector<std::string> read, links, listed, stats, hashed, attributes, room_asked, asked, notes;
+  std::map<std::string, std::string> filters;  // what the kernel says of a table of iptables
+  Result<std::vector<BpfProgram>> programs = std::vector<BpfProgram>();
   std::map<std::string, FileSystemStat> rooms;  // by mount point
   std::map<NetworkDump, std::string> dumps;
+  std::size_t piece_bytes = 0;       // read of files that are read in pieces
   std::set<std::int64_t> answering;  // pids that a signal finds
   std::set<std::string> unlisted;    // that /proc does not list, though they are there
 
  private:
+  class Counted : public PieceReader {
+   public:
+    Counted(std::unique_ptr<PieceReader> pieces, std::size_t& bytes)
+        : pieces_(std::move(pieces)), bytes_(bytes) {}
+    std::size_t ReadAt(std::uint64_t offset, std::span<char> out) override {
+      const std::size_t got = pieces_->ReadAt(offset, out);
+      bytes_ += got;
+      return got;
+    }
+
+   private:
+    std::unique_ptr<PieceReader> pieces_;
+    std::size_t& bytes_;
+  };
   Machine& machine_;
 };
 

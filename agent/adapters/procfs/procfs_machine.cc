@@ -18,8 +18,10 @@
 #include <unistd.h>
 
 #include "agent/adapters/procfs/hash_file.h"
+#include "agent/adapters/procfs/kernel_tables.h"
 #include "agent/adapters/procfs/network_dump.h"
 #include "agent/adapters/procfs/open_file.h"
+#include "agent/adapters/procfs/socket_question.h"
 
 namespace holdfast::agent {
 namespace {
@@ -31,6 +33,8 @@ Error FromErrno(int error) {
   switch (error) {
     case ENOENT:
     case ENOTDIR:
+    case ENOPROTOOPT:  // of a packet filter that is not loaded
+    case ECONNREFUSED:
     case ESRCH: return {Code::kNotFound, "it is not there"};
     case EACCES:
     case EPERM: return {Code::kDenied, "may not"};
@@ -54,6 +58,25 @@ Result<std::string> ReadUpTo(int fd, std::size_t max_bytes) {
   return text;
 }
 
+class OpenPieces : public PieceReader {
+ public:
+  explicit OpenPieces(UniqueFd fd) : fd_(std::move(fd)) {}
+  std::size_t ReadAt(std::uint64_t offset, std::span<char> out) override {
+    std::size_t filled = 0;
+    while (filled < out.size() && offset + filled <= INT64_MAX) {
+      const auto at = static_cast<off_t>(offset + filled);
+      const ssize_t got = pread(fd_.get(), out.data() + filled, out.size() - filled, at);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) break;
+      filled += static_cast<std::size_t>(got);
+    }
+    return filled;
+  }
+
+ private:
+  UniqueFd fd_;
+};
+
 }  // namespace
 
 // Opened directly, without the detour of OpenRegular(): tables only read paths that they name
@@ -65,9 +88,15 @@ Result<std::string> ProcfsMachine::ReadFile(const std::string& path, std::size_t
 }
 
 Result<std::string> ProcfsMachine::ReadRegular(const std::string& path, std::size_t max_bytes) {
-  const OpenedFile file = OpenRegular(root_ + path);
+  const OpenedFile file = agent::OpenRegular(root_ + path);
   if (file.error != 0) return FromErrno(file.error);
   return ReadUpTo(file.fd.get(), max_bytes);
+}
+
+Result<std::unique_ptr<PieceReader>> ProcfsMachine::OpenRegular(const std::string& path) {
+  OpenedFile file = agent::OpenRegular(root_ + path);
+  if (file.error != 0) return FromErrno(file.error);
+  return std::unique_ptr<PieceReader>(std::make_unique<OpenPieces>(std::move(file.fd)));
 }
 
 Result<std::string> ProcfsMachine::ReadLink(const std::string& path) {
@@ -125,7 +154,7 @@ Result<std::vector<Attribute>> ProcfsMachine::Attributes(const std::string& path
 }
 
 Result<FileHashes> ProcfsMachine::Hash(const std::string& path) {
-  const OpenedFile file = OpenRegular(root_ + path);
+  const OpenedFile file = agent::OpenRegular(root_ + path);
   if (file.error != 0) return FromErrno(file.error);
   FileHashes hashes;
   if (const int error = HashFd(file.fd.get(), hashes); error != 0) return FromErrno(error);
@@ -148,6 +177,30 @@ Result<std::string> ProcfsMachine::DumpNetwork(NetworkDump what) {
   std::string messages;
   if (const int error = ReadNetworkDump(what, messages); error != 0) return FromErrno(error);
   return messages;
+}
+
+Result<std::string> ProcfsMachine::DumpIptables(const std::string& table) {
+  if (!root_.empty()) return Error{Code::kNotFound, "a tree of files has no packet filter"};
+  std::string bytes;
+  int error = ReadIptables(table, bytes);
+  if (error == EAGAIN) error = ReadIptables(table, bytes);
+  if (error != 0) return FromErrno(error);
+  return bytes;
+}
+
+Result<std::string> ProcfsMachine::AskSocket(const std::string& path, std::string_view request,
+                                             std::size_t max_bytes) {
+  std::string answer;
+  const int error = AskUnixSocket(root_ + path, request, max_bytes, answer);
+  if (error != 0) return FromErrno(error);
+  return answer;
+}
+
+Result<std::vector<BpfProgram>> ProcfsMachine::LoadedBpfPrograms() {
+  if (!root_.empty()) return Error{Code::kNotFound, "a tree of files has no programs"};
+  std::vector<BpfProgram> programs;
+  if (const int error = ReadBpfPrograms(programs); error != 0) return FromErrno(error);
+  return programs;
 }
 
 bool ProcfsMachine::Answers(std::int64_t pid) {

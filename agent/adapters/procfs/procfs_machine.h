@@ -4,6 +4,7 @@
 // Threading: thread-compatible.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ class ProcfsMachine : public Machine {
   explicit ProcfsMachine(std::string root = "") : root_(std::move(root)) {}
   Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) override;
   Result<std::string> ReadRegular(const std::string& path, std::size_t max_bytes) override;
+  Result<std::unique_ptr<PieceReader>> OpenRegular(const std::string& path) override;
   Result<std::string> ReadLink(const std::string& path) override;
   Result<std::vector<std::string>> List(const std::string& path) override;
   Result<FileStat> Stat(const std::string& path, Links links) override;
@@ -24,6 +26,10 @@ class ProcfsMachine : public Machine {
   Result<FileHashes> Hash(const std::string& path) override;
   Result<FileSystemStat> StatFileSystem(const std::string& path) override;
   Result<std::string> DumpNetwork(NetworkDump what) override;
+  Result<std::string> DumpIptables(const std::string& table) override;
+  Result<std::string> AskSocket(const std::string& path, std::string_view request,
+                                std::size_t max_bytes) override;
+  Result<std::vector<BpfProgram>> LoadedBpfPrograms() override;
   bool Answers(std::int64_t pid) override;
   SystemFacts Facts() override;
 

@@ -96,7 +96,28 @@ Estimate Lookup(Cost cost) {
 constexpr double kUnanswerable = 1e15;
 constexpr double kPatternFactor = 100;  // a LIKE matches some hundred times what '=' does
 
-// The plan travels as text: "<columns used, hex> <column>=|~ ..." ('~': LIKE), one per argument.
+// The character of the plan for a constraint that a table can use; NUL for others.
+char PlanMark(unsigned char op, Marks marks) {
+  constexpr Marks kUseful = kRequired | kIndex | kAdditional;
+  if ((marks & kUseful) == 0) return 0;
+  if (op == SQLITE_INDEX_CONSTRAINT_EQ) return '=';
+  if (op == SQLITE_INDEX_CONSTRAINT_LIKE) return (marks & kRequired) != 0 ? '~' : '\0';
+  if ((marks & kRange) == 0) return 0;
+  if (op == SQLITE_INDEX_CONSTRAINT_GE || op == SQLITE_INDEX_CONSTRAINT_GT) return '>';
+  if (op == SQLITE_INDEX_CONSTRAINT_LE || op == SQLITE_INDEX_CONSTRAINT_LT) return '<';
+  return 0;
+}
+
+Op OpOf(char mark) {
+  switch (mark) {
+    case '~': return Op::kLike;
+    case '>': return Op::kAtLeast;
+    case '<': return Op::kAtMost;
+    default: return Op::kEqual;
+  }
+}
+
+// The plan travels as text: "<columns used, hex> <column>=|~|>|< ..." ('~': LIKE), one per argument.
 int BestIndex(sqlite3_vtab* base, sqlite3_index_info* info) {
   const Table& table = *Of(base).registration.table;
   char hex[17] = {};
@@ -111,18 +132,15 @@ int BestIndex(sqlite3_vtab* base, sqlite3_index_info* info) {
     const auto& constraint = info->aConstraint[i];
     if (constraint.usable == 0 || constraint.iColumn < 0) continue;
     const Column& column = table.columns[static_cast<std::size_t>(constraint.iColumn)];
-    const bool equal = constraint.op == SQLITE_INDEX_CONSTRAINT_EQ;
-    const bool like =
-        constraint.op == SQLITE_INDEX_CONSTRAINT_LIKE && (column.marks & kRequired) != 0;
-    constexpr Marks kUseful = kRequired | kIndex | kAdditional;
-    if ((!equal && !like) || (column.marks & kUseful) == 0) continue;
+    const char mark = PlanMark(constraint.op, column.marks);
+    if (mark == 0) continue;
     // 'ROOT' COLLATE NOCASE equals root, but not for us: SQLite compares by itself then.
-    if (equal && std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY") continue;
+    if (mark == '=' && std::string_view(sqlite3_vtab_collation(info, i)) != "BINARY") continue;
     info->aConstraintUsage[i].argvIndex = ++arguments;
-    plan += " " + std::to_string(constraint.iColumn) + (equal ? "=" : "~");
+    plan += " " + std::to_string(constraint.iColumn) + mark;
     has_required = has_required || (column.marks & kRequired) != 0;
     looks_up = looks_up || (column.marks & kHidden) == 0;
-    like_only = like_only && like;
+    like_only = like_only && mark != '=';
   }
   for (const Column& column : table.columns) {
     needs_required = needs_required || (column.marks & kRequired) != 0;
@@ -165,7 +183,7 @@ Request RequestOf(const char* plan, int count, sqlite3_value** values) {
     rest.remove_prefix(1);  // the space
     const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), constraint.column);
     HF_CHECK(parsed.ec == std::errc{});
-    constraint.op = *parsed.ptr == '~' ? Op::kLike : Op::kEqual;
+    constraint.op = OpOf(*parsed.ptr);
     constraint.value = ValueOf(values[i]);
     request.constraints.push_back(std::move(constraint));
     rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest.data()) + 1);

@@ -6,8 +6,10 @@
 
 #include "agent/tables/auth_log_lines.h"
 #include "agent/tables/cron_files.h"
+#include "agent/tables/decompress.h"
 #include "agent/tables/history_files.h"
 #include "agent/tables/ini.h"
+#include "agent/tables/journal_file.h"
 #include "agent/tables/json.h"
 #include "agent/tables/net_files.h"
 #include "agent/tables/path_walk.h"
@@ -89,6 +91,34 @@ void ReadRpm(std::string_view bytes) {
   }
 }
 
+class TextReader : public PieceReader {
+ public:
+  explicit TextReader(std::string_view text) : text_(text) {}
+  std::size_t ReadAt(std::uint64_t offset, std::span<char> out) override {
+    if (offset >= text_.size()) return 0;
+    return text_.copy(out.data(), out.size(), static_cast<std::size_t>(offset));
+  }
+
+ private:
+  std::string_view text_;
+};
+
+void ReadJournal(std::string_view bytes) {
+  constexpr std::string_view kFields[] = {"MESSAGE", "_PID"};
+  const std::vector<JournalMatch> priority = {{"PRIORITY", std::nullopt, 0, 3}};
+  const std::vector<JournalMatch> unit = {{"_SYSTEMD_UNIT", "a.service"}, priority[0]};
+  for (const auto& matches : {std::vector<JournalMatch>{}, priority, unit}) {
+    auto file = JournalFile::Open(std::make_unique<TextReader>(bytes));
+    if (!file.ok()) return;
+    JournalCursor cursor(file.value(), {.from_us = 1'700'000'001'000'000,
+                                        .to_us = UINT64_MAX,
+                                        .matches = matches,
+                                        .fields = kFields});
+    JournalEntry entry;
+    while (cursor.Next(entry)) HF_CHECK(entry.values.size() == std::size(kFields));
+  }
+}
+
 void ReadAs(char kind, std::string_view text) {
   switch (kind) {
     case 's': (void)ParseProcStat(text); break;
@@ -125,6 +155,9 @@ void ReadAs(char kind, std::string_view text) {
     }
     case 'd': ReadDatabase(text); break;
     case 'm': ReadRpm(text); break;
+    case 'J': ReadJournal(text); break;
+    case 'z': (void)DecompressZstd(text, std::size_t{1} << 20); break;
+    case '4': (void)DecompressLz4(text, std::size_t{1} << 20); break;
     case 'R': {
       const std::string_view pattern = NextField(text, '\n');
       SearchFor(pattern, text);

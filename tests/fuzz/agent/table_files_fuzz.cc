@@ -19,6 +19,18 @@ using holdfast::Result;
 constexpr int kMostCalls = 300;  // then there is nothing any more: directories would go on for ever
 constexpr std::size_t kMostNames = 6;
 
+class TextReader : public PieceReader {
+ public:
+  explicit TextReader(std::string_view text) : text_(text) {}
+  std::size_t ReadAt(std::uint64_t offset, std::span<char> out) override {
+    if (offset >= text_.size()) return 0;
+    return text_.copy(out.data(), out.size(), static_cast<std::size_t>(offset));
+  }
+
+ private:
+  std::string_view text_;
+};
+
 class AnyMachine : public Machine {
  public:
   explicit AnyMachine(std::string_view text) : text_(text) {}
@@ -29,6 +41,10 @@ class AnyMachine : public Machine {
   }
   Result<std::string> ReadRegular(const std::string& path, std::size_t max_bytes) override {
     return ReadFile(path, max_bytes);
+  }
+  Result<std::unique_ptr<PieceReader>> OpenRegular(const std::string&) override {
+    if (Gone()) return kGone;
+    return std::unique_ptr<PieceReader>(std::make_unique<TextReader>(text_));
   }
   Result<std::vector<Attribute>> Attributes(const std::string& path) override {
     if (Gone()) return kGone;
@@ -58,6 +74,17 @@ class AnyMachine : public Machine {
     return FileSystemStat{.block_size = UINT64_MAX, .blocks = UINT64_MAX};
   }
   Result<std::string> DumpNetwork(NetworkDump) override { return std::string(text_); }
+  Result<std::string> DumpIptables(const std::string&) override { return std::string(text_); }
+  Result<std::string> AskSocket(const std::string&, std::string_view, std::size_t) override {
+    if (Gone()) return kGone;
+    return std::string(text_);
+  }
+  Result<std::vector<BpfProgram>> LoadedBpfPrograms() override {
+    BpfProgram program;
+    program.type = UINT32_MAX;
+    program.name = Line(1);
+    return std::vector<BpfProgram>{program};
+  }
   bool Answers(std::int64_t pid) override { return pid % 3 == 0; }
   SystemFacts Facts() override {
     return {.hostname = std::string(Line(0)),
