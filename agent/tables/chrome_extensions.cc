@@ -99,7 +99,8 @@ void ReadExtension(const Profile& profile, const Extension& extension, const Req
   const bool referenced = !extension.id.empty();
   std::string hash;
   if (request.Uses(kManifestHash)) {
-    if (auto hashes = machine.Hash(manifest_path); hashes.ok()) hash = hashes.value().sha256;
+    if (auto hashes = machine.Hash(manifest_path, nullptr); hashes.ok())
+      hash = hashes.value().sha256;
   }
   std::string installed = setting("install_time");
   if (installed.empty()) installed = setting("first_install_time");

@@ -148,7 +148,7 @@ class HashRows : public RowSource {
       const auto stat = machine_.Stat(found.path, Links::kFollow);
       if (!stat.ok() || (stat.value().mode & kTypeMask) != kTypeRegular) continue;
       if (wants_hashes_) {
-        auto hashes = machine_.Hash(found.path);
+        auto hashes = machine_.Hash(found.path, nullptr);
         if (!hashes.ok() && hashes.error().code == Code::kNotFound) continue;
         if (hashes.ok()) {
           row[kMd5] = std::move(hashes.value().md5);

@@ -7,7 +7,7 @@
 //            names, DumpNetwork() at most kMaxNetworkDumpBytes, LoadedBpfPrograms() at most kMaxBpfPrograms.
 // Threading: thread-compatible.
 // Errors:    kNotFound: it is not there, or no longer. kDenied: may not. kInvalid: not that kind of
-//            thing. kInternal: any other errno. Callers skip or leave NULL.
+//            thing. kCancelled: the time for all questions is over. kInternal: any other errno. Callers skip or leave NULL.
 #pragma once
 
 #include <cstdint>
@@ -118,6 +118,13 @@ class PieceReader {
   virtual std::size_t ReadAt(std::uint64_t offset, std::span<char> out) = 0;
 };
 
+// Whoever waits for something long: asked between its pieces.
+class Patience {
+ public:
+  virtual ~Patience() = default;
+  virtual bool IsOver() const = 0;
+};
+
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -132,7 +139,8 @@ class Machine {
   virtual Result<FileStat> Stat(const std::string& path, Links links) = 0;
   // Extended attributes of what the path names, links followed: names and values.
   virtual Result<std::vector<Attribute>> Attributes(const std::string& path) = 0;
-  virtual Result<FileHashes> Hash(const std::string& path) = 0;  // kInvalid: not a regular file
+  // kInvalid: not a regular file; kCancelled: nobody waits any longer. Without `patience` to the end.
+  virtual Result<FileHashes> Hash(const std::string& path, const Patience* patience) = 0;
   virtual Result<FileSystemStat> StatFileSystem(const std::string& path) = 0;
   // rtnetlink(7) messages, as the kernel gives them. kNotFound: no kernel is below the root.
   virtual Result<std::string> DumpNetwork(NetworkDump what) = 0;

@@ -139,7 +139,8 @@ void PathWalk::Descend(std::string prefix, std::size_t segment) {
 // A name matched `segment`: true when the path is a result, else what lies below is visited.
 bool PathWalk::Visit(std::string path, std::size_t segment) {
   const bool last = segment + 1 == segments_.size();
-  if (last && segments_[segment] == "%%") {
+  const bool left_out = leave_out_kernel_ && (path == "/proc" || path == "/sys");
+  if (last && segments_[segment] == "%%" && !left_out) {
     const auto stat = machine_->Stat(path, Links::kKeep);
     if (stat.ok() && (stat.value().mode & kTypeMask) == kTypeDirectory) Descend(path, segment);
   }

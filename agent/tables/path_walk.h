@@ -34,6 +34,8 @@ class PathWalk {
   // kInvalid when neither column is constrained; `table` is named in the message.
   static Result<PathWalk> Open(const Request& request, std::string_view table, Machine& machine);
   bool Next(FoundPath& found);
+  // '%%' goes through neither /proc nor /sys, unless the pattern begins there.
+  void LeaveOutKernel() { leave_out_kernel_ = true; }
 
  private:
   static constexpr std::size_t kMaxDepth = 128;  // deeper is an attack on whoever looks
@@ -51,6 +53,7 @@ class PathWalk {
   bool NextMatch(std::string& path);
 
   Machine* machine_;
+  bool leave_out_kernel_ = false;
   bool list_matches_ = false;  // the pattern names directories: their entries are wanted
   std::vector<std::string> segments_;
   std::vector<Level> levels_;

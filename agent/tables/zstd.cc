@@ -1,256 +1,19 @@
 // RFC 8878. Names are its names; the sections are cited where they say it.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "agent/tables/decompress.h"
 #include "agent/tables/text.h"
+#include "agent/tables/zstd_codes.h"
 
 namespace holdfast::agent {
 namespace {
 
 constexpr std::uint32_t kMagic = 0xFD2FB528;
 constexpr std::size_t kMaxBlockBytes = std::size_t{128} * 1024;
-constexpr int kMaxHuffmanBits = 11;
-
-std::size_t Byte(std::string_view in, std::size_t at) {
-  return at < in.size() ? static_cast<unsigned char>(in[at]) : 0;
-}
-
-// Bits from the front, the lowest first.
-struct ForwardBits {
-  std::string_view in;
-  std::size_t at = 0;  // bit
-
-  std::uint32_t Peek(int count) const {
-    const auto word =
-        static_cast<std::uint32_t>(LittleEndian(in.substr(std::min(at / 8, in.size()), 4)));
-    return word >> (at % 8) & ((1U << count) - 1);
-  }
-};
-
-// Bits from the end: the highest bit that is set marks where they begin (4.1).
-class BackwardBits {
- public:
-  explicit BackwardBits(std::string_view in) : in_(in) {
-    const std::size_t last = in.empty() ? 0 : Byte(in, in.size() - 1);
-    good_ = last != 0;
-    if (good_)
-      left_ = static_cast<std::ptrdiff_t>(in.size() * 8) -
-              std::countl_zero(static_cast<std::uint8_t>(last)) - 1;
-  }
-  // Beyond the beginning come zeros, and left() is negative.
-  std::uint32_t Take(int count) {
-    left_ -= count;
-    return Look(left_, count);
-  }
-  std::uint32_t Peek(int count) const { return Look(left_ - count, count); }
-  void Skip(int count) { left_ -= count; }
-  std::ptrdiff_t left() const { return left_; }
-  bool good() const { return good_; }
-
- private:
-  std::uint32_t Look(std::ptrdiff_t from, int count) const {
-    if (count == 0) return 0;
-    const std::ptrdiff_t begin = std::max<std::ptrdiff_t>(from, 0);
-    const std::size_t byte = std::min(static_cast<std::size_t>(begin) / 8, in_.size());
-    std::uint64_t word = LittleEndian(in_.substr(byte, 8)) >> (begin % 8);
-    if (from < 0) word = from < -63 ? 0 : word << -from;
-    return static_cast<std::uint32_t>(word & ((std::uint64_t{1} << count) - 1));
-  }
-
-  std::string_view in_;
-  std::ptrdiff_t left_ = 0;
-  bool good_ = false;
-};
-
-// A table of finite state entropy (4.1).
-struct Fse {
-  struct Cell {
-    std::uint8_t symbol = 0;
-    std::uint8_t bits = 0;
-    std::uint16_t base = 0;
-  };
-  int log = 0;
-  std::vector<Cell> cells;  // none: there is no table yet
-
-  void Single(std::size_t symbol) {
-    log = 0;
-    cells.assign(1, Cell{.symbol = static_cast<std::uint8_t>(symbol)});
-  }
-
-  void Build(std::span<const std::int8_t> small) {
-    std::vector<std::int16_t> counts(small.begin(), small.end());
-    Build(counts);
-  }
-
-  // The counts sum up to 1 << log; -1 is "less than 1".
-  void Build(std::span<const std::int16_t> counts) {
-    const std::size_t size = std::size_t{1} << log;
-    cells.assign(size, Cell{});
-    std::size_t high = size;
-    std::vector<std::uint16_t> next(counts.size());
-    for (std::size_t symbol = 0; symbol < counts.size(); ++symbol) {
-      next[symbol] = static_cast<std::uint16_t>(std::max<std::int16_t>(counts[symbol], 1));
-      if (counts[symbol] == -1) cells[--high].symbol = static_cast<std::uint8_t>(symbol);
-    }
-    const std::size_t step = (size >> 1) + (size >> 3) + 3;
-    std::size_t place = 0;
-    for (std::size_t symbol = 0; symbol < counts.size(); ++symbol) {
-      for (int i = 0; i < counts[symbol]; ++i) {
-        cells[place].symbol = static_cast<std::uint8_t>(symbol);
-        do place = (place + step) & (size - 1);
-        while (place >= high);
-      }
-    }
-    for (Cell& cell : cells) {
-      const std::uint16_t value = next[cell.symbol]++;
-      cell.bits = static_cast<std::uint8_t>(log - (std::bit_width(value) - 1));
-      cell.base = static_cast<std::uint16_t>((value << cell.bits) - static_cast<int>(size));
-    }
-  }
-
-  // From its description at the front of `in`, which is cut off.
-  bool Read(std::string_view& in, int max_log, std::size_t max_symbols) {
-    ForwardBits bits{.in = in};
-    log = static_cast<int>(bits.Peek(4)) + 5;
-    bits.at = 4;
-    if (log > max_log) return false;
-    std::vector<std::int16_t> counts;
-    int left = 1 << log;
-    while (left > 0) {
-      if (counts.size() >= max_symbols || bits.at > in.size() * 8) return false;
-      const int most = left + 1;  // the greatest value that may come
-      const int width = std::bit_width(static_cast<unsigned>(most));
-      const int unused = (1 << width) - 1 - most;  // so many values are one bit shorter
-      int value = static_cast<int>(bits.Peek(width - 1));
-      if (value < unused) {
-        bits.at += static_cast<std::size_t>(width - 1);
-      } else {
-        value = static_cast<int>(bits.Peek(width));
-        if (value >= 1 << (width - 1)) value -= unused;
-        bits.at += static_cast<std::size_t>(width);
-      }
-      const auto count = static_cast<std::int16_t>(value - 1);
-      counts.push_back(count);
-      left -= count < 0 ? 1 : count;
-      for (std::uint32_t repeat = 3; count == 0 && repeat == 3;) {
-        repeat = bits.Peek(2);
-        bits.at += 2;
-        if (counts.size() + repeat > max_symbols) return false;
-        counts.resize(counts.size() + repeat);
-      }
-    }
-    const std::size_t used = (bits.at + 7) / 8;
-    if (left < 0 || used > in.size()) return false;
-    in.remove_prefix(used);
-    Build(counts);
-    return true;
-  }
-};
-
-struct FseState {
-  const Fse& table;
-  std::uint32_t at = 0;
-
-  void Begin(BackwardBits& bits) { at = bits.Take(table.log); }
-  std::uint8_t symbol() const { return table.cells[at].symbol; }
-  void Step(BackwardBits& bits) {
-    const Fse::Cell cell = table.cells[at];
-    at = cell.base + bits.Take(cell.bits);
-  }
-};
-
-// 4.2: codes of bytes.
-struct Huffman {
-  struct Cell {
-    std::uint8_t symbol = 0;
-    std::uint8_t bits = 0;
-  };
-  int max_bits = 0;
-  std::vector<Cell> cells;
-
-  bool Read(std::string_view& in) {
-    if (in.empty()) return false;
-    const std::size_t head = Byte(in, 0);
-    in.remove_prefix(1);
-    std::vector<std::uint8_t> weights;
-    if (head >= 128) {
-      const std::size_t count = head - 127;
-      const std::size_t bytes = (count + 1) / 2;
-      if (in.size() < bytes) return false;
-      for (std::size_t i = 0; i < count; ++i) {
-        weights.push_back(static_cast<std::uint8_t>(Byte(in, i / 2) >> (i % 2 == 0 ? 4 : 0) & 15));
-      }
-      in.remove_prefix(bytes);
-    } else {
-      if (in.size() < head || !ReadWeights(in.substr(0, head), weights)) return false;
-      in.remove_prefix(head);
-    }
-    return Build(weights);
-  }
-
- private:
-  static bool ReadWeights(std::string_view in, std::vector<std::uint8_t>& weights) {
-    Fse table;
-    if (!table.Read(in, 6, 256)) return false;
-    BackwardBits bits(in);
-    if (!bits.good()) return false;
-    FseState states[] = {{table}, {table}};
-    states[0].Begin(bits);
-    states[1].Begin(bits);
-    if (bits.left() < 0) return false;
-    for (int turn = 0; weights.size() < 255; turn ^= 1) {
-      weights.push_back(states[turn].symbol());
-      states[turn].Step(bits);
-      if (bits.left() < 0) {
-        weights.push_back(states[turn ^ 1].symbol());
-        return true;
-      }
-    }
-    return false;
-  }
-
-  bool Build(std::vector<std::uint8_t> weights) {
-    std::uint32_t sum = 0;
-    for (const std::uint8_t weight : weights) {
-      if (weight > kMaxHuffmanBits) return false;
-      sum += weight == 0 ? 0 : 1U << (weight - 1);
-    }
-    if (sum == 0 || weights.size() > 255) return false;
-    max_bits = std::bit_width(sum);
-    if (max_bits > kMaxHuffmanBits) return false;
-    const std::uint32_t rest = (1U << max_bits) - sum;
-    if (!std::has_single_bit(rest)) return false;
-    weights.push_back(static_cast<std::uint8_t>(std::bit_width(rest)));  // of the last symbol
-    cells.clear();
-    for (int weight = 1; weight <= max_bits; ++weight) {
-      for (std::size_t symbol = 0; symbol < weights.size(); ++symbol) {
-        if (weights[symbol] != weight) continue;
-        cells.insert(cells.end(), std::size_t{1} << (weight - 1),
-                     Cell{.symbol = static_cast<std::uint8_t>(symbol),
-                          .bits = static_cast<std::uint8_t>(max_bits + 1 - weight)});
-      }
-    }
-    return cells.size() == std::size_t{1} << max_bits;
-  }
-
- public:
-  bool Decode(std::string_view in, std::size_t count, std::string& out) const {
-    BackwardBits bits(in);
-    if (!bits.good()) return false;
-    for (; count > 0; --count) {
-      const Cell cell = cells[bits.Peek(max_bits)];
-      bits.Skip(cell.bits);
-      if (bits.left() < 0) return false;
-      out.push_back(static_cast<char>(cell.symbol));
-    }
-    return bits.left() == 0;
-  }
-};
 
 // 3.1.1.3.2.2: the tables that need no description.
 constexpr std::int8_t kLiteralCounts[] = {4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1,  1,  2,  2,
@@ -296,7 +59,7 @@ class Frame {
   // 3.1.1.3.1
   bool Literals(std::string_view& in) {
     literals_.clear();
-    const std::size_t head = Byte(in, 0);
+    const std::size_t head = ByteAt(in, 0);
     const std::size_t format = head >> 2 & 3;
     if (in.empty()) return false;
     if ((head & 3) < 2) {
@@ -327,7 +90,7 @@ class Frame {
     std::string_view streams = in.substr(0, given);
     in.remove_prefix(given);
     if ((head & 3) == 2 && !huffman_.Read(streams)) return false;
-    if (huffman_.cells.empty()) return false;
+    if (huffman_.empty()) return false;
     return format == 0 ? huffman_.Decode(streams, size, literals_) : FourStreams(streams, size);
   }
 
@@ -337,7 +100,8 @@ class Frame {
     std::string_view rest = in.substr(kJumps);
     const std::size_t each = (size + 3) / 4;
     for (std::size_t i = 0; i < 4; ++i) {
-      const std::size_t bytes = i < 3 ? Byte(in, i * 2) | Byte(in, i * 2 + 1) << 8 : rest.size();
+      const std::size_t bytes =
+          i < 3 ? ByteAt(in, i * 2) | ByteAt(in, i * 2 + 1) << 8 : rest.size();
       if (bytes > rest.size() || (i == 3 && size < 3 * each)) return false;
       if (!huffman_.Decode(rest.substr(0, bytes), i < 3 ? each : size - 3 * each, literals_)) {
         return false;
@@ -359,11 +123,11 @@ class Frame {
     switch (mode) {
       case 0:
         kind.table.log = kind.log;
-        kind.table.Build(kind.counts);
+        kind.table.Build(std::vector<std::int16_t>(kind.counts.begin(), kind.counts.end()));
         return true;
       case 1: {
-        if (in.empty() || Byte(in, 0) >= kind.symbols) return false;
-        kind.table.Single(Byte(in, 0));
+        if (in.empty() || ByteAt(in, 0) >= kind.symbols) return false;
+        kind.table.Single(ByteAt(in, 0));
         in.remove_prefix(1);
         return true;
       }
@@ -375,18 +139,18 @@ class Frame {
   // 3.1.1.3.2
   bool Sequences(std::string_view in) {
     if (in.empty()) return false;
-    std::size_t count = Byte(in, 0);
+    std::size_t count = ByteAt(in, 0);
     std::size_t bytes = 1;
     if (count == 255) {
-      count = Byte(in, 1) + (Byte(in, 2) << 8) + 0x7f00;
+      count = ByteAt(in, 1) + (ByteAt(in, 2) << 8) + 0x7f00;
       bytes = 3;
     } else if (count >= 128) {
-      count = ((count - 128) << 8) + Byte(in, 1);
+      count = ((count - 128) << 8) + ByteAt(in, 1);
       bytes = 2;
     }
     if (count == 0) return Append(literals_);
     if (in.size() <= bytes) return false;
-    const std::size_t modes = Byte(in, bytes);
+    const std::size_t modes = ByteAt(in, bytes);
     in.remove_prefix(bytes + 1);
     const Kind kinds[] = {{lengths_, kLiteralCounts, 6, 9, std::size(kLiteralBits)},
                           {offsets_, kOffsetCounts, 5, 8, kMaxOffsetCode + 1},
@@ -451,7 +215,7 @@ class Frame {
 // 3.1.1.1: cuts the header off; what it says of sizes is not needed.
 bool CutHeader(std::string_view& in) {
   if (in.size() < 5 || LittleEndian(in.substr(0, 4)) != kMagic) return false;
-  const std::size_t head = Byte(in, 4);
+  const std::size_t head = ByteAt(in, 4);
   const bool single = (head & 32) != 0;
   const std::size_t size_bytes = head >> 6 == 0 ? (single ? 1 : 0) : std::size_t{1} << (head >> 6);
   const std::size_t bytes = 5 + (single ? 0 : 1) + size_bytes;

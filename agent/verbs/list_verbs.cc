@@ -84,7 +84,8 @@ void StatRow(RowWriter& rows, AccountNames& names, const std::string& path, cons
 pb::Result HashFile(const std::string& path, FileHashes& hashes) {
   const OpenedFile file = OpenRegular(path);
   if (file.error != 0) return OpenFailure(file, path);
-  if (const int error = HashFd(file.fd.get(), hashes); error != 0) return FailedErrno(error, path);
+  if (const int error = HashFd(file.fd.get(), hashes, nullptr); error != 0)
+    return FailedErrno(error, path);
   return Done();
 }
 

@@ -43,7 +43,7 @@ class WriterSink : public QuerySink {
 pb::Result ResultOf(const QueryEnd& end) {
   switch (end.stop) {
     case QueryStop::kDone:
-    case QueryStop::kSinkFull: return Done();  // RowWriter knows which limit
+    case QueryStop::kSinkFull: return DoneWith(end.note);  // RowWriter knows which limit
     case QueryStop::kBadSql: return Failed(pb::COMMAND_FAILURE_SQL, end.message);
     case QueryStop::kWallLimit: return Failed(pb::COMMAND_FAILURE_WALL_LIMIT, end.message);
     case QueryStop::kMemoryLimit: return Failed(pb::COMMAND_FAILURE_MEMORY_LIMIT, end.message);

@@ -29,6 +29,12 @@ pb::Result Done() {
   return result;
 }
 
+pb::Result DoneWith(std::string_view note) {
+  pb::Result result = Done();
+  result.set_message(ForTerminal(Untrusted(std::string(note)), kMaxResultMessageBytes));
+  return result;
+}
+
 pb::Result Failed(pb::CommandFailure failure, std::string_view message) {
   pb::Result result;
   result.set_outcome(pb::OUTCOME_FAILED);

@@ -15,6 +15,7 @@
 namespace holdfast::agent {
 
 command::v1::Result Done();
+command::v1::Result DoneWith(std::string_view note);  // a word to the wise; "" for none
 command::v1::Result Failed(command::v1::CommandFailure failure, std::string_view message);
 
 // "<path>: <errno text>", with the failure that fits the errno.

@@ -115,6 +115,7 @@ Status Answers::OnEnd(const sdk::TargetEnd& told) {
   if (!end.succeeded()) {
     SayHowItEnded(end);
   } else if (const std::string message = MessageText(end); !message.empty()) {
+    // Done, and yet there is something to know: what could not be read, what was left as it is.
     Say(HostOf(end.agent) + ": " + ForTerminal(Untrusted(message)));
   }
   return call_.console.out_works()

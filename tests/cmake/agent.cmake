@@ -24,15 +24,18 @@ holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
-  SRCS conformance/agent/account_tables_test.cc conformance/agent/database_tables_test.cc
+  SRCS conformance/agent/account_tables_test.cc conformance/agent/container_tables_test.cc
+    conformance/agent/database_tables_test.cc
     conformance/agent/journal_table_test.cc
     conformance/agent/package_tables_test.cc conformance/agent/persistence_tables_test.cc
     conformance/agent/sql_functions_test.cc conformance/agent/ssh_tables_test.cc
     conformance/agent/startup_tables_test.cc conformance/agent/tables/hardware_tables_test.cc
+    conformance/agent/tables/kernel_question_tables_test.cc
     conformance/agent/tables/kernel_tables_test.cc conformance/agent/tables/login_tables_test.cc
     conformance/agent/tables/network_tables_test.cc conformance/agent/tables/process_tables_test.cc
-    conformance/agent/tables/real_machine_test.cc conformance/agent/tables/settings_tables_test.cc
-    conformance/agent/tables_test.cc)
+    conformance/agent/tables/real_machine_test.cc conformance/agent/tables/real_tools_test.cc
+    conformance/agent/tables/settings_tables_test.cc conformance/agent/tables/timeline_test.cc
+    conformance/agent/table_limits_test.cc conformance/agent/tables_test.cc)
 target_compile_definitions(conformance_agent_tables PRIVATE
   HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support"
   HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
@@ -75,3 +78,8 @@ holdfast_fuzz(spool_record_fuzz DEPS holdfast_agent_adapters_linux CORPUS fuzz/c
   SRCS fuzz/agent/spool_record_fuzz.cc)
 holdfast_fuzz(warden_frames_fuzz DEPS holdfast_agent_core holdfast_common_adapters_mbedtls
   CORPUS fuzz/corpus/warden_frames SRCS fuzz/agent/warden_frames_fuzz.cc)
+
+# ./dev bench tables; at the agent's optimisation.
+add_executable(holdfast-table-bench bench/tables/main.cc)
+target_link_libraries(holdfast-table-bench PRIVATE holdfast_agent_adapters_procfs
+  holdfast_agent_adapters_query holdfast_flags)

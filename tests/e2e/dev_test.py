@@ -8,7 +8,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MISTAKES = (("foo",), ("demo", "--onse"), ("demo", "--once", "again"), ("build", "--fast"),
-            ("lint", "x"), ("fmt", "x"), ("bench", "x"), ("bench", "basics", "x"), ("clean", "x"))
+            ("lint", "x"), ("fmt", "x"), ("bench", "x"), ("bench", "basics", "x"),
+            ("bench", "tables", "--x"), ("clean", "x"))
 
 
 class DevTest(unittest.TestCase):

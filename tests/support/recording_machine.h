@@ -49,9 +49,9 @@ class RecordingMachine : public Machine {
     attributes.push_back(path);
     return machine_.Attributes(path);
   }
-  Result<FileHashes> Hash(const std::string& path) override {
+  Result<FileHashes> Hash(const std::string& path, const Patience* patience) override {
     hashed.push_back(path);
-    return machine_.Hash(path);
+    return machine_.Hash(path, patience);
   }
   Result<FileSystemStat> StatFileSystem(const std::string& path) override {
     room_asked.push_back(path);
@@ -73,7 +73,6 @@ class RecordingMachine : public Machine {
     return machine_.AskSocket(path, request, max_bytes);
   }
   Result<std::vector<BpfProgram>> LoadedBpfPrograms() override { return programs; }
-  void Note(std::string_view text) override { notes.emplace_back(text); }
   bool Answers(std::int64_t pid) override { return answering.contains(pid); }
   SystemFacts Facts() override {
     return {.hostname = "fixture-host",
@@ -84,7 +83,7 @@ class RecordingMachine : public Machine {
             .time_zone = "CET"};
   }
 
-  std::vector<std::string> read, links, listed, stats, hashed, attributes, room_asked, asked, notes;
+  std::vector<std::string> read, links, listed, stats, hashed, attributes, room_asked, asked;
   std::map<std::string, std::string> filters;  // what the kernel says of a table of iptables
   Result<std::vector<BpfProgram>> programs = std::vector<BpfProgram>();
   std::map<std::string, FileSystemStat> rooms;  // by mount point

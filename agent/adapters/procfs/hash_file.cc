@@ -15,11 +15,12 @@ constexpr std::size_t kBufferBytes = std::size_t{256} * 1024;
 
 }  // namespace
 
-int HashFd(int fd, FileHashes& out) {
+int HashFd(int fd, FileHashes& out, const Patience* patience) {
   (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   const auto buffer = std::make_unique<char[]>(kBufferBytes);
   FileDigest digest;
   while (true) {
+    if (patience != nullptr && patience->IsOver()) return ECANCELED;
     const ssize_t got = read(fd, buffer.get(), kBufferBytes);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;

@@ -5,6 +5,7 @@
 
 namespace holdfast::agent {
 
-int HashFd(int fd, FileHashes& out);  // 0 or an errno
+// 0 or an errno: ECANCELED when the patience is over. null: to the end.
+int HashFd(int fd, FileHashes& out, const Patience* patience);
 
 }  // namespace holdfast::agent

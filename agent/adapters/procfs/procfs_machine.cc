@@ -41,6 +41,7 @@ Error FromErrno(int error) {
     case ENXIO:
     case EINVAL:
     case EISDIR: return {Code::kInvalid, "it is something else"};
+    case ECANCELED: return {Code::kCancelled, "the time is over"};
     default: return {Code::kInternal, "errno " + std::to_string(error)};
   }
 }
@@ -153,11 +154,12 @@ Result<std::vector<Attribute>> ProcfsMachine::Attributes(const std::string& path
   return attributes;
 }
 
-Result<FileHashes> ProcfsMachine::Hash(const std::string& path) {
+Result<FileHashes> ProcfsMachine::Hash(const std::string& path, const Patience* patience) {
   const OpenedFile file = agent::OpenRegular(root_ + path);
   if (file.error != 0) return FromErrno(file.error);
   FileHashes hashes;
-  if (const int error = HashFd(file.fd.get(), hashes); error != 0) return FromErrno(error);
+  if (const int error = HashFd(file.fd.get(), hashes, patience); error != 0)
+    return FromErrno(error);
   return hashes;
 }
 

@@ -23,7 +23,7 @@ class ProcfsMachine : public Machine {
   Result<std::vector<std::string>> List(const std::string& path) override;
   Result<FileStat> Stat(const std::string& path, Links links) override;
   Result<std::vector<Attribute>> Attributes(const std::string& path) override;
-  Result<FileHashes> Hash(const std::string& path) override;
+  Result<FileHashes> Hash(const std::string& path, const Patience* patience) override;
   Result<FileSystemStat> StatFileSystem(const std::string& path) override;
   Result<std::string> DumpNetwork(NetworkDump what) override;
   Result<std::string> DumpIptables(const std::string& table) override;

@@ -9,6 +9,7 @@
 #include "agent/adapters/query/sql_functions.h"
 #include "agent/adapters/query/sql_message.h"
 #include "agent/adapters/query/virtual_table.h"
+#include "agent/adapters/query/watched_machine.h"
 
 namespace holdfast::agent {
 namespace {
@@ -66,16 +67,18 @@ std::string_view KnownType(const char* declared) {
 }  // namespace
 
 struct QueryEngine::State {
+  explicit State(Machine& of) : machine(of) {}
   ~State() { (void)sqlite3_close(db); }
 
   static int OnProgress(void* self) {
     auto& state = *static_cast<State*>(self);
-    state.out_of_time = Clock::now() >= state.deadline;
+    state.out_of_time = state.machine.IsOver();
     return state.out_of_time ? 1 : 0;
   }
 
   QueryEnd Complain(int code, std::string_view sql) const {
-    if (code == SQLITE_INTERRUPT && out_of_time) {
+    // A table that ran out of time looks as if it had ended; VirtualTable says which it was.
+    if (code == SQLITE_INTERRUPT && (out_of_time || machine.IsOver())) {
       return {QueryStop::kWallLimit,
               "the query took longer than " + std::to_string(options.wall_ms) + " ms"};
     }
@@ -101,14 +104,14 @@ struct QueryEngine::State {
 
   QueryOptions options;
   QueryRights rights;
-  Clock::time_point deadline;
+  WatchedMachine machine;
   bool out_of_time = false;
   sqlite3* db = nullptr;
 };
 
 QueryEngine::QueryEngine(Machine& machine, std::span<const Table* const> tables,
                          QueryOptions options)
-    : state_(std::make_unique<State>()) {
+    : state_(std::make_unique<State>(machine)) {
   state_->options = options;
   state_->rights = {.tables = tables};
   constexpr int kFlags =
@@ -122,7 +125,7 @@ QueryEngine::QueryEngine(Machine& machine, std::span<const Table* const> tables,
   (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
   (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  for (const Table* table : tables) (void)RegisterTable(db, *table, machine);
+  for (const Table* table : tables) (void)RegisterTable(db, *table, state_->machine);
   RegisterFunctions(db);
   (void)sqlite3_exec(db, "PRAGMA temp_store = MEMORY", nullptr, nullptr, nullptr);
   (void)sqlite3_set_authorizer(db, AuthorizeQuery, &state_->rights);
@@ -186,11 +189,13 @@ QueryEnd QueryEngine::Run(std::string_view sql, QuerySink& sink) {
                                     " bytes, this one has " + std::to_string(sql.size())};
   }
   state.out_of_time = false;
-  state.deadline = Clock::now() + std::chrono::milliseconds(state.options.wall_ms);
+  state.machine.Begin(Clock::now() + std::chrono::milliseconds(state.options.wall_ms));
   Statement statement;
   QueryEnd end = state.Prepare(sql, statement);
   if (end.stop != QueryStop::kDone) return end;
-  return state.Step(statement.get(), sql, sink);
+  end = state.Step(statement.get(), sql, sink);
+  end.note = state.machine.Report();
+  return end;
 }
 
 }  // namespace holdfast::agent

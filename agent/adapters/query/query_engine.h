@@ -54,7 +54,8 @@ enum class QueryStop : std::uint8_t {
 };
 struct QueryEnd {
   QueryStop stop = QueryStop::kDone;
-  std::string message;  // unless kDone or kSinkFull
+  std::string message;    // unless kDone or kSinkFull
+  std::string note = {};  // what could not be read, and what tables have to say; mostly empty
 };
 
 struct QueryOptions {

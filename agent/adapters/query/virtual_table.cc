@@ -13,7 +13,7 @@ namespace {
 
 struct Registration {
   const Table* table;
-  Machine* machine;
+  WatchedMachine* machine;
 };
 
 // SQLite knows these only by their first member, so they begin with it.
@@ -208,7 +208,8 @@ int Next(sqlite3_vtab_cursor* base) {
   cursor.row.assign(columns, SqlValue{});
   cursor.at_end = !cursor.rows->Next(cursor.row);
   ++cursor.row_number;
-  return SQLITE_OK;
+  // A row may take long, and the end of the time looks like the end of the rows.
+  return Of(base->pVtab).registration.machine->IsOver() ? SQLITE_INTERRUPT : SQLITE_OK;
 }
 
 // SQLite's signature.  NOLINTNEXTLINE(readability-function-size)
@@ -265,7 +266,7 @@ sqlite3_module MakeModule() {
 
 }  // namespace
 
-int RegisterTable(sqlite3* db, const Table& table, Machine& machine) {
+int RegisterTable(sqlite3* db, const Table& table, WatchedMachine& machine) {
   static const sqlite3_module module = MakeModule();
   auto* registration = new Registration{.table = &table, .machine = &machine};
   return sqlite3_create_module_v2(db, std::string(table.name).c_str(), &module, registration,

@@ -3,12 +3,12 @@
 
 #include <sqlite3.h>
 
-#include "agent/tables/machine.h"
+#include "agent/adapters/query/watched_machine.h"
 #include "agent/tables/table.h"
 
 namespace holdfast::agent {
 
 // `table` and `machine` must outlive the connection. Returns SQLite's code.
-int RegisterTable(sqlite3* db, const Table& table, Machine& machine);
+int RegisterTable(sqlite3* db, const Table& table, WatchedMachine& machine);
 
 }  // namespace holdfast::agent

@@ -7,8 +7,10 @@
 #include "agent/tables/auth_log_lines.h"
 #include "agent/tables/cron_files.h"
 #include "agent/tables/decompress.h"
+#include "agent/tables/docker_api.h"
 #include "agent/tables/history_files.h"
 #include "agent/tables/ini.h"
+#include "agent/tables/iptables_rules.h"
 #include "agent/tables/journal_file.h"
 #include "agent/tables/json.h"
 #include "agent/tables/net_files.h"
@@ -156,6 +158,12 @@ void ReadAs(char kind, std::string_view text) {
     case 'd': ReadDatabase(text); break;
     case 'm': ReadRpm(text); break;
     case 'J': ReadJournal(text); break;
+    case 'T': (void)ParseIptables(text); break;
+    case 'H': {
+      const auto body = BodyOfHttp(text);
+      if (body) (void)DockerValue(*body, "a.b", ColumnType::kText);
+      break;
+    }
     case 'z': (void)DecompressZstd(text, std::size_t{1} << 20); break;
     case '4': (void)DecompressLz4(text, std::size_t{1} << 20); break;
     case 'R': {

@@ -69,7 +69,7 @@ class AnyMachine : public Machine {
     constexpr std::uint32_t kKinds[] = {kTypeRegular, kTypeDirectory, kTypeSymlink, 0010000};
     return FileStat{.size = path.size(), .mode = kKinds[path.size() % 4] | 0644};
   }
-  Result<FileHashes> Hash(const std::string&) override { return kGone; }
+  Result<FileHashes> Hash(const std::string&, const Patience*) override { return kGone; }
   Result<FileSystemStat> StatFileSystem(const std::string&) override {
     return FileSystemStat{.block_size = UINT64_MAX, .blocks = UINT64_MAX};
   }

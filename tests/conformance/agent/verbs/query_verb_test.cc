@@ -41,6 +41,13 @@ TEST(QueryVerbTest, NamesColumnsEvenWithoutRows) {
   EXPECT_EQ(ReadRows(run.output).columns, std::vector<std::string>{"pid"});
 }
 
+TEST(QueryVerbTest, SaysWhatItHadToLeaveOutAndIsDone) {
+  const WorkerRun run = Ask("SELECT message FROM journal WHERE path = '/etc/passwd'");
+  EXPECT_EQ(run.result.outcome(), pb::OUTCOME_DONE);
+  EXPECT_EQ(run.result.message(), "/etc/passwd: not a file of systemd's journal");
+  EXPECT_EQ(Ask("SELECT 1").result.message(), "");
+}
+
 TEST(QueryVerbTest, KeepsColumnNamesThatAStatementMakesReadable) {
   std::string name = "x";
   for (int i = 0; i < 100; ++i) name += "\xc3\xa4";  // each two bytes: the cut falls into one

@@ -14,6 +14,17 @@ TEST_F(GoldenTest, RowsOfOneHost) {
   });
 }
 
+TEST_F(GoldenTest, RowsWithAWordOnWhatCouldNotBeRead) {
+  job_.command.mutable_query();
+  Compare("rows_with_note.txt", MakeRowAnswers, [&](Answers& answers) {
+    ASSERT_TRUE(answers.OnOutput(Id('a'), Rows()).ok());
+    ASSERT_TRUE(answers
+                    .OnEnd(End('a', pb::OUTCOME_DONE, pb::COMMAND_FAILURE_UNSPECIFIED,
+                               "2 files could not be read, the first: /x\x1b[2J: may not"))
+                    .ok());
+  });
+}
+
 TEST_F(GoldenTest, RowsOfSeveralHostsOneOfWhichFails) {
   Several();
   Compare("rows_several_hosts.txt", MakeRowAnswers, [&](Answers& answers) {
