@@ -80,7 +80,7 @@ const Table kAuthLogTable = {
     .example =
         "SELECT timestamp, process, regex_match(message, 'from (\\S+) port', 1) AS source FROM "
         "auth_log WHERE message LIKE 'Failed password%';",
-    .cost = Cost::kPackages,
+    .cost = Cost::kLogs,
     .columns = kColumns,
     .open = Open,
 };

@@ -189,7 +189,7 @@ const Table kJournalTable = {
     .example =
         "SELECT datetime(time, 'unixepoch') AS at, unit, message FROM journal WHERE priority <= 3 "
         "AND time > (SELECT unix_time - 86400 FROM time);",
-    .cost = Cost::kPackages,
+    .cost = Cost::kLogs,
     .columns = kColumns,
     .open = OpenRows<EntryRows>,
 };

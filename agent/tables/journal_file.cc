@@ -158,8 +158,7 @@ std::optional<JournalCursor::Lists> JournalCursor::ListsOf(const JournalMatch& m
       offset = file_.Number(offset + 24);
     }
   }
-  std::sort(lists.begin(), lists.end(),
-            [](const List& a, const List& b) { return a.data < b.data; });
+  std::reverse(lists.begin(), lists.end());  // the chain went backwards
   return lists;
 }
 

@@ -132,6 +132,7 @@ std::string_view CostText(Cost cost) {
     case Cost::kAccounts: return "one file";
     case Cost::kHomes: return "some files of every home";
     case Cost::kPackages: return "the lists of all packages";
+    case Cost::kLogs: return "the log files";
     case Cost::kProcesses: return "some files of /proc per process";
     case Cost::kSockets: return "every descriptor of every process";
     case Cost::kDevices: return "some files of /sys or /proc/sys per row";
@@ -187,9 +188,10 @@ std::string TablesPage() {
       "Where a path is required, `path LIKE '/etc/%'` matches one level and `'/etc/%%'` all below "
       "it.\n";
   for (const Table* table : kTables) {
-    page.append("\n## ").append(table->name).append("\n").append(table->description);
+    page.append("\n## ").append(table->name).append("\n");
+    page.append(std::string_view(table->description));
     page.append(" Costs: ").append(CostText(table->cost)).append(".\n\n```sql\n");
-    page.append(table->example)
+    page.append(std::string_view(table->example))
         .append("\n```\n\n| column | type | marks | meaning |\n|---|---|---|---|\n");
     for (const Column& column : table->columns) {
       page.append("| ")
@@ -197,7 +199,10 @@ std::string TablesPage() {
           .append(" | ")
           .append(ToString(column.type))
           .append(" | ");
-      page.append(MarksText(column.marks)).append(" | ").append(column.description).append(" |\n");
+      page.append(MarksText(column.marks))
+          .append(" | ")
+          .append(std::string_view(column.description))
+          .append(" |\n");
     }
   }
   return page;

@@ -48,10 +48,23 @@ inline constexpr Marks kLinux = 16;      // only Linux has it
 inline constexpr Marks kRange =
     32;  // <, <=, >, >= and BETWEEN narrow what is read too; osquery has none
 
+// Words for people, which docs/tables.md is made of. The agent has no use for them: its release build leaves them out,
+// a hundred times what a word more or less would cost (decisions/0088).
+#ifdef HOLDFAST_WITHOUT_WORDS
+struct Words {
+  Words() = default;
+  consteval Words(const char*) {}  // NOLINT(google-explicit-constructor): stands for a string_view
+  constexpr operator std::string_view() const { return {}; }  // NOLINT(google-explicit-constructor)
+  constexpr bool empty() const { return true; }
+};
+#else
+using Words = std::string_view;
+#endif
+
 struct Column {
   std::string_view name;
   ColumnType type;
-  std::string_view description;
+  Words description;
   Marks marks = kPlain;
 };
 
@@ -61,6 +74,7 @@ enum class Cost : std::uint8_t {
   kAccounts,   // a line of one file per row
   kHomes,      // some files of each account's home
   kPackages,   // a file, or a part of one, for each of thousands of packages
+  kLogs,       // log files, line by line
   kProcesses,  // some files of /proc per row
   kSockets,    // every descriptor of every process
   kDevices,    // some files of /sys or /proc/sys per row
@@ -108,8 +122,8 @@ class RowSource {
 
 struct Table {
   std::string_view name;
-  std::string_view description;
-  std::string_view example;  // a query that runs
+  Words description;
+  Words example;  // a query that runs
   Cost cost = Cost::kFixed;
   std::span<const Column> columns;
   Result<std::unique_ptr<RowSource>> (*open)(const Request& request, Machine& machine);

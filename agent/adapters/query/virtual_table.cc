@@ -70,6 +70,7 @@ Estimate FullScan(Cost cost) {
     case Cost::kAccounts: return {100, 50};
     case Cost::kHomes: return {2000, 100};
     case Cost::kPackages: return {20000, 2000};
+    case Cost::kLogs: return {1e5, 20000};
     case Cost::kProcesses: return {4000, 200};
     case Cost::kSockets: return {20000, 500};
     case Cost::kDevices: return {2000, 100};
@@ -84,6 +85,7 @@ Estimate Lookup(Cost cost) {
     case Cost::kAccounts: return {50, 1};
     case Cost::kHomes: return {100, 5};
     case Cost::kPackages: return {500, 10};
+    case Cost::kLogs: return {5000, 200};
     case Cost::kProcesses: return {20, 1};
     case Cost::kSockets: return {2000, 10};
     case Cost::kDevices: return {20, 1};

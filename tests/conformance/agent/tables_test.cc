@@ -26,8 +26,21 @@ std::string MarksText(Marks marks) {
 }
 
 // Tables that osquery does not have: their columns are ours.
-constexpr std::array<std::string_view, 4> kOwnTables = {"auth_log", "browser_downloads",
-                                                        "browser_history", "persistence"};
+constexpr std::string_view kOwnTables[] = {"auth_log",
+                                           "browser_downloads",
+                                           "browser_history",
+                                           "btmp",
+                                           "deleted_executables",
+                                           "ebpf_programs",
+                                           "hidden_processes",
+                                           "journal",
+                                           "memfd_processes",
+                                           "persistence",
+                                           "timeline",
+                                           "wtmp"};
+
+// A release build leaves the words out that the page is made of.
+bool HasWords() { return !AllTables().front()->description.empty(); }
 
 TEST(TablesTest, DeclaresExactlyOsquerysColumns) {
   std::map<std::string, std::string> expected;
@@ -38,10 +51,9 @@ TEST(TablesTest, DeclaresExactlyOsquerysColumns) {
     const std::size_t tab = line.find('\t');
     expected[line.substr(0, tab)] += line.substr(tab + 1) + "\n";
   }
-  // What osquery does not have says so.
   const auto is_own = [](const Table* table) {
-    return table->description.ends_with("Not in osquery.") ||
-           std::find(kOwnTables.begin(), kOwnTables.end(), table->name) != kOwnTables.end();
+    return std::find(std::begin(kOwnTables), std::end(kOwnTables), table->name) !=
+           std::end(kOwnTables);
   };
   const auto own = std::count_if(AllTables().begin(), AllTables().end(), is_own);
   ASSERT_EQ(expected.size() + static_cast<std::size_t>(own), AllTables().size());
@@ -60,14 +72,22 @@ TEST(TablesTest, DeclaresExactlyOsquerysColumns) {
 }
 
 TEST(TablesTest, PageIsWhatTheDeclarationsSay) {
+  if (!HasWords()) GTEST_SKIP() << "no words in a release build";
   EXPECT_EQ(ReadWhole(HOLDFAST_SOURCE_DIR "/docs/tables.md"), TablesPage())
       << "docs/tables.md is made by build/dev/bin/agent_tables_page > docs/tables.md";
 }
 
 TEST(TablesTest, EveryExampleRunsAndEveryColumnIsDescribed) {
+  if (!HasWords()) GTEST_SKIP() << "no words in a release build";
   QueryHarness harness;
   for (const Table* table : AllTables()) {
-    (void)harness.Ask(std::string(table->example));
+    (void)harness.Ask(std::string(std::string_view(table->example)));
+    // osquery's columns are held to osquery's; whoever reads the page has to know which are ours.
+    const bool own = std::find(std::begin(kOwnTables), std::end(kOwnTables), table->name) !=
+                     std::end(kOwnTables);
+    const std::string words(std::string_view(table->description));
+    EXPECT_EQ(own, words.ends_with("Not in osquery.") || words.ends_with("Not osquery's."))
+        << table->name;
     EXPECT_EQ(harness.end.stop, QueryStop::kDone) << table->name << ": " << harness.end.message;
     for (const Column& column : table->columns)
       EXPECT_FALSE(column.description.empty()) << column.name;
