@@ -245,9 +245,11 @@ def measure(run, out, facts):
             out.write(json.dumps({**facts, **row}) + "\n")
         if run.hold:
             hold = run.rest()
-    except Stopped as why:
-        stopped = str(why)
+    except (Stopped, KeyboardInterrupt) as why:
+        stopped = str(why) or "interrupted"
         print(f"stopped: {stopped}")
+        if not run.rounds:
+            raise
     return summary(run, stopped, hold)
 
 
