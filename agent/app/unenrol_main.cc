@@ -21,6 +21,8 @@
 namespace holdfast::agent {
 namespace {
 
+constexpr std::string_view kJournalFile = "journal.db";
+
 int Fail(int status, const std::string& what) {
   std::fprintf(stderr, "holdfast-agent: %s\n", what.c_str());
   return status;
@@ -46,7 +48,7 @@ Status Remove(const std::string& path) {
 // What an agent makes; also ".new" and ".bad", "-wal" and "-shm" of it.
 bool IsOurs(std::string_view name) {
   constexpr std::array<std::string_view, 9> kOurs = {kEnrolledFile, kBundleFile,  kKeyFile,
-                                                     "journal.db",  "spool",      "routes",
+                                                     kJournalFile,  "spool",      "routes",
                                                      "reserve",     "agent.lock", "doctor."};
   return std::ranges::any_of(kOurs, [&](std::string_view ours) { return name.starts_with(ours); });
 }
@@ -57,14 +59,20 @@ Status Empty(const StateDir& dir) {
     HF_TRY(Remove(dir.PathOf(name)));
   }
   HF_ASSIGN_OR_RETURN(const auto names, ListNames(dir.path()));
-  for (const std::string& name : names) {
-    if (IsOurs(name)) HF_TRY(Remove(dir.PathOf(name)));
+  // Last the journal: until it is gone, there is something to ask for again.
+  for (const bool is_journal : {false, true}) {
+    for (const std::string& name : names) {
+      if (IsOurs(name) && name.starts_with(kJournalFile) == is_journal) {
+        HF_TRY(Remove(dir.PathOf(name)));
+      }
+    }
   }
   return Ok();
 }
 
+// Also of one that was ended half.
 bool HoldsAnAgent(const std::string& path) {
-  for (const std::string_view name : {kBundleFile, kKeyFile}) {
+  for (const std::string_view name : {kBundleFile, kKeyFile, kJournalFile}) {
     struct stat info {};
     if (::lstat((path + "/" + std::string(name)).c_str(), &info) == 0) return true;
   }

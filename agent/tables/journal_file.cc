@@ -137,7 +137,8 @@ std::optional<JournalCursor::Lists> JournalCursor::ListsOf(const JournalMatch& m
   const std::uint64_t buckets = std::min(file_.fields_bytes_ / 16, kMaxBuckets);
   if (buckets == 0) return std::nullopt;  // no such table: every entry is looked at
   Lists lists;
-  for (std::uint64_t i = 0; i < buckets; ++i) {
+  bool is_found = false;  // a name stands in the table once
+  for (std::uint64_t i = 0; i < buckets && !is_found; ++i) {
     const std::string head = file_.Read(file_.fields_offset_ + i * 16, 8);
     if (head.size() < 8) break;  // the file ends before its table does
     std::uint64_t offset = LittleEndian(head);
@@ -153,6 +154,8 @@ std::optional<JournalCursor::Lists> JournalCursor::ListsOf(const JournalMatch& m
           last = data;  // newer values stand before older ones
           data = file_.Number(data + 32);
         }
+        is_found = true;
+        break;
       }
       before = offset;
       offset = file_.Number(offset + 24);

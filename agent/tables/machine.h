@@ -44,6 +44,7 @@ struct FileStat {
   std::int64_t btime_ns = 0;  // 0 where the file system does not know
   bool is_mount_root =
       false;  // something is mounted here, also of the same device (since Linux 5.8)
+  bool says_mount_roots = false;  // the kernel knows; if not, the mounts of descriptors differ
 };
 
 // S_IF*, and the names that tables and verbs give them.

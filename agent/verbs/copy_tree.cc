@@ -59,8 +59,9 @@ class Copier {
   bool blames_source() const { return blames_source_; }
 
   // The copy of a directory, open; made unless it may be one that is there.
-  int MakeDirectory(int dir_fd, const std::string& name, UniqueFd& made) {
-    const bool is_new = mkdirat(dir_fd, name.c_str(), 0700) == 0;
+  // What was there before keeps its owner and mode: `is_new` says so.
+  int MakeDirectory(int dir_fd, const std::string& name, UniqueFd& made, bool& is_new) {
+    is_new = mkdirat(dir_fd, name.c_str(), 0700) == 0;
     if (!is_new && (errno != EEXIST || existing_ == Existing::kStays)) return errno;
     made.reset(openat(dir_fd, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     FileStat stat;
@@ -72,18 +73,24 @@ class Copier {
 
   void CopyBelow(UniqueFd from, UniqueFd to, const std::string& from_path) {
     std::vector<UniqueFd> targets;  // of each level
+    std::vector<bool> are_new;
     targets.push_back(std::move(to));
     TreeWalk walk(std::move(from), from_path, TreeWalk::Mounts::kNone);
     TreeEntry entry;
     for (auto step = walk.Next(entry); step != TreeWalk::Step::kEnd; step = walk.Next(entry)) {
       int error = entry.error;
       if (step == TreeWalk::Step::kLeave) {
-        error = GiveFacts(targets.back().get(), entry.stat);
+        if (are_new.back()) error = GiveFacts(targets.back().get(), entry.stat);
         targets.pop_back();
+        are_new.pop_back();
       } else if (step == TreeWalk::Step::kEntry && S_ISDIR(entry.stat.mode)) {
         UniqueFd made;
-        error = MakeDirectory(targets.back().get(), entry.name, made);
-        if (error == 0) targets.push_back(std::move(made));
+        bool is_new = false;
+        error = MakeDirectory(targets.back().get(), entry.name, made, is_new);
+        if (error == 0) {
+          targets.push_back(std::move(made));
+          are_new.push_back(is_new);
+        }
         if (error != 0) walk.Skip();
       } else if (step == TreeWalk::Step::kEntry) {
         error = Copy(entry.dir_fd, entry.name, entry.stat, targets.back().get(), entry.name);
@@ -160,11 +167,12 @@ void CopyTree(const Place& from, const Place& to, const std::string& from_path,
                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!source.valid()) return changes.Fail(from_path, errno);
     UniqueFd made;
-    error = copier.MakeDirectory(to.dir_fd(), to.name(), made);
+    bool is_new = false;
+    error = copier.MakeDirectory(to.dir_fd(), to.name(), made, is_new);
     if (error == 0) {
       const UniqueFd again(fcntl(made.get(), F_DUPFD_CLOEXEC, 0));
       copier.CopyBelow(std::move(source), std::move(made), from_path);
-      error = GiveFacts(again.get(), stat);
+      if (is_new) error = GiveFacts(again.get(), stat);
       if (error == 0 && syncfs(again.get()) != 0) error = errno;
     }
   }

@@ -50,7 +50,9 @@ Signalled SignalProcess(Machine& machine, std::int64_t pid, int signal, std::uin
     out.failure = pb::COMMAND_FAILURE_NO_SUCH_PROCESS;
     return out;
   }
-  if (pid == getpid() || pid == getppid()) {
+  // Its link is the way by which whatever undoes this would come.
+  const bool is_link = stat->parent == getppid() && stat->name == "holdfast-link";
+  if (pid == getpid() || pid == getppid() || is_link) {
     out.result = "belongs to this agent";
     out.failure = pb::COMMAND_FAILURE_PERMISSION;
     return out;

@@ -1,8 +1,10 @@
 #include "agent/verbs/tree_walk.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include <dirent.h>
@@ -10,6 +12,7 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 namespace holdfast::agent {
 namespace {
@@ -22,6 +25,18 @@ bool IsPseudo(int fd) {
   struct statfs at = {};
   if (fstatfs(fd, &at) != 0) return false;
   return at.f_type == PROC_SUPER_MAGIC || at.f_type == SYSFS_MAGIC;
+}
+
+// "mnt_id:\t28" of an open descriptor; every kernel says it. Empty: /proc is not there.
+std::string MountOf(int fd) {
+  const int info = open(("/proc/self/fdinfo/" + std::to_string(fd)).c_str(), O_RDONLY | O_CLOEXEC);
+  if (info < 0) return {};
+  std::array<char, 512> text{};
+  const ssize_t got = read(info, text.data(), text.size());
+  close(info);
+  const std::string_view all(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  const std::size_t at = all.find("mnt_id:");
+  return at == std::string_view::npos ? "" : std::string(all.substr(at, all.find('\n', at) - at));
 }
 
 }  // namespace
@@ -62,6 +77,7 @@ TreeWalk::TreeWalk(UniqueFd root, std::string path, Mounts mounts) : mounts_(mou
   entry.path = std::move(path);
   (void)StatFd(root.get(), entry.stat);
   device_ = entry.stat.device;
+  if (mounts_ == Mounts::kNone && !entry.stat.says_mount_roots) mount_ = MountOf(root.get());
   Push(std::move(root), std::move(entry));
 }
 
@@ -87,6 +103,8 @@ int TreeWalk::Enter() {
   if (!fd.valid()) return errno == ENOENT ? 0 : errno;
   TreeEntry opened = last_;
   if (const int error = StatFd(fd.get(), opened.stat); error != 0) return error;
+  // Before Linux 5.8 a bind mount has the same device and no mark of its own.
+  if (!mount_.empty() && MountOf(fd.get()) != mount_) return 0;
   if (PassesOver(opened.stat) || (mounts_ == Mounts::kNoPseudo && IsPseudo(fd.get()))) return 0;
   leave_ = false;
   Push(std::move(fd), std::move(opened));

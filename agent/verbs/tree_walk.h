@@ -68,6 +68,7 @@ class TreeWalk {
 
   Mounts mounts_;
   std::uint64_t device_ = 0;
+  std::string mount_;  // of the root, where statx does not say what is mounted
   std::vector<Level> levels_;
   TreeEntry last_;
   bool enter_ = false;  // last_, at the next call

@@ -74,6 +74,7 @@ error_log=/var/log/holdfast-agent.log
 required_files="/var/lib/holdfast-agent/enrolled"
 depend() { need net; after ntpd chronyd; }
 RC
+  chmod 0755 /etc/init.d/holdfast-agent
   rc-update add holdfast-agent default
   [ ! -e "$state/enrolled" ] || rc-service holdfast-agent restart
 else

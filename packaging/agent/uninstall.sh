@@ -19,6 +19,6 @@ rm -f /usr/sbin/holdfast-agent /usr/share/man/man8/holdfast-agent.8.gz /usr/shar
   /etc/init.d/holdfast-agent
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ "${1:-}" = --purge ]; then
-  rm -rf /var/lib/holdfast-agent /etc/holdfast-agent /var/log/holdfast-agent.log /run/holdfast-agent.pid
+  rm -rf /var/lib/holdfast-agent /etc/holdfast-agent /var/log/holdfast-agent.log /run/holdfast-agent.pid /run/holdfast-agent-keeper.pid
   ! command -v userdel >/dev/null || userdel holdfast-link 2>/dev/null || true
 fi

@@ -219,7 +219,7 @@ class ContentTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as place:
             for name in (AGENT.format(VERSION), BACKEND):
                 subprocess.run(["dpkg-deb", "-x", PACKAGES / name, place], check=True)
-            program = pathlib.Path(place, "bin/rm")  # of the system, as the rest of it is not there
+            program = pathlib.Path(place, "bin/sh")  # of the system, as the rest of it is not there
             program.parent.mkdir()
             program.touch(0o755)
             units = sorted(pathlib.Path(place, "usr/lib/systemd/system").iterdir())

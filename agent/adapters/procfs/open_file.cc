@@ -39,7 +39,8 @@ int StatAt(int dir_fd, const char* path, int flags, FileStat& out) {
          .mtime_ns = Nanoseconds(at.stx_mtime),
          .ctime_ns = Nanoseconds(at.stx_ctime),
          .btime_ns = (at.stx_mask & STATX_BTIME) != 0 ? Nanoseconds(at.stx_btime) : 0,
-         .is_mount_root = (at.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
+         .is_mount_root = (at.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0,
+         .says_mount_roots = (at.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0};
   return 0;
 }
 

@@ -166,6 +166,19 @@ TEST_F(ChangeVerbsTest, CpTakesADirectoryOnlyWhenAskedAndWhole) {
   EXPECT_STREQ(target, "one");
 }
 
+TEST_F(ChangeVerbsTest, CpOverDirectoriesThatAreThereLeavesTheirModes) {
+  MakeTree("tree");
+  MakeTree("there");
+  ASSERT_EQ(mkdir((dir_ / "tree/new").c_str(), 0711), 0);
+  ASSERT_EQ(chmod((dir_ / "there").c_str(), 0700), 0);
+  ASSERT_EQ(chmod((dir_ / "there/sub").c_str(), 0755), 0);
+  const WorkerRun run = Cp(dir_ / "tree", dir_ / "there", true, true);
+  EXPECT_EQ(run.result.outcome(), pb::OUTCOME_DONE) << run.result.message();
+  EXPECT_EQ(ModeOf(dir_ / "there"), 0700U);
+  EXPECT_EQ(ModeOf(dir_ / "there/sub"), 0755U);
+  EXPECT_EQ(ModeOf(dir_ / "there/new"), 0711U);
+}
+
 TEST_F(ChangeVerbsTest, CpIntoItselfIsRefused) {
   MakeTree("tree");
   const WorkerRun run = Cp(dir_ / "tree", dir_ / "tree/sub/copy", true);

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -273,6 +274,28 @@ TEST(KillVerbTest, ProtectsInitAndTheAgent) {
   EXPECT_EQ(ReadRows(run.output).At(0, "result"), "belongs to this agent");
   command.mutable_kill()->set_signal(32);
   EXPECT_EQ(RunWorkerProcess(command).result.failure(), pb::COMMAND_FAILURE_BAD_ARGUMENT);
+}
+
+TEST(KillVerbTest, ProtectsTheLinkOfTheAgent) {
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t link = fork();
+  if (link == 0) {
+    prctl(PR_SET_NAME, "holdfast-link");
+    (void)!write(ready[1], "", 1);
+    pause();
+    _exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  pb::Command command;
+  command.mutable_kill()->add_pids(link);
+  command.mutable_kill()->set_signal(SIGSTOP);
+  EXPECT_EQ(RunWorkerProcess(command).result.failure(), pb::COMMAND_FAILURE_PERMISSION);
+  kill(link, SIGKILL);
+  waitpid(link, nullptr, 0);
+  close(ready[0]);
+  close(ready[1]);
 }
 
 TEST(WorkerTest, SaysUnknownVerbWhenNoneIsSet) {
