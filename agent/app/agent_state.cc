@@ -79,7 +79,7 @@ Result<AgentState> LoadAgentState(const sign::Crypto& crypto, const StateDir& di
 
 Status CheckIsPlaceForState(const std::string& path) {
   // Each of these says that an agent was here, even if it was stopped in the middle of its first start.
-  constexpr std::array<std::string_view, 4> kOurs = {kKeyFile, kBundleFile, "journal.db",
+  constexpr std::array<std::string_view, 4> kOurs = {kKeyFile, kBundleFile, kJournalFile,
                                                      "agent.lock"};
   const auto names = ListNames(path);
   if (!names.ok()) return Ok();  // none yet, or opening it says what is wrong

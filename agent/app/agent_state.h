@@ -24,6 +24,7 @@ namespace holdfast::agent {
 inline constexpr std::string_view kKeyFile = "identity.key";
 inline constexpr std::string_view kBundleFile = "bundle.pb";
 inline constexpr std::string_view kEnrolledFile = "enrolled";
+inline constexpr std::string_view kJournalFile = "journal.db";
 
 struct AgentState {
   ::holdfast::command::v1::Bundle bundle;

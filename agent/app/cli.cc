@@ -166,6 +166,11 @@ std::optional<int> RunInternal(std::span<char*> args) {
 
 }  // namespace
 
+int Fail(int status, std::string_view why) {
+  std::fprintf(stderr, "holdfast-agent: %.*s\n", static_cast<int>(why.size()), why.data());
+  return status;
+}
+
 int RunCommandLine(std::span<char*> args) {
   if (args.size() < 2) return Usage(stderr, kExitUsage);
   const std::string_view verb = args[1];
@@ -181,8 +186,7 @@ int RunCommandLine(std::span<char*> args) {
   if (is_dump) rest = rest.subspan(1);
   const Parsed parsed = ParseOptions(rest);
   if (!parsed.why.empty()) {
-    std::fprintf(stderr, "holdfast-agent: %s\n", parsed.why.c_str());
-    return kExitUsage;
+    return Fail(kExitUsage, parsed.why);
   }
   if (!parsed.is_good) return Usage(stderr, kExitUsage);
   if (verb == "enrol" && !parsed.options.bundle.empty()) return Enrol(parsed.options);

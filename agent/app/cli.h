@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace holdfast::agent {
 
@@ -18,6 +19,9 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitUnreachable = 3;
 inline constexpr int kExitRefused = 4;
+
+// Says why on stderr; `status`, for the caller to return.
+int Fail(int status, std::string_view why);
 
 int RunCommandLine(std::span<char*> args);
 

@@ -75,7 +75,7 @@ Result<std::string> TryDisk(const StateDir& dir) {
 Result<std::string> ReadJournal(const sign::Crypto& crypto, const StateDir& dir,
                                 const sign::SigningKey& key) {
   HF_ASSIGN_OR_RETURN(const auto journal,
-                      SqliteJournal::OpenReadOnly(crypto, dir.PathOf("journal.db"),
+                      SqliteJournal::OpenReadOnly(crypto, dir.PathOf(kJournalFile),
                                                   JournalKey(crypto, key.secret_for_storage())));
   HF_ASSIGN_OR_RETURN(const auto counts, journal->Count());
   return std::to_string(counts.received + counts.started) + " open, " +

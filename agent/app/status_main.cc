@@ -23,11 +23,6 @@
 namespace holdfast::agent {
 namespace {
 
-int Fail(int status, std::string_view what) {
-  std::fprintf(stderr, "holdfast-agent: %.*s\n", static_cast<int>(what.size()), what.data());
-  return status;
-}
-
 // Somebody holds the lock.
 bool IsRunning(const StateDir& dir) {
   const UniqueFd lock(::open(dir.PathOf("agent.lock").c_str(), O_RDONLY | O_CLOEXEC));
@@ -121,7 +116,7 @@ Result<Report> Look(const sign::Crypto& crypto, const std::string& path) {
   HF_ASSIGN_OR_RETURN(AgentState state, LoadAgentState(crypto, dir, ReadClocks().wall));
   const MacKey key = state.journal_key;
   return Report{std::move(state), IsRunning(dir), SpoolBytes(dir), ShownProxy(dir),
-                SqliteJournal::OpenReadOnly(crypto, dir.PathOf("journal.db"), key)};
+                SqliteJournal::OpenReadOnly(crypto, dir.PathOf(kJournalFile), key)};
 }
 
 int NotThere(const Error& error, const std::string& state) {

@@ -21,13 +21,6 @@
 namespace holdfast::agent {
 namespace {
 
-constexpr std::string_view kJournalFile = "journal.db";
-
-int Fail(int status, const std::string& what) {
-  std::fprintf(stderr, "holdfast-agent: %s\n", what.c_str());
-  return status;
-}
-
 Status Remove(const std::string& path) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) {

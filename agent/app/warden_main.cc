@@ -34,11 +34,6 @@ namespace {
 
 using Outcome = WardenLoop::Outcome;
 
-int Fail(int status, std::string_view what) {
-  std::fprintf(stderr, "holdfast-agent: %.*s\n", static_cast<int>(what.size()), what.data());
-  return status;
-}
-
 void SayWhatRootWouldAdd() {
   if (::geteuid() == 0) return;
   WriteLogLine(LogLine(LogLevel::kWarn, "not_root")
@@ -85,7 +80,7 @@ WallTime WrittenAt(const std::string& path) {
 Result<std::unique_ptr<SqliteJournal>> OpenJournal(const sign::Crypto& crypto, const StateDir& dir,
                                                    const AgentState& state, Reserve& reserve) {
   const auto open = [&] {
-    return SqliteJournal::Open(crypto, dir.PathOf("journal.db"), state.journal_key,
+    return SqliteJournal::Open(crypto, dir.PathOf(kJournalFile), state.journal_key,
                                JournalBirth(ReadClocks().wall, WallTime(HOLDFAST_BUILT_AT * 1000),
                                             WrittenAt(dir.PathOf("bundle.pb"))));
   };

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <map>
 
+#include "common/base/bytes.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -36,16 +38,6 @@ std::string Address(std::string_view entry, std::size_t offset) {
   for (std::size_t i = 0; i < 4; ++i) {
     if (i != 0) text += ".";
     text += std::to_string(At<std::uint8_t>(entry, offset + i));
-  }
-  return text;
-}
-
-std::string Hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char byte : bytes) {
-    text.push_back(kDigits[static_cast<unsigned char>(byte) >> 4]);
-    text.push_back(kDigits[static_cast<unsigned char>(byte) & 15]);
   }
   return text;
 }
@@ -160,8 +152,8 @@ class Dump {
     rule.destination_mask = Address(entry_, 12);
     rule.in = Interface(16, Sign(0x01));
     rule.out = Interface(32, Sign(0x02));
-    rule.in_mask = Hex(TextAt(entry_, 48, 16));
-    rule.out_mask = Hex(TextAt(entry_, 64, 16));
+    rule.in_mask = ToHex(TextAt(entry_, 48, 16));
+    rule.out_mask = ToHex(TextAt(entry_, 64, 16));
     rule.protocol = At<std::uint16_t>(entry_, 80);
     rule.target = TargetName();
     if (rule.target.empty()) {

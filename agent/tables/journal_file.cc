@@ -4,6 +4,7 @@
 
 #include "agent/tables/decompress.h"
 #include "agent/tables/text.h"
+#include "common/base/bytes.h"
 
 // Offsets and names: systemd's journal-def.h.
 namespace holdfast::agent {
@@ -25,16 +26,6 @@ constexpr std::uint64_t kMaxBuckets = 1 << 20;  // journald makes 333 or 1023
 constexpr std::uint8_t kLz4 = 2;
 constexpr std::uint8_t kZstd = 4;
 constexpr std::uint8_t kCompressed = 7;
-
-std::string Hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char byte : bytes) {
-    text.push_back(kDigits[static_cast<unsigned char>(byte) >> 4]);
-    text.push_back(kDigits[static_cast<unsigned char>(byte) & 15]);
-  }
-  return text;
-}
 
 std::uint64_t PayloadAt(bool compact) { return compact ? 72 : 64; }  // of a data object
 
@@ -283,7 +274,7 @@ bool JournalCursor::Take(std::uint64_t offset, JournalEntry& entry) {
   entry.seqnum = file_.Number(offset + 16);
   entry.realtime_us = file_.Number(offset + 24);
   entry.monotonic_us = file_.Number(offset + 32);
-  entry.boot_id = Hex(file_.Read(offset + 40, 16));
+  entry.boot_id = ToHex(file_.Read(offset + 40, 16));
   if (taken < count) entry.left_out = "fields behind the first 1024";
   Fill(items, entry);
   return true;

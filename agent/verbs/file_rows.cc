@@ -20,10 +20,8 @@ void AddLinkTarget(RowWriter& rows, int dir_fd, const std::string& name, std::ui
   rows.AddText(std::string_view(target).substr(0, static_cast<std::size_t>(size)));
 }
 
-void AddFileValues(RowWriter& rows, const AccountNames& names, int dir_fd, const std::string& name,
-                   const std::string& path, const FileStat& stat) {
-  const std::size_t slash = name.rfind('/');
-  rows.AddText(std::string_view(name).substr(slash + 1));  // npos + 1 is 0
+void AddKindAndOwner(RowWriter& rows, const AccountNames& names, const std::string& path,
+                     const FileStat& stat) {
   rows.AddText(path);
   rows.AddText(TypeName(stat.mode));
   rows.AddInteger(static_cast<std::int64_t>(stat.size));
@@ -32,6 +30,13 @@ void AddFileValues(RowWriter& rows, const AccountNames& names, int dir_fd, const
   rows.AddInteger(stat.gid);
   names.AddUser(rows, stat.uid);
   names.AddGroup(rows, stat.gid);
+}
+
+void AddFileValues(RowWriter& rows, const AccountNames& names, int dir_fd, const std::string& name,
+                   const std::string& path, const FileStat& stat) {
+  const std::size_t slash = name.rfind('/');
+  rows.AddText(std::string_view(name).substr(slash + 1));  // npos + 1 is 0
+  AddKindAndOwner(rows, names, path, stat);
   rows.AddInteger(Seconds(stat.mtime_ns));
   rows.AddInteger(Seconds(stat.ctime_ns));
   rows.AddInteger(static_cast<std::int64_t>(stat.inode));

@@ -17,6 +17,9 @@ inline constexpr RowColumn kFileColumns[] = {
     {"group", "TEXT"},        {"mtime", "BIGINT"},       {"ctime", "BIGINT"}, {"inode", "BIGINT"},
     {"hard_links", "BIGINT"}, {"symlink_target", "TEXT"}};
 
+// What such a row and stat's begin with: path, type, size, mode, uid, gid, user, group.
+void AddKindAndOwner(RowWriter& rows, const AccountNames& names, const std::string& path,
+                     const FileStat& stat);
 // The values of kFileColumns; the row is left open. `name` is relative to `dir_fd`.
 void AddFileValues(RowWriter& rows, const AccountNames& names, int dir_fd, const std::string& name,
                    const std::string& path, const FileStat& stat);

@@ -52,14 +52,7 @@ std::string DeviceText(std::uint64_t device) {
 }
 
 void StatRow(RowWriter& rows, AccountNames& names, const std::string& path, const FileStat& stat) {
-  rows.AddText(path);
-  rows.AddText(TypeName(stat.mode));
-  rows.AddInteger(static_cast<std::int64_t>(stat.size));
-  rows.AddText(OctalMode(stat.mode));
-  rows.AddInteger(stat.uid);
-  rows.AddInteger(stat.gid);
-  names.AddUser(rows, stat.uid);
-  names.AddGroup(rows, stat.gid);
+  AddKindAndOwner(rows, names, path, stat);
   rows.AddInteger(Seconds(stat.atime_ns));
   rows.AddInteger(Seconds(stat.mtime_ns));
   rows.AddInteger(Seconds(stat.ctime_ns));

@@ -7,11 +7,11 @@ import subprocess
 import tarfile
 import time
 
-from harness.case import StackTest, main
+from harness.case import AgentTest, main
 from harness.procs import wait_for
 
 
-class FileVerbsTest(StackTest):
+class FileVerbsTest(AgentTest):
     @classmethod
     def set_up_agents(cls):
         cls.agent = cls.stack.add_agent("a")
@@ -20,18 +20,6 @@ class FileVerbsTest(StackTest):
         super().setUp()
         self.files = self.stack.dir / self.id().rsplit(".", 1)[-1]
         self.files.mkdir()
-
-    def ask(self, verb, *argv, status=0):
-        answers = self.stack.holdfast(verb, self.agent.id, *argv, expect=status).json()
-        self.assertEqual(len(answers), 1, answers)
-        return answers[0]
-
-    def fails(self, failure, words, verb, *argv):
-        answer = self.ask(verb, *argv, status=1)
-        self.assertEqual(answer["failure"], failure, answer)
-        for word in words:
-            self.assertIn(word, answer["message"])
-        return answer
 
     def names(self, *argv):
         return [os.path.basename(row["path"]) for row in self.ask("find", self.files, *argv)["rows"]]

@@ -5,21 +5,16 @@ import signal
 import subprocess
 
 from harness import procs
-from harness.case import StackTest, main
+from harness.case import AgentTest, main
 from harness.procs import wait_for
 
 SHORTHANDS = ("mounts", "netstat", "listening", "routes", "users", "who", "services", "packages")
 
 
-class ProcessVerbsTest(StackTest):
+class ProcessVerbsTest(AgentTest):
     @classmethod
     def set_up_agents(cls):
         cls.agent = cls.stack.add_agent("a")
-
-    def ask(self, verb, *argv, status=0):
-        answers = self.stack.holdfast(verb, self.agent.id, *argv, expect=status).json()
-        self.assertEqual(len(answers), 1, answers)
-        return answers[0]
 
     def state(self, pid):
         with open(f"/proc/{pid}/stat", "rb") as stat:

@@ -10,9 +10,13 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import loopback  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("HOLDFAST_BIN", ROOT / "build/dev/bin")).resolve()
@@ -24,10 +28,6 @@ BEGUN = ("event=ready", "event=link_open")
 MARK = "--- end of what it printed ---"
 # Lists of files and of this machine's system: only the first line, and that something follows.
 BY_HEAD_ONLY = ("$ holdfast ls", "$ holdfast agents")
-
-# SIOCSIFFLAGS: IFF_UP | IFF_RUNNING.
-LOOPBACK_UP = ("import fcntl, socket, struct; "
-               "fcntl.ioctl(socket.socket(), 0x8914, struct.pack(\"16sh14x\", b\"lo\", 0x41))")
 
 HEX = r"\b[0-9a-f]{12,}\b"
 SHAPES = (
@@ -74,7 +74,7 @@ class ReadmeTest(unittest.TestCase):
         env = {k: os.environ[k] for k in kept if k in os.environ} | {"HOME": self.home, "TZ": "UTC",
                                                                     "LC_TIME": "C"}
         # Its own network: the tour uses the default ports. Its own host name: the README's.
-        start = f"python3 -c '{LOOPBACK_UP}' && hostname vm && exec bash --norc --noprofile"
+        start = f"python3 -c '{loopback.UP}' && hostname vm && exec bash --norc --noprofile"
         user = [] if os.geteuid() == 0 else ["--map-root-user"]
         self.shell = subprocess.Popen(
             ["unshare", *user, "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc",

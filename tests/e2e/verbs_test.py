@@ -5,12 +5,12 @@ import os
 import pathlib
 import subprocess
 
-from harness.case import StackTest, main
+from harness.case import AgentTest, main
 from harness.procs import wait_for
 from harness.stack import set_key
 
 
-class VerbsTest(StackTest):
+class VerbsTest(AgentTest):
     @classmethod
     def set_up_agents(cls):
         cls.agent = cls.stack.add_agent("a")
@@ -21,25 +21,10 @@ class VerbsTest(StackTest):
         (cls.files / "sub").mkdir()
         (cls.files / ".hidden").write_bytes(b"")
 
-    def ask(self, verb, *argv, status=0):
-        """One target: its object."""
-        reply = self.stack.holdfast(verb, self.agent.id, *argv, expect=status)
-        answers = reply.json()
-        self.assertEqual(len(answers), 1, reply)
-        return answers[0]
-
     def rows(self, verb, *argv):
         answer = self.ask(verb, *argv)
         self.assertEqual(answer["outcome"], "DONE")
         return answer["rows"]
-
-    def fails(self, failure, words, verb, *argv):
-        """Ran and failed: exit 1, the catalogued reason, and a message that names the thing."""
-        answer = self.ask(verb, *argv, status=1)
-        self.assertEqual(answer["failure"], failure, answer)
-        for word in words:
-            self.assertIn(word, answer["message"])
-        return answer
 
     # --- query -----------------------------------------------------------------------------------
     def test_query_finds_the_agent_among_the_processes(self):

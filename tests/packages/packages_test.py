@@ -44,7 +44,7 @@ class PackagesTest(unittest.TestCase):
         self.system.run(f"{HOLDFAST} init --server wss://localhost:8443")
         self.daemon = self.system.begin(f"exec runuser -u holdfast -- holdfastd --dir {FLEET} 2>/var/log/holdfastd.log")
         self.addCleanup(lambda: (self.daemon.kill(), self.daemon.wait(20)))
-        self.system.until(f"test -e {FLEET}/server/state/run/ready || ls {FLEET}/server/state/run/ready", 30,
+        self.system.until(f"ls {FLEET}/server/state/run/ready", 30,
                           "the backend is not ready")
 
     def bundle(self, path):
@@ -62,6 +62,16 @@ class PackagesTest(unittest.TestCase):
             log = self.system.run("cat /var/log/holdfast-agent.log 2>/dev/null | tail -5; true")
             self.assertLess(time.monotonic(), end, f"nobody is online\n{log}")
             time.sleep(0.1)
+
+    def endpoint(self):
+        """A backend, and an agent that was installed, enrolled and is online; its id."""
+        self.backend()
+        self.bundle("/root/bundle")
+        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
+        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
+        self.system.run("invoke-rc.d holdfast-agent start")
+        self.wait_online(agent)
+        return agent
 
     def one(self, agent):
         (answer,) = json.loads(self.system.run(f"{HOLDFAST} query {agent} 'SELECT 1 AS one' -o json"))
@@ -101,12 +111,7 @@ class PackagesTest(unittest.TestCase):
         self.assertNotIn("enrol.bundle", self.system.run("ls /etc/holdfast-agent"))
 
     def test_an_upgrade_keeps_identity_and_jobs_and_cuts_the_link_for_seconds_at_most(self):
-        self.backend()
-        self.bundle("/root/bundle")
-        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
-        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
-        self.system.run("invoke-rc.d holdfast-agent start")
-        self.wait_online(agent)
+        agent = self.endpoint()
         job = json.loads(self.system.run(
             f"{HOLDFAST} exec {agent} --wait 0 -o json -- sh -c 'sleep 3; echo done' 2>/dev/null || true"))[0]["job"]
         began = time.monotonic()
@@ -135,12 +140,7 @@ class PackagesTest(unittest.TestCase):
 
     def test_remove_keeps_the_identity_and_purge_leaves_nothing(self):
         self.assertEqual(self.traces(), [])
-        self.backend()
-        self.bundle("/root/bundle")
-        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
-        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
-        self.system.run("invoke-rc.d holdfast-agent start")
-        self.wait_online(agent)
+        agent = self.endpoint()
         self.system.run("dpkg --remove holdfast-agent")
         self.assertEqual(self.running(), [])
         self.assertEqual(self.system.run("cat /var/lib/holdfast-agent/enrolled").strip(), agent)
@@ -168,12 +168,7 @@ class PackagesTest(unittest.TestCase):
         self.assertEqual(self.traces(), [])
 
     def test_what_cannot_be_installed_says_why_and_leaves_what_was_there(self):
-        self.backend()
-        self.bundle("/root/bundle")
-        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
-        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
-        self.system.run("invoke-rc.d holdfast-agent start")
-        self.wait_online(agent)
+        agent = self.endpoint()
         with self.subTest("read-only /usr"):
             self.system.run("mount --bind /usr /usr && mount -o remount,ro,bind /usr")
             status, said = self.system.run(f"dpkg -i /root/{AGENT.format(NEXT)}", expect=None)

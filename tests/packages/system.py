@@ -8,13 +8,15 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import loopback  # noqa: E402
+
 INCLUDE = ("libev4,libhiredis0.14,libprotobuf-lite32,libsqlite3-0,libssl3,libstdc++6,redis-server,procps,iproute2,"
            "passwd,ca-certificates")
-LOOPBACK_UP = ("import fcntl,socket,struct;s=socket.socket();"
-               "fcntl.ioctl(s,0x8914,struct.pack('16sh14x',b'lo',0x49))")
 
 
 def base_tree(cache, suite="bookworm", include=INCLUDE):
@@ -46,7 +48,7 @@ class System:
             *(f"touch {self.root}/dev/{d} && mount --bind /dev/{d} {self.root}/dev/{d}"
               for d in ("null", "zero", "urandom", "random", "tty")),
             f"ln -s /proc/self/fd {self.root}/dev/fd", f"hostname {name}",
-            f"python3 -c {shlex.quote(LOOPBACK_UP)}",
+            f"python3 -c {shlex.quote(loopback.UP)}",
             f"printf '127.0.0.1 localhost {name}\\n' > {self.root}/etc/hosts",
             # There is no init in it; without this word invoke-rc.d starts nothing.
             f"printf '#!/bin/sh\\nexit 0\\n' > {self.root}/usr/sbin/policy-rc.d",
@@ -76,13 +78,16 @@ class System:
         """Of a file inside, as this process reaches it."""
         return pathlib.Path(f"/proc/{self.inside}/root/{path.lstrip('/')}")
 
+    def words(self, command):
+        """What runs a shell command inside."""
+        return ["nsenter", "--target", str(self.inside), "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--wd",
+                "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
+                "sh", "-c", command]
+
     def run(self, command, expect=0, seconds=120):
         """A shell command inside; its output. expect=None: (status, output)."""
-        done = subprocess.run(
-            ["nsenter", "--target", str(self.inside), "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--wd",
-             "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
-             "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=seconds, check=False)
+        done = subprocess.run(self.words(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False)
         if expect is None:
             return done.returncode, done.stdout
         assert done.returncode == expect, f"{command}: status {done.returncode}, not {expect}\n{done.stdout}"
@@ -90,10 +95,8 @@ class System:
 
     def begin(self, command):
         """The same, in the background, until close()."""
-        return subprocess.Popen(
-            ["nsenter", "--target", str(self.inside), "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--wd",
-             "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "sh", "-c", command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(self.words(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
 
     def give(self, source, target):
         shutil.copyfile(source, self.path(target))

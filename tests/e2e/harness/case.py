@@ -1,4 +1,4 @@
-"""StackTest: a unittest with one Stack for the whole class, and its logs when something fails."""
+"""StackTest: a unittest with one Stack for the whole class, and its logs when something fails. AgentTest: one agent, asked."""
 import sys
 import unittest
 
@@ -35,6 +35,25 @@ class StackTest(unittest.TestCase):
         super().run(result)
         if len(result.failures) + len(result.errors) > before:
             print(f"logs after {self.id()}:\n{self.stack.logs()}", file=sys.stderr)
+
+
+class AgentTest(StackTest):
+    """Of what one agent is asked: set_up_agents() makes it cls.agent."""
+
+    def ask(self, verb, *argv, status=0):
+        """One target: its object."""
+        reply = self.stack.holdfast(verb, self.agent.id, *argv, expect=status)
+        answers = reply.json()
+        self.assertEqual(len(answers), 1, reply)
+        return answers[0]
+
+    def fails(self, failure, words, verb, *argv):
+        """Ran and failed: exit 1, the catalogued reason, and a message that names the thing."""
+        answer = self.ask(verb, *argv, status=1)
+        self.assertEqual(answer["failure"], failure, answer)
+        for word in words:
+            self.assertIn(word, answer["message"])
+        return answer
 
 
 def main():

@@ -25,6 +25,7 @@
 #include "agent/tables/system_files.h"
 #include "agent/tables/text.h"
 #include "common/base/check.h"
+#include "tests/support/text_reader.h"
 
 namespace {
 
@@ -93,24 +94,12 @@ void ReadRpm(std::string_view bytes) {
   }
 }
 
-class TextReader : public PieceReader {
- public:
-  explicit TextReader(std::string_view text) : text_(text) {}
-  std::size_t ReadAt(std::uint64_t offset, std::span<char> out) override {
-    if (offset >= text_.size()) return 0;
-    return text_.copy(out.data(), out.size(), static_cast<std::size_t>(offset));
-  }
-
- private:
-  std::string_view text_;
-};
-
 void ReadJournal(std::string_view bytes) {
   constexpr std::string_view kFields[] = {"MESSAGE", "_PID"};
   const std::vector<JournalMatch> priority = {{"PRIORITY", std::nullopt, 0, 3}};
   const std::vector<JournalMatch> unit = {{"_SYSTEMD_UNIT", "a.service"}, priority[0]};
   for (const auto& matches : {std::vector<JournalMatch>{}, priority, unit}) {
-    auto file = JournalFile::Open(std::make_unique<TextReader>(bytes));
+    auto file = JournalFile::Open(std::make_unique<holdfast::testing::TextReader>(bytes));
     if (!file.ok()) return;
     JournalCursor cursor(file.value(), {.from_us = 1'700'000'001'000'000,
                                         .to_us = UINT64_MAX,

@@ -8,6 +8,7 @@
 
 #include "agent/tables/registry.h"
 #include "agent/tables/text.h"
+#include "tests/support/text_reader.h"
 
 namespace {
 
@@ -18,18 +19,6 @@ using holdfast::Result;
 
 constexpr int kMostCalls = 300;  // then there is nothing any more: directories would go on for ever
 constexpr std::size_t kMostNames = 6;
-
-class TextReader : public PieceReader {
- public:
-  explicit TextReader(std::string_view text) : text_(text) {}
-  std::size_t ReadAt(std::uint64_t offset, std::span<char> out) override {
-    if (offset >= text_.size()) return 0;
-    return text_.copy(out.data(), out.size(), static_cast<std::size_t>(offset));
-  }
-
- private:
-  std::string_view text_;
-};
 
 class AnyMachine : public Machine {
  public:
@@ -44,7 +33,7 @@ class AnyMachine : public Machine {
   }
   Result<std::unique_ptr<PieceReader>> OpenRegular(const std::string&) override {
     if (Gone()) return kGone;
-    return std::unique_ptr<PieceReader>(std::make_unique<TextReader>(text_));
+    return std::unique_ptr<PieceReader>(std::make_unique<holdfast::testing::TextReader>(text_));
   }
   Result<std::vector<Attribute>> Attributes(const std::string& path) override {
     if (Gone()) return kGone;
