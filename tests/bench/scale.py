@@ -21,7 +21,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from scale import document, readings, world as world_module  # noqa: E402
-from scale.fit import fit  # noqa: E402
+from scale.fit import fit, server_cpu  # noqa: E402
 from scale.world import World  # noqa: E402
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs/benchmarks"
@@ -147,11 +147,7 @@ def summary(run, stopped, hold):
     agents = last["agents"]
     base_slab = run.base["memory"]["Slab"]
     memory = fit([(row["agents"], private(row)) for row in run.rounds])
-    spent, points = 0, []
-    for row in run.rounds:
-        spent += row["connect_cpu_s"]
-        points.append((row["agents"], spent))
-    cpu = fit(points)
+    spent = sum(row["connect_cpu_s"] for row in run.rounds)
     links = last["links"]
     first_commands = run.rounds[0]["commands"]
     net = readings.net_counters()
@@ -171,7 +167,7 @@ def summary(run, stopped, hold):
         "fleet_bytes_per_agent": round(last["fleet_private"] / agents, 1),
         "slab_bytes_per_agent": round((last["slab"] - base_slab) / agents, 1),
         "used_share": round(last["used"] / run.base["memory"]["MemTotal"], 4),
-        "memory_fit": memory, "cpu_fit": cpu,
+        "memory_fit": memory, "cpu_fit": server_cpu(run.rounds),
         "server_us_per_connect": round(spent / agents * 1e6, 1),
         "balance": round(max(links) / (sum(links) / len(links)), 5) if sum(links) else None,
         "failures": failures(figures),
@@ -201,9 +197,10 @@ def targets(result):
         ("failed commands", result["commands_failed"], "0", result["commands_failed"] == 0),
         ("balance, max/mean", result["balance"], "<= 1.01", result["balance"] <= 1.01),
     ]
-    for name, key in (("memory linear, R^2", "memory_fit"), ("CPU linear, R^2", "cpu_fit")):
-        if result[key]:
-            rows.append((name, round(result[key][2], 5), ">= 0.999", result[key][2] >= 0.999))
+    for name, straight in (("memory linear, R^2", (result["memory_fit"] or [None])[-1]),
+                           ("CPU linear in connects, beats, commands, R^2", (result["cpu_fit"] or {}).get("r2"))):
+        if straight is not None:
+            rows.append((name, round(straight, 5), ">= 0.999", straight >= 0.999))
     if result["hold"]:
         rows.append(("late beats (> 1 s)", result["hold"]["late"], "0", result["hold"]["late"] == 0))
         if result["hold"]["server_us_per_beat"]:

@@ -2,6 +2,8 @@
 import json
 import pathlib
 
+from scale.fit import server_cpu
+
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 
@@ -13,7 +15,9 @@ def load(path):
         if row["kind"] == "round":
             rounds.setdefault(row["at"], []).append(row)
         elif row["kind"] == "result":
-            runs[(row["tls"], row["wanted"])] = (row, rounds.get(row["at"], []))
+            its_rounds = rounds.get(row["at"], [])
+            row["cpu_fit"] = server_cpu(its_rounds)
+            runs[(row["tls"], row["wanted"])] = (row, its_rounds)
     return [runs[key] for key in sorted(runs)]
 
 
@@ -50,7 +54,8 @@ def tables(runs, targets):
     row("links a gateway, max/mean", lambda r: number(r["balance"], 4))
     row("memory linear, R^2; each agent more (B)", lambda r: "-" if not r["memory_fit"] else
         f"{r['memory_fit'][2]:.5f}; {r['memory_fit'][0]:,.0f}")
-    row("CPU linear, R^2", lambda r: "-" if not r["cpu_fit"] else f"{r['cpu_fit'][2]:.5f}")
+    row("server CPU = a connect (us) + a beat (us) + a command (us); R^2", lambda r: "-" if not r["cpu_fit"] else
+        "{connect_us:,.0f}, {beat_us:,.0f}, {command_us:,.0f}; {r2:.5f}".format(**r["cpu_fit"]))
     row("beats answered, late by more than 1 s", lambda r: f"{r['beats']:,}, {r['beats_late']}")
     row("server CPU per beat at rest (us)", lambda r: number((r["hold"] or {}).get("server_us_per_beat"), 1))
     row("sessions: ended, longest (s)", lambda r: f"{r['sessions_ended']}, {r['session_longest_s']}")
