@@ -166,17 +166,13 @@ void Answers::AddUnfinished() {
   const Format format = call_.options.format;
   for (const auto& [agent, state] : states_) {
     if (format == Format::kJson || format == Format::kJsonl) {
+      const auto target = std::find_if(job_.targets.begin(), job_.targets.end(),
+                                       [&id = agent](const auto& one) { return one.id == id; });
+      const bool known = target != job_.targets.end();
       JsonObject answer;
-      std::string hostname;
-      bool online = false;
-      for (const auto& target : job_.targets) {
-        if (target.id == agent) {
-          hostname = target.hostname;
-          online = target.online;
-        }
-      }
-      answer.Text("agent_id", agent.hex()).Text("hostname", hostname).Text("job", job_.id());
-      answer.Raw("outcome", "null").Text("state", StateName(state)).Bool("online", online);
+      answer.Text("agent_id", agent.hex()).Text("hostname", known ? target->hostname : "");
+      answer.Text("job", job_.id()).Raw("outcome", "null").Text("state", StateName(state));
+      answer.Bool("online", known && target->online);
       answer.Text("not_after", FormatRfc3339(job_.not_after));
       PrintAnswer(answer.str());
     } else if (call_.options.wait && call_.options.wait->count() > 0) {

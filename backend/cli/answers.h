@@ -31,7 +31,7 @@ class Answers : public sdk::FollowSink {
   void OnState(const ::holdfast::api::v1::Delivery& delivery) final;
   Status OnOutput(const AgentId& agent, std::string_view bytes) final;
   Status OnRestart(const AgentId& agent) final;
-  Status OnEnd(const sdk::TargetEnd& end) final;
+  Status OnEnd(const sdk::TargetEnd& told) final;
   void OnTick() final;
 
   // After the last event: prints what was held back, documents before words. `all_ended` is false when --wait ran out.

@@ -98,7 +98,7 @@ void ApiSession::CreateToken(std::uint64_t id, const api::CreateToken& request, 
   std::string detail =
       "uses=" + std::to_string(wanted.uses) + " ttl_ms=" + std::to_string(wanted.ttl_ms);
   for (const auto& [key, value] : wanted.labels) {
-    detail += " " + ForLog(Untrusted(key + "=" + value));
+    detail.append(" ").append(ForLog(Untrusted(key + "=" + value)));
   }
   const Result<Tokens::Created> created = ports_.tokens.Create(std::move(wanted), now);
   if (!created.ok()) return Fail(id, created.error());

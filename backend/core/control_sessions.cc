@@ -142,7 +142,7 @@ const std::string* Sessions::KeptName(const std::string& gateway) {
 }
 
 void Sessions::SetLink(const AgentId& agent, LinkAt link) {
-  links_[agent] = std::move(link);
+  links_[agent] = link;
   news_.push_back({agent, true, false, true, false});
 }
 

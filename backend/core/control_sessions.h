@@ -63,12 +63,12 @@ class Sessions {
            AuditLog& audit)
       : options_(options), crypto_(crypto), agents_(agents), tokens_(tokens), audit_(audit) {}
 
-  void OnGatewayUp(const std::string& gateway, const route::v1::GatewayUp& up, Moment now);
+  void OnGatewayUp(const std::string& name, const route::v1::GatewayUp& up, Moment now);
   void OnClaim(const std::string& gateway, const route::v1::Claim& claim, Moment now);
-  void OnLinkClosed(const std::string& gateway, const route::v1::LinkClosed& closed, Moment now);
-  void OnLinks(const std::string& gateway, const route::v1::Links& links, Moment now);
+  void OnLinkClosed(const std::string& name, const route::v1::LinkClosed& closed, Moment now);
+  void OnLinks(const std::string& name, const route::v1::Links& links, Moment now);
   // Frames of a session arrived: true if they count. Learns the session if it was not known.
-  bool OnFrames(const std::string& gateway, const AgentId& agent, std::uint64_t epoch, Moment now);
+  bool OnFrames(const std::string& name, const AgentId& agent, std::uint64_t epoch, Moment now);
   void OnTransport(bool connected, Moment now);
   void OnTick(Moment now);
   // The operator removed it: its link closes with REVOKED.
@@ -128,7 +128,7 @@ class Sessions {
     std::uint32_t retry_after_s = 0;
   };
 
-  Gateway* Heard(const std::string& gateway, Moment now);
+  Gateway* Heard(const std::string& name, Moment now);
   bool InOrder(const std::string& name, Gateway& gateway, std::uint64_t event_no, Moment now);
   void Announce(const std::string& name, Gateway& gateway, Moment now);
   std::optional<Denial> Decide(const std::string& gateway, const route::v1::Claim& claim,

@@ -1,10 +1,10 @@
 #include "backend/fleet/identities.h"
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -21,8 +21,7 @@ constexpr char kRunning[] = "running";  // first line of the file while a run la
 constexpr char kStopped[] = "stopped";
 
 Error Failed(const std::string& what, const std::string& path) {
-  return Error{Code::kInternal,
-               what + " " + path + ": " + std::strerror(errno)};  // NOLINT(concurrency-mt-unsafe)
+  return Error{Code::kInternal, what + " " + path + ": " + std::generic_category().message(errno)};
 }
 
 }  // namespace

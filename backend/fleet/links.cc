@@ -6,6 +6,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -30,7 +31,7 @@ constexpr int kEventsPerTurn = 512;
 constexpr std::size_t kReadBytes = std::size_t{32} * 1024;
 constexpr std::uint64_t kWatched = ~std::uint64_t{0};  // epoll data of the watched descriptor
 
-std::string Reason(int error) { return std::strerror(error); }  // NOLINT(concurrency-mt-unsafe)
+std::string Reason(int error) { return std::generic_category().message(error); }
 
 struct Address {
   sockaddr_storage storage{};

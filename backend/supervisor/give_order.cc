@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -26,7 +27,7 @@ Result<UniqueFd> Connect(const std::string& path) {
     return fd;
   }
   if (errno != ENOENT && errno != ECONNREFUSED) {
-    return Error{Code::kDenied, path + ": " + strerror(errno)};
+    return Error{Code::kDenied, path + ": " + std::generic_category().message(errno)};
   }
   return Error{Code::kNotFound, "no holdfastd runs on this directory (" + path + ")"};
 }
@@ -48,7 +49,8 @@ Result<int> GiveOrder(const Config& config, std::string_view word) {
   HF_ASSIGN_OR_RETURN(const UniqueFd fd, Connect(config.orders_socket()));
   const std::string order = std::string(word) + "\n";
   if (::send(fd.get(), order.data(), order.size(), MSG_NOSIGNAL) < 0) {
-    return Error{Code::kUnavailable, std::string("holdfastd: ") + strerror(errno)};
+    return Error{Code::kUnavailable,
+                 std::string("holdfastd: ") + std::generic_category().message(errno)};
   }
   std::string answer;
   std::array<char, 4096> piece;

@@ -19,6 +19,7 @@ def slow_disk(lab, n, longest_wait):
         slept = len(shim.read(lab.stack.dir / "shim-redis.log"))
         load_up(lab, 12)
         time.sleep(lab.rng.uniform(0, longest_wait))
+        load_up(lab, 6)  # open when it dies
         assert lab.kill("redis"), "no Redis"
         lab.client.submit(*lab.marks.exec(lab.agents, 50, 1))
         lab.client.submit(*lab.marks.get(lab.agents[:2], 5 * 256 * 1024 - 77))

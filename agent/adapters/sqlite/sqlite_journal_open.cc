@@ -45,6 +45,8 @@ Status SqliteJournal::OpenAndCheck(SqliteDb::Mode mode) {
   const bool is_owner = mode == SqliteDb::Mode::kReadWrite;
   const std::optional<WalMark> before = is_owner ? ReadWalMark(path_) : std::nullopt;
   HF_ASSIGN_OR_RETURN(db_, SqliteDb::Open(path_, mode));
+  // One state for all that is read: the agent would commit between the sum and the rows. It ends with the connection.
+  if (!is_owner) HF_TRY(db_->Execute("BEGIN"));
   HF_TRY(db_->CheckIntegrity());
   if (before && !IsKept(*before, ReadWalMark(*db_))) {
     return Error{Code::kCorrupt, "commits are missing from the write-ahead log"};

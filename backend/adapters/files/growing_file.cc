@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint64_t kKeptInCacheBytes = std::uint64_t{32} * 1024 * 1024;
 
 Error Failed(const std::string& what, const std::string& path) {
-  return {Code::kUnavailable, what + " " + path + ": " + std::strerror(errno)};
+  return {Code::kUnavailable, what + " " + path + ": " + std::generic_category().message(errno)};
 }
 
 std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }

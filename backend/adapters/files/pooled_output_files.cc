@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -26,7 +25,7 @@ Result<std::string> ReadAt(const std::string& path, std::uint64_t offset, std::s
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) {
     return Error{errno == ENOENT ? Code::kNotFound : Code::kUnavailable,
-                 path + ": " + std::strerror(errno)};
+                 path + ": " + std::generic_category().message(errno)};
   }
   std::string out(max_bytes, '\0');
   std::size_t have = 0;

@@ -18,6 +18,11 @@ constexpr int kReadBlockMs = 1000;
 // would tell. Longer than any fork or slow command of a healthy one; short enough that silence of
 // gateways (15 s, docs/protocol.md 5) is never mistaken for theirs.
 constexpr double kReplySeconds = 3;
+// One that writes to a slow disk answers late, again and again: dropping it each time would repeat everything
+// and get nowhere. So a silence makes us more patient, to a bound that with a gateway's 5 s between two signs of
+// life stays below those 15 s ...
+constexpr double kMostReplySeconds = 6;
+constexpr double kPatientSeconds = 60;  // ... and so long without one makes it short again
 constexpr double kLookSeconds = 0.5;
 
 std::string_view Text(const redisReply& reply) {
@@ -67,6 +72,7 @@ RedisStreams::RedisStreams(struct ev_loop* loop, Options options, StreamTranspor
       delegate_(delegate),
       writer_(loop, *this, kMaxAnswerBytes),
       reader_(loop, *this, kMaxReadBytes),
+      reply_seconds_(kReplySeconds),
       backoff_ms_(kFirstBackoffMs) {
   ev_timer_init(&timer_, &RedisStreams::OnTimer, 0.0, 0.0);
   timer_.data = this;
@@ -100,10 +106,15 @@ void RedisStreams::LookForSilence() {
   // It was us who stood still: what came meanwhile is not read yet.
   const bool was_away = now() - std::exchange(looked_at_, now()) > 2 * kLookSeconds;
   if (was_away) return;
-  if (writer_.silent_s() > kReplySeconds ||
-      reader_.silent_s() > kReplySeconds + kReadBlockMs / 1000.0) {
-    OnConnectionLost("no answer for " + std::to_string(static_cast<int>(kReplySeconds)) + " s");
+  if (now() - silent_at_ > kPatientSeconds) reply_seconds_ = kReplySeconds;
+  if (writer_.silent_s() <= reply_seconds_ &&
+      reader_.silent_s() <= reply_seconds_ + kReadBlockMs / 1000.0) {
+    return;
   }
+  std::string why = "no answer for " + std::to_string(static_cast<int>(reply_seconds_)) + " s";
+  silent_at_ = now();
+  reply_seconds_ = std::min(2 * reply_seconds_, kMostReplySeconds);
+  OnConnectionLost(std::move(why));
 }
 
 void RedisStreams::Start(int watcher_wait_ms) {

@@ -82,6 +82,8 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   ev_timer timer_{};      // redial, or read again after a refusal
   ev_timer look_{};       // for a Redis that does not answer
   double looked_at_ = 0;  // loop time
+  double silent_at_ = 0;  // loop time of the last loss for want of an answer
+  double reply_seconds_;  // so long without one is a loss
   std::deque<Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::size_t in_flight_bytes_ = 0;

@@ -1,8 +1,8 @@
 #include "backend/adapters/linux/counters_page.h"
 
 #include <cerrno>
-#include <cstring>
 #include <string>
+#include <system_error>
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,7 +10,8 @@
 namespace holdfast::backend {
 namespace {
 Error Failed(const char* what) {
-  return Error{Code::kInternal, std::string("counters page: ") + what + ": " + strerror(errno)};
+  return Error{Code::kInternal, std::string("counters page: ") + what + ": " +
+                                    std::generic_category().message(errno)};
 }
 }  // namespace
 

@@ -3,7 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -19,7 +19,7 @@ Error Failed(const std::string& path) {
   const Code code = errno == ENOENT                     ? Code::kNotFound
                     : errno == EACCES || errno == EPERM ? Code::kDenied
                                                         : Code::kInternal;
-  return Error{code, path + ": " + strerror(errno)};
+  return Error{code, path + ": " + std::generic_category().message(errno)};
 }
 
 Status WriteAll(int fd, const std::string& path, std::string_view content) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -67,7 +68,7 @@ Error Failed(const ListenAddress& address) {
   const Code code = errno == EADDRINUSE ? Code::kExists
                     : errno == EACCES   ? Code::kDenied
                                         : Code::kInternal;
-  return Error{code, address.text() + ": " + strerror(errno)};
+  return Error{code, address.text() + ": " + std::generic_category().message(errno)};
 }
 
 }  // namespace
@@ -86,7 +87,9 @@ std::string SourceOf(const std::string& peer_address) {
 
 Result<std::unique_ptr<Listener>> Listener::OpenUnix(struct ev_loop* loop, const std::string& path,
                                                      ListenerDelegate& delegate) {
-  const auto failed = [&path] { return Error{Code::kInternal, path + ": " + strerror(errno)}; };
+  const auto failed = [&path] {
+    return Error{Code::kInternal, path + ": " + std::generic_category().message(errno)};
+  };
   sockaddr_un at{};
   at.sun_family = AF_UNIX;
   if (path.size() >= sizeof at.sun_path) return Error{Code::kInvalid, path + ": too long"};

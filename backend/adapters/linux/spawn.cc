@@ -4,7 +4,7 @@
 #include <climits>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
+#include <system_error>
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -58,7 +58,8 @@ Result<pid_t> Spawn(const SpawnOptions& options) {
   argv.push_back(nullptr);
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child < 0) return Error{Code::kInternal, std::string("fork: ") + strerror(errno)};
+  if (child < 0)
+    return Error{Code::kInternal, std::string("fork: ") + std::generic_category().message(errno)};
   if (child == 0) RunChild(options, argv.data(), parent);
   return child;
 }

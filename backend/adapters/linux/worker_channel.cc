@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <system_error>
 
 #include <ev.h>
 #include <sys/socket.h>
@@ -21,7 +22,7 @@ namespace {
 constexpr int kMessagesPerTurn = 64;
 
 Error Failed(const char* what) {
-  return Error{Code::kInternal, std::string(what) + ": " + strerror(errno)};
+  return Error{Code::kInternal, std::string(what) + ": " + std::generic_category().message(errno)};
 }
 }  // namespace
 
@@ -70,7 +71,8 @@ Status WorkerChannel::Send(WorkerMessageType type, std::string_view payload, int
   if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS) {
     return Error{Code::kExhausted, "the other process does not read"};
   }
-  return Error{Code::kUnavailable, std::string("sendmsg: ") + strerror(errno)};
+  return Error{Code::kUnavailable,
+               std::string("sendmsg: ") + std::generic_category().message(errno)};
 }
 
 void WorkerChannel::OnReadable() {

@@ -107,7 +107,7 @@ std::string PackLabels(const Labels& labels) {
   std::string out;
   for (const auto& [key, value] : labels) {
     if (!out.empty()) out += '\n';
-    out += key + "=" + value;
+    out.append(key).append("=").append(value);
   }
   return out;
 }

@@ -304,6 +304,31 @@ TEST(SqliteJournalTest, RefusesWhatItCannotWriteAndGoesOnWhenItCan) {
   EXPECT_EQ(world.journal().Open().value().size(), 2U);
 }
 
+TEST(SqliteJournalTest, IsWholeToWhoeverLooksWhileItIsWritten) {
+  SqliteWorld world;
+  const std::string path = world.path();
+  const pid_t writer = ::fork();
+  if (writer == 0) {
+    world.Close();
+    world.Restart();
+    bool ok = true;
+    for (int name = 0; name < 250; ++name) {
+      ok = ok && world.journal().Insert(SomeCommand(static_cast<char>(name)), WallTime(1)).ok();
+    }
+    ::_exit(ok ? 0 : 1);
+  }
+  const auto crypto = NewMbedtlsCrypto();
+  const MacKey key = *MacKey::From(std::string(32, 'k'));
+  int looks = 0;
+  int status = 0;
+  for (; ::waitpid(writer, &status, WNOHANG) == 0; ++looks) {
+    const auto seen = SqliteJournal::OpenReadOnly(*crypto, path, key);
+    EXPECT_TRUE(seen.ok()) << seen.error().message;
+  }
+  EXPECT_EQ(status, 0);
+  EXPECT_GT(looks, 5);
+}
+
 // journal_v0.sql is one that an agent of that schema wrote.
 TEST(SqliteJournalTest, TakesOverAJournalOfTheSchemaBefore) {
   SqliteWorld world;
