@@ -133,18 +133,30 @@ std::string DefaultStatePath() {
 }
 
 // Read by hand: getpwnam() in a static program would load the machine's own libc beside ours.
-unsigned LinkUser() {
+UserIds LinkUser() {
   const auto passwd = ReadWholeFile("/etc/passwd", kMaxPasswdBytes);
-  if (!passwd.ok()) return kNobody;
-  const std::string text = "\n" + passwd.value();
-  constexpr std::string_view kName = "\nholdfast-link:";
-  const auto at = text.find(kName);
-  if (at == std::string::npos) return kNobody;
-  const auto colon = text.find(':', at + kName.size());  // behind the password field
-  if (colon == std::string::npos) return kNobody;
-  unsigned id = kNobody;
-  std::from_chars(text.data() + colon + 1, text.data() + text.size(), id);
-  return id == 0 ? kNobody : id;
+  return LinkUserOf(passwd.ok() ? std::string_view(passwd.value()) : std::string_view());
+}
+
+UserIds LinkUserOf(std::string_view passwd) {
+  constexpr std::string_view kName = "holdfast-link:";
+  constexpr UserIds kUnknown{kNobody, kNobody};
+  for (std::string_view rest = passwd; !rest.empty();) {
+    std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (!line.starts_with(kName)) continue;
+    line.remove_prefix(std::min(line.find(':', kName.size()), line.size()));  // behind the password
+    UserIds ids{};
+    for (unsigned* const id : {&ids.user, &ids.group}) {
+      if (!line.starts_with(':')) return kUnknown;
+      const char* const end = line.data() + line.size();
+      const auto [stop, wrong] = std::from_chars(line.data() + 1, end, *id);
+      if (wrong != std::errc() || *id == 0) return kUnknown;
+      line.remove_prefix(static_cast<std::size_t>(stop - line.data()));
+    }
+    return ids;
+  }
+  return kUnknown;
 }
 
 }  // namespace holdfast::agent

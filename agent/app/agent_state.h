@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/adapters/linux/self_exec.h"
 #include "agent/adapters/linux/state_dir.h"
 #include "agent/core/identity.h"
 #include "agent/core/mac.h"
@@ -56,7 +57,8 @@ Status MarkEnrolled(const StateDir& dir, AgentState& state);
 
 // /var/lib/holdfast-agent as root, else $XDG_STATE_HOME/holdfast-agent or ~/.local/state/holdfast-agent.
 std::string DefaultStatePath();
-// The id of the user for the link process: holdfast-link if there is one, else 65534 (nobody).
-unsigned LinkUser();
+// The user and group for the link process: those of holdfast-link if passwd(5) has one, else 65534 (nobody).
+UserIds LinkUser();
+UserIds LinkUserOf(std::string_view passwd);
 
 }  // namespace holdfast::agent

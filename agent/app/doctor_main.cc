@@ -24,9 +24,9 @@ namespace {
 // forgotten.
 bool GiveUpRoot() {
   if (::geteuid() != 0) return true;
-  const uid_t user = LinkUser();
-  return ::setgroups(0, nullptr) == 0 && ::setresgid(user, user, user) == 0 &&
-         ::setresuid(user, user, user) == 0;
+  const UserIds to = LinkUser();
+  return ::setgroups(0, nullptr) == 0 && ::setresgid(to.group, to.group, to.group) == 0 &&
+         ::setresuid(to.user, to.user, to.user) == 0;
 }
 
 void LookAtServers(const DoctorLocal& local, Duration patience, DoctorReport& report) {

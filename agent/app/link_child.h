@@ -24,7 +24,7 @@ namespace holdfast::agent {
 
 class LinkChild {
  public:
-  LinkChild(const SelfExec& self, std::optional<uid_t> user, RouteFile& routes)
+  LinkChild(const SelfExec& self, std::optional<UserIds> user, RouteFile& routes)
       : self_(self), user_(user), routes_(routes) {}
 
   Status Start();
@@ -46,7 +46,7 @@ class LinkChild {
 
  private:
   const SelfExec& self_;
-  const std::optional<uid_t> user_;
+  const std::optional<UserIds> user_;
   RouteFile& routes_;
   UniqueFd socket_;
   pid_t pid_ = -1;

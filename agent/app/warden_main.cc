@@ -121,7 +121,7 @@ Result<Ended> RunWarden(const sign::Crypto& crypto, const WardenRun& run) {
   LinuxWorkers workers(self, dir.path());
   Warden warden({crypto, *state.key, state.trust, *journal, *spool, workers, reserve},
                 MakeIdentity(crypto, state), state.LinkConfig());
-  const auto link_user = ::geteuid() == 0 ? std::optional<uid_t>(LinkUser()) : std::nullopt;
+  const auto link_user = ::geteuid() == 0 ? std::optional<UserIds>(LinkUser()) : std::nullopt;
   const auto& servers = state.bundle.servers();
   RouteFile routes(dir, {servers.begin(), servers.end()});
   if (agent_options.proxy) HF_TRY(routes.SetProxy(*agent_options.proxy));

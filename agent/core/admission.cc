@@ -38,7 +38,8 @@ Admission::Verdict Admission::Check(std::string_view envelope, std::string_view 
     // Altered bytes under the name of a command that is known here must not answer for it.
     auto known = parts_.journal.Find(digest);
     if (!known.ok() || known.value()) return Dropped{"known, or the journal cannot say", {}};
-    return Refused{digest, refusal->failure, std::move(refusal->message), std::nullopt};
+    return Refused{digest, refusal->failure, std::move(refusal->message),
+                   std::move(refusal->early)};
   }
   return CheckJournal(std::get<sign::VerifiedCommand>(std::move(verdict)));
 }

@@ -41,7 +41,7 @@ class Admission {
     Digest digest;
     ::holdfast::command::v1::CommandFailure failure;
     std::string message;
-    // Verified, and refused only for want of room: to be journaled, so that it never runs.
+    // Verified, and refused for want of room or because it is early: to be journaled, so that it never runs.
     std::optional<sign::VerifiedCommand> command;
   };
   struct Dropped {

@@ -300,7 +300,8 @@ bool Warden::MakeRoomForRefusal() {
 
 void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
   const auto digest = Digest::From(ack.digest());
-  if (!digest) return;
+  // There is none after it to begin with: honest servers are never there (link::kMaxAttempt).
+  if (!digest || ack.attempt() >= link::kMaxAttempt) return;
   OpenCommand* command = FindCommand(table_, *digest);
   if (command == nullptr) return OnAckOfUnknown(*digest, ack, at);
   if (std::exchange(command->awaits_ack, false)) {
@@ -325,9 +326,7 @@ void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
 
 // Control has a receipt for a command that was never here.
 void Warden::OnAckOfUnknown(const Digest& digest, const ::holdfast::link::v1::Ack& ack, Moment at) {
-  if (ack.complete() || ack.next_seq() == 0 || ack.attempt() == 0 || ack.attempt() == UINT32_MAX) {
-    return;
-  }
+  if (ack.complete() || ack.next_seq() == 0 || ack.attempt() == 0) return;
   const auto known = parts_.journal.Find(digest);
   if (!known.ok() || known.value()) return;
   if (!MakeRoomForRefusal()) return;

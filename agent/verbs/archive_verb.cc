@@ -15,6 +15,7 @@
 #include "agent/adapters/procfs/open_file.h"
 #include "agent/core/worker_messages.h"
 #include "agent/verbs/account_names.h"
+#include "agent/verbs/place.h"
 #include "agent/verbs/skipped.h"
 #include "agent/verbs/tar_header.h"
 #include "agent/verbs/tree_walk.h"
@@ -32,7 +33,8 @@ constexpr std::size_t kMaxLinkBytes = 4096;  // PATH_MAX
 
 class Archive {
  public:
-  explicit Archive(VerbRun& run) : out_(run.out), buffer_(std::make_unique<char[]>(kPieceBytes)) {}
+  explicit Archive(VerbRun& run)
+      : out_(run.out), key_(run.state_dir), buffer_(std::make_unique<char[]>(kPieceBytes)) {}
 
   // A path that was asked for: links are followed, as get does. False: the output is full.
   bool Path(const std::string& path) {
@@ -41,7 +43,7 @@ class Archive {
     entry.name = entry.path = path;
     const int error = StatAt(AT_FDCWD, path.c_str(), 0, entry.stat);
     if (error != 0) return Pass(path, ErrnoText(error));
-    if (S_ISREG(entry.stat.mode)) return File(path, OpenRegular(path));
+    if (S_ISREG(entry.stat.mode)) return File(path, key_.Guard(OpenRegular(path)));
     if (!Entry(entry)) return false;
     if (!S_ISDIR(entry.stat.mode)) return true;
     UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
@@ -73,9 +75,10 @@ class Archive {
     for (auto step = walk.Next(entry); step != TreeWalk::Step::kEnd; step = walk.Next(entry)) {
       if (step == TreeWalk::Step::kDenied) Pass(entry.path, ErrnoText(entry.error));
       if (step != TreeWalk::Step::kEntry) continue;
-      const bool goes_on = S_ISREG(entry.stat.mode)
-                               ? File(entry.path, OpenRegularAt(entry.dir_fd, entry.name))
-                               : Entry(entry);
+      const bool goes_on =
+          S_ISREG(entry.stat.mode)
+              ? File(entry.path, key_.Guard(OpenRegularAt(entry.dir_fd, entry.name)))
+              : Entry(entry);
       if (!goes_on) return false;
     }
     return true;
@@ -141,6 +144,7 @@ class Archive {
   }
 
   WorkerChannel& out_;
+  const OwnKey key_;
   std::unique_ptr<char[]> buffer_;
   AccountNames names_;
   Skipped skipped_;

@@ -12,6 +12,7 @@
 #include "agent/verbs/content_search.h"
 #include "agent/verbs/file_rows.h"
 #include "agent/verbs/glob.h"
+#include "agent/verbs/place.h"
 #include "agent/verbs/row_writer.h"
 #include "agent/verbs/skipped.h"
 #include "agent/verbs/tree_walk.h"
@@ -47,7 +48,8 @@ char TypeLetter(std::uint32_t mode) {
 // What is asked for, ready to be compared with what is there.
 class Finder {
  public:
-  Finder(const pb::FindArgs& args, RowWriter& rows) : args_(args), rows_(rows) {}
+  Finder(const pb::FindArgs& args, RowWriter& rows, std::string_view state_dir)
+      : args_(args), rows_(rows), key_(state_dir) {}
 
   // BAD_ARGUMENT for what cannot be asked for.
   pb::Result Prepare() {
@@ -133,7 +135,7 @@ class Finder {
 
   bool Holds(const TreeEntry& entry, std::optional<std::uint64_t>& offset) {
     if (!S_ISREG(entry.stat.mode)) return false;
-    const OpenedFile file = OpenRegularAt(entry.dir_fd, entry.name);
+    const OpenedFile file = key_.Guard(OpenRegularAt(entry.dir_fd, entry.name));
     if (file.error == ENOENT || file.error == ENXIO)
       return false;  // vanished, or another thing now
     ContentSearch::Found found = {.offset = std::nullopt, .error = file.error};
@@ -145,6 +147,7 @@ class Finder {
 
   const pb::FindArgs& args_;
   RowWriter& rows_;
+  const OwnKey key_;
   AccountNames names_;
   std::optional<Regex> path_;
   std::optional<ContentSearch> content_;
@@ -177,7 +180,7 @@ pb::Result RunFind(const pb::FindArgs& args, VerbRun& run) {
   const std::string& path = args.path();
   if (PathCheck check = CheckPath(path); !check.good) return std::move(check.failure);
   RowWriter rows(run.out, run.limits.rows);
-  Finder finder(args, rows);
+  Finder finder(args, rows, run.state_dir);
   if (pb::Result wrong = finder.Prepare(); wrong.outcome() != pb::OUTCOME_DONE) return wrong;
   TreeEntry root;
   root.dir_fd = AT_FDCWD;

@@ -67,4 +67,16 @@ bool OwnState::Holds(int dir_fd, const FileStat& stat) const {
   return fd_.valid() && (LiesWithin(fd_.get(), IdentityOf(stat)) || HoldsDirectory(dir_fd));
 }
 
+OwnKey::OwnKey(std::string_view state_dir) {
+  FileStat stat;
+  const std::string path = std::string(state_dir) + "/identity.key";
+  is_known_ = StatAt(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, stat) == 0;
+  if (is_known_) identity_ = IdentityOf(stat);
+}
+
+OpenedFile OwnKey::Guard(OpenedFile file) const {
+  if (!is_known_ || file.error != 0 || IdentityOf(file.stat) != identity_) return file;
+  return OpenedFile{UniqueFd(), file.stat, EACCES};
+}
+
 }  // namespace holdfast::agent

@@ -58,4 +58,17 @@ class OwnState {
   FileStat stat_;
 };
 
+// The agent's private key, under whatever name: with it anybody could answer in this endpoint's name, and an operator
+// who may only read is not meant to.
+class OwnKey {
+ public:
+  explicit OwnKey(std::string_view state_dir);
+  // As it came, or EACCES.
+  OpenedFile Guard(OpenedFile file) const;
+
+ private:
+  bool is_known_ = false;
+  FileIdentity identity_;
+};
+
 }  // namespace holdfast::agent

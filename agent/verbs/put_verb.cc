@@ -83,6 +83,7 @@ pb::Result RunPut(const pb::PutArgs& args, VerbRun& run) {
   }
   Place place;
   if (const int error = place.Open(path); error != 0) return FailedErrno(error, place.directory());
+  if (OwnState(run.state_dir).HoldsDirectory(place.dir_fd())) return OwnStateRefusal(path);
   if (pb::Result taken = CheckTarget(place.dir_fd(), place.name(), args);
       taken.outcome() != pb::OUTCOME_DONE) {
     return taken;

@@ -9,6 +9,7 @@
 #include "agent/adapters/procfs/open_file.h"
 #include "agent/core/limits.h"
 #include "agent/core/worker_messages.h"
+#include "agent/verbs/place.h"
 #include "agent/verbs/verb_result.h"
 #include "agent/verbs/verbs.h"
 
@@ -59,7 +60,7 @@ pb::Result CopyOut(int fd, std::string_view path, std::uint64_t left, VerbRun& r
 
 pb::Result ReadOut(const std::string& path, Span span, VerbRun& run) {
   if (PathCheck check = CheckPath(path); !check.good) return std::move(check.failure);
-  const OpenedFile file = OpenRegular(path);
+  const OpenedFile file = OwnKey(run.state_dir).Guard(OpenRegular(path));
   if (file.error != 0) return OpenFailure(file, path);
   if (span.offset > 0 && (span.offset > INT64_MAX ||
                           lseek(file.fd.get(), static_cast<off_t>(span.offset), SEEK_SET) < 0)) {

@@ -37,13 +37,14 @@ class Tail {
   Tail(const pb::TailArgs& args, VerbRun& run)
       : args_(args),
         run_(run),
+        key_(run.state_dir),
         stdio_(run.out),
         buffer_(std::make_unique<char[]>(kPieceBytes)),
         deadline_(Clock::now() + std::chrono::milliseconds(std::min<std::uint64_t>(
                                      run.limits.wall_ms, std::uint64_t{INT32_MAX}))) {}
 
   pb::Result Run() {
-    file_ = OpenRegular(args_.path());
+    file_ = key_.Guard(OpenRegular(args_.path()));
     if (file_.error != 0) return OpenFailure(file_, args_.path());
     if (const int error = FindLines(); error != 0) return FailedErrno(error, args_.path());
     while (true) {
@@ -121,7 +122,7 @@ class Tail {
         IdentityOf(there) == IdentityOf(file_.stat)) {
       return Done();  // the same, or moved away and not yet made anew
     }
-    OpenedFile next = OpenRegular(args_.path());
+    OpenedFile next = key_.Guard(OpenRegular(args_.path()));
     if (next.error == ENOENT) return Done();
     // What was written between the last look and the move.
     if (pb::Result sent = SendRest(); sent.outcome() != pb::OUTCOME_DONE) return sent;
@@ -150,6 +151,7 @@ class Tail {
 
   const pb::TailArgs& args_;
   VerbRun& run_;
+  const OwnKey key_;
   StdioWriter stdio_;
   std::unique_ptr<char[]> buffer_;
   Clock::time_point deadline_;

@@ -74,6 +74,11 @@ std::optional<Sessions::Denial> Sessions::Decide(const std::string& gateway,
 
 std::optional<Sessions::Denial> Sessions::DecideUnknown(const ProvedHello& hello, Moment now) {
   if (hello.token.empty()) return Denial{CloseReason::CLOSE_REASON_NOT_ENROLLED};
+  // Made-up tokens take nobody's turn.
+  if (const Status good = tokens_.Check(hello.token, now);
+      !good.ok() && good.error().code == Code::kDenied) {
+    return Denial{CloseReason::CLOSE_REASON_BAD_TOKEN};
+  }
   if (const auto denial = AdmitEnrolment(now)) return denial;
   Result<Labels> labels = tokens_.Spend(hello.token, now);
   if (!labels.ok()) {

@@ -38,14 +38,24 @@ Result<Tokens::Created> Tokens::Create(Wanted wanted, Moment now) {
   return created;
 }
 
-Result<Labels> Tokens::Spend(std::string_view token, Moment now) {
+Result<TokenRow> Tokens::Find(std::string_view token, Moment now) {
   HF_ASSIGN_OR_RETURN(std::optional<TokenRow> row, store_.FindToken(crypto_.Sha256(token)));
   if (!row || row->uses_left == 0 || row->expires_ms <= now.wall_ms()) {
     return Error{Code::kDenied, "the enrolment token is unknown, used up or expired"};
   }
-  --row->uses_left;
-  HF_TRY(store_.PutToken(*row));
-  return std::move(row->labels);
+  return *std::move(row);
+}
+
+Status Tokens::Check(std::string_view token, Moment now) {
+  HF_TRY(Find(token, now));
+  return Ok();
+}
+
+Result<Labels> Tokens::Spend(std::string_view token, Moment now) {
+  HF_ASSIGN_OR_RETURN(TokenRow row, Find(token, now));
+  --row.uses_left;
+  HF_TRY(store_.PutToken(row));
+  return std::move(row.labels);
 }
 
 }  // namespace holdfast::backend

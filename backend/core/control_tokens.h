@@ -39,10 +39,14 @@ class Tokens {
     std::uint64_t expires_ms = 0;
   };
   Result<Created> Create(Wanted wanted, Moment now);
+  // Could it be spent? kDenied as Spend() says it.
+  Status Check(std::string_view token, Moment now);
   // The labels that come with it.
   Result<Labels> Spend(std::string_view token, Moment now);
 
  private:
+  Result<TokenRow> Find(std::string_view token, Moment now);
+
   const Options options_;
   Store& store_;
   const sign::Crypto& crypto_;

@@ -43,10 +43,11 @@ CommandCache::Verdict CommandCache::Check(std::string_view envelope, std::string
   if (known == nullptr) return found->second;
   const sign::VerifiedCommand& command = (*known)->verified;
   if (!(*known)->targets.contains(self)) {
-    return sign::Refusal{pb::COMMAND_FAILURE_WRONG_TARGET, "not among the targets", command.digest};
+    return sign::Refusal{pb::COMMAND_FAILURE_WRONG_TARGET, "not among the targets", command.digest,
+                         std::nullopt};
   }
   if (now.get() > command.command.not_after_ms()) {
-    return sign::Refusal{pb::COMMAND_FAILURE_EXPIRED, "too late", command.digest};
+    return sign::Refusal{pb::COMMAND_FAILURE_EXPIRED, "too late", command.digest, std::nullopt};
   }
   return found->second;
 }

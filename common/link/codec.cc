@@ -74,9 +74,12 @@ Status Check(const pb::Chunk& chunk) {
   return Ok();
 }
 
+// Not of Ack: an agent looks away from one beyond it, and keeps its link.
+bool IsAttempt(std::uint32_t number) { return number > 0 && number <= kMaxAttempt; }
+
 Status Check(const pb::Up& up) {
   if (up.digest().size() != Digest::kSize) return BadFrame("up: digest");
-  if (up.attempt() == 0) return BadFrame("up: attempt");
+  if (!IsAttempt(up.attempt())) return BadFrame("up: attempt");
   switch (up.record_case()) {
     case pb::Up::kReceived:
     case pb::Up::kStarted: return Ok();
@@ -103,7 +106,7 @@ Status Check(const pb::Sync& sync) {
   }
   for (const pb::StreamRef& stream : sync.streams()) {
     if (stream.digest().size() != Digest::kSize) return BadFrame("sync: digest");
-    if (stream.attempt() == 0) return BadFrame("sync: attempt");
+    if (!IsAttempt(stream.attempt())) return BadFrame("sync: attempt");
   }
   return Ok();
 }

@@ -26,6 +26,9 @@ inline constexpr std::size_t kUnmeasuredChunkBytes = std::size_t{16} * 1024;
 // What a record takes on the way beside its payload, roughly: digest, numbers, headers.
 inline constexpr std::size_t kRecordOverheadBytes = 64;
 inline constexpr int kMaxSyncStreams = 64;
+// An attempt is one start of a command: an endpoint that restarts every minute gets here after two years. Whoever can
+// write to Redis could else have an agent count on from the largest number that there is.
+inline constexpr std::uint32_t kMaxAttempt = 1U << 20;
 // A closing peer's words.
 inline constexpr std::size_t kMaxDetailBytes = 256;
 

@@ -180,12 +180,13 @@ std::variant<VerifiedCommand, Refusal> CheckCommand(const Crypto& crypto,
                                                     const CommandCheck& check) {
   auto envelope = ParseEnvelope(signed_command.envelope, kCommandType);
   if (!envelope.ok()) {
-    return Refusal{pb::COMMAND_FAILURE_MALFORMED, envelope.error().message, std::nullopt};
+    return Refusal{pb::COMMAND_FAILURE_MALFORMED, envelope.error().message, std::nullopt,
+                   std::nullopt};
   }
   const Digest digest =
       EnvelopeDigest(crypto, envelope.value().payload_type(), envelope.value().payload());
   const auto refuse = [&](pb::CommandFailure failure, std::string message) {
-    return Refusal{failure, std::move(message), digest};
+    return Refusal{failure, std::move(message), digest, std::nullopt};
   };
 
   const auto cert = CertFor(crypto, trust, signed_command, check.now);
@@ -212,15 +213,18 @@ std::variant<VerifiedCommand, Refusal> CheckCommand(const Crypto& crypto,
   auto reason = CheckAddressee(command.value(), trust, check);
   if (!reason) reason = CheckPermission(command.value(), cert.value(), trust.policy);
   if (!reason) reason = CheckTimes(command.value(), check);
-  if (reason) return refuse(reason->failure, std::move(reason->message));
-
-  return VerifiedCommand{
+  if (reason && reason->failure != pb::COMMAND_FAILURE_NOT_YET_VALID) {
+    return refuse(reason->failure, std::move(reason->message));
+  }
+  VerifiedCommand verified{
       .digest = digest,
       .command_id = *CommandId::From(command.value().command_id()),
       .verb = std::string(verb),
       .command = std::move(command).value(),
       .operator_id = cert.value().operator_id(),
   };
+  if (!reason) return verified;
+  return Refusal{reason->failure, std::move(reason->message), digest, std::move(verified)};
 }
 
 std::string_view VerbName(const pb::Command& command) {

@@ -71,6 +71,8 @@ struct Refusal {
   std::string message;  // for people
   // Known once the envelope parses: a refusal can then be reported under the command's name.
   std::optional<Digest> digest;
+  // NOT_YET_VALID alone: all but the time was right, and a later clock would let it run.
+  std::optional<VerifiedCommand> early;
 };
 
 struct CommandCheck {

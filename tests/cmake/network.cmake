@@ -49,4 +49,5 @@ set_tests_properties(faults.link_process PROPERTIES LABELS faults TIMEOUT 120 RE
   ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1;HOLDFAST_LINK_DRIVER=$<TARGET_FILE:link_driver>")
 holdfast_test(conformance_agent_link_routes LABEL conformance DEPS holdfast_agent_app_link
   SRCS conformance/agent/link_routes_test.cc)
-holdfast_test(unit_agent_app LABEL unit DEPS holdfast_agent_app SRCS unit/agent/app/doctor_report_test.cc)
+holdfast_test(unit_agent_app LABEL unit DEPS holdfast_agent_app
+  SRCS unit/agent/app/doctor_report_test.cc unit/agent/app/link_user_test.cc conformance/agent/state_dir_test.cc)

@@ -54,10 +54,10 @@ bool SetLimits(const ChildPlan& plan) {
 }
 
 // The raw system calls: glibc's would look for other threads of a process that we only borrow.
-bool DropTo(uid_t user) {
+bool DropTo(const UserIds& to) {
   return ::syscall(SYS_setgroups, 0, nullptr) == 0 &&
-         ::syscall(SYS_setresgid, user, user, user) == 0 &&
-         ::syscall(SYS_setresuid, user, user, user) == 0 &&
+         ::syscall(SYS_setresgid, to.group, to.group, to.group) == 0 &&
+         ::syscall(SYS_setresuid, to.user, to.user, to.user) == 0 &&
          ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 

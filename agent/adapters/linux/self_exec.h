@@ -23,6 +23,11 @@
 
 namespace holdfast::agent {
 
+struct UserIds {
+  uid_t user;
+  gid_t group;
+};
+
 struct ChildPlan {
   const char* subcommand = nullptr;        // argv[1]
   const char* argument = nullptr;          // argv[2]; null = none
@@ -30,7 +35,7 @@ struct ChildPlan {
   std::uint64_t data_bytes = 0;            // RLIMIT_DATA; 0 = as the parent
   Duration cpu{0};                         // RLIMIT_CPU; 0 = as the parent
   bool is_subreaper = false;               // orphans among its descendants become its children
-  std::optional<uid_t> drop_to;  // become this user and group for good, with no new privileges
+  std::optional<UserIds> drop_to;  // become this user and group for good, with no new privileges
 };
 
 class SelfExec {

@@ -56,14 +56,23 @@ Result<StateDir> StateDir::Open(std::string path, Mode mode) {
   if (facts.st_uid != ::geteuid()) {
     return Error{Code::kDenied, path + ": belongs to another user"};
   }
-  if ((facts.st_mode & 077) != 0 && ::chmod(path.c_str(), 0700) != 0) return OsError(path, errno);
+  const std::string lock_path = path + "/agent.lock";
+  // A directory without one was never an agent's: nothing is put there, and its mode stays.
+  const int create = mode == Mode::kCreateAndOwn ? O_CREAT : 0;
+  UniqueFd lock;
+  if (mode != Mode::kLook) {
+    lock.Reset(::open(lock_path.c_str(), O_RDWR | create | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock.is_open()) {
+      return errno == ENOENT ? Error{Code::kNotFound, path + ": no agent was enrolled here"}
+                             : OsError(lock_path, errno);
+    }
+    if ((facts.st_mode & 077) != 0 && ::chmod(path.c_str(), 0700) != 0) return OsError(path, errno);
+  }
   char* absolute = ::realpath(path.c_str(), nullptr);  // workers run in another directory
   if (absolute == nullptr) return OsError(path, errno);
   path = absolute;
   ::free(absolute);
   if (mode == Mode::kLook) return StateDir(std::move(path), UniqueFd());
-  UniqueFd lock(::open((path + "/agent.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.is_open()) return OsError(path + "/agent.lock", errno);
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return Error{Code::kExists, path + ": another holdfast-agent is using this state directory"};
   }

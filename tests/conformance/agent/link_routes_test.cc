@@ -51,6 +51,9 @@ TEST_F(RouteFileTest, TakesOnlyNumericAddressesOfItsOwnServersFromTheLinkProcess
     file.OnReached(report);
     EXPECT_EQ(file.ForLink(), "") << report;
   }
+  const std::string address = "wss://hq.example:443 192.0.2.7";
+  file.OnReached(address + std::string("\0\nproxy http://evil:1", 22));
+  EXPECT_EQ(file.ForLink(), "");
 }
 
 TEST_F(RouteFileTest, LeavesOutWhatDoesNotRead) {

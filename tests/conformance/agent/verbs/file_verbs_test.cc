@@ -67,6 +67,38 @@ TEST(GetVerbTest, DeliversAnEmptyFileAndFilesOfProc) {
   EXPECT_FALSE(Get("/proc/cpuinfo").output.empty());
 }
 
+// Not even by another name: whoever has it can answer as this endpoint.
+TEST(GetVerbTest, DoesNotReadThisAgentsPrivateKey) {
+  const TempDir state;
+  const std::string key = state.Write("identity.key", "secret");
+  ASSERT_EQ(link(key.c_str(), (state / "other").c_str()), 0);
+  ASSERT_EQ(symlink(key.c_str(), (state / "link").c_str()), 0);
+  for (const char* name : {"identity.key", "other", "link"}) {
+    pb::Command get;
+    get.mutable_get()->set_path(state / name);
+    pb::Command cat;
+    cat.mutable_cat()->set_path(state / name);
+    pb::Command tail;
+    tail.mutable_tail()->set_path(state / name);
+    tail.mutable_tail()->set_lines(5);
+    pb::Command archive;
+    archive.mutable_archive()->add_paths(state / name);
+    for (const pb::Command& command : {get, cat, tail, archive}) {
+      const WorkerRun run = RunWorkerProcess(command, "", state.path());
+      EXPECT_EQ(run.output.find("secret"), std::string::npos)
+          << static_cast<int>(command.verb_case());
+    }
+    EXPECT_EQ(RunWorkerProcess(get, "", state.path()).result.failure(),
+              pb::COMMAND_FAILURE_PERMISSION);
+  }
+  pb::Command find;
+  find.mutable_find()->set_path(state.path());
+  find.mutable_find()->set_content("secret");
+  EXPECT_TRUE(ReadRows(RunWorkerProcess(find, "", state.path()).output).rows.empty());
+  state.Write("log", "no secret");
+  EXPECT_EQ(ReadRows(RunWorkerProcess(find, "", state.path()).output).rows.size(), 1U);
+}
+
 TEST(GetVerbTest, FollowsALinkToTheFile) {
   const TempDir dir;
   dir.Write("file", "content");

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/core/limits.h"
+#include "common/link/limits.h"
 #include "tests/support/warden_rig.h"
 
 namespace holdfast::agent {
@@ -50,6 +51,25 @@ TEST_F(SetBackTest, AnswersForWhatControlHasAReceiptOfAndTheJournalDoesNotKnow) 
   ExpectSetBack(digest, 2);
   rig_.Deliver(envelope);
   EXPECT_TRUE(rig_.workers.started.empty());
+}
+
+// Somebody who writes to Redis, or a gateway, made it up: counted on from there, the attempt would wrap to 0, which no
+// server takes, and the endpoint would be cut off at every link to come.
+TEST_F(SetBackTest, LooksAwayFromAnAttemptThatNobodyCanHaveCome) {
+  const std::string envelope = rig_.Sign(rig_.Query());
+  const Digest digest = rig_.DigestOf(envelope);
+  rig_.Deliver(envelope);
+  for (const std::uint32_t absurd : {link::kMaxAttempt, link::kMaxAttempt + 1, UINT32_MAX}) {
+    rig_.Restart();
+    rig_.ups.clear();
+    rig_.Open();
+    rig_.Ack(digest, absurd, 0, false, true);
+    rig_.Ack(*Digest::From(std::string(32, 'x')), absurd, 1, false, true);
+    for (const auto& up : rig_.ups) EXPECT_LT(up.attempt(), 3U) << absurd;
+  }
+  rig_.Ack(digest, 1, 0, false, true);  // what control really has
+  ASSERT_FALSE(rig_.ups.empty());
+  EXPECT_EQ(rig_.FinalOf(rig_.ups.back()).outcome(), pb::OUTCOME_INTERRUPTED);
 }
 
 TEST_F(SetBackTest, DoesNotRunWhatTheSnapshotHeldAsReceivedAndControlKnowsAsStarted) {

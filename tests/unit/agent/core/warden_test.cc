@@ -258,8 +258,13 @@ TEST(WardenTest, RefusesARepeatedDeliveryForTheSameReasonAgain) {
   const std::string envelope = rig.Sign(command);
   rig.Deliver(envelope);
   rig.Advance(std::chrono::minutes(58));  // by now it would be valid
-  rig.ups.clear();
   rig.Deliver(envelope);
+  rig.Restart();
+  rig.ups.clear();
+  rig.Open();
+  rig.Ack(rig.DigestOf(envelope), 1, 0, false, true);
+  rig.Deliver(envelope);
+  ASSERT_FALSE(rig.ups.empty());
   EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_NOT_YET_VALID);
   EXPECT_TRUE(rig.workers.started.empty());
 }
@@ -714,6 +719,31 @@ TEST(WardenTest, IgnoresAcksThatMakeNoSense) {
   EXPECT_FALSE(rig.warden->is_idle());
   rig.Exit(rig.LastWorker());
   EXPECT_EQ(rig.disk.Row(digest)->state, CommandState::kDone);
+}
+
+// A signed "no" holds, whatever whoever can make up acknowledgements does to the memory of refusals.
+TEST(WardenEarlyTest, NeverRunsWhatItRefusedAsIssuedInTheFuture) {
+  WardenRig rig;
+  rig.Open();
+  auto command = rig.Query();
+  command.set_issued_at_ms(rig.at.wall.get() + std::uint64_t{6} * 60 * 1000);
+  command.set_not_after_ms(rig.at.wall.get() + kHourMs);
+  const std::string envelope = rig.Sign(command);
+  rig.Deliver(envelope);
+  ASSERT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_NOT_YET_VALID);
+  rig.Ack(rig.DigestOf(envelope), 1, 1, true);
+  for (int i = 0; i < 300; ++i) {
+    std::string made_up(32, 'x');
+    made_up[0] = static_cast<char>(i);
+    made_up[1] = static_cast<char>(i >> 8);
+    rig.Ack(*Digest::From(made_up), 1, 1, false, true);
+  }
+  rig.Advance(std::chrono::minutes(2));
+  rig.Deliver(envelope);
+  rig.Restart();
+  rig.Open();
+  rig.Deliver(envelope);
+  EXPECT_TRUE(rig.workers.started.empty());
 }
 
 }  // namespace

@@ -167,10 +167,14 @@ TEST_F(SessionsTest, LetsAnAgentThatItKnowsInHoweverManyEnrol) {
   Sessions slow(options, crypto_, agents_, tokens_, audit_);
   const pb::AgentHello known = hello_;
   std::unique_ptr<sign::SigningKey> key = std::move(key_);
-  BecomeAnother();
-  hello_.set_enrol_token("guessed");
-  const route::v1::Claim guess = MakeClaim("g0");
-  for (int i = 0; i < 100; ++i) slow.OnClaim("g0", guess, now_);
+  Tokens::Wanted many;
+  many.uses = 1000;
+  many.ttl_ms = std::uint64_t{1000} * 3600;
+  hello_.set_enrol_token(tokens_.Create(many, now_).value().token);
+  for (int i = 0; i < 100; ++i) {
+    BecomeAnother();
+    slow.OnClaim("g0", MakeClaim("g0"), now_);
+  }
   std::vector<Sessions::Answer> answers = slow.TakeAnswers();
   EXPECT_EQ(answers.back().message.claim_answer().retry_after_s(), 60U);  // and no longer
   hello_ = known;
@@ -376,6 +380,21 @@ TEST_F(SessionsTest, AsksForTheListOfLinksWhenEventsAreMissing) {
   links.set_event_no(events_["g0"] + 3);
   sessions_.OnLinks("g0", links, now_);
   EXPECT_FALSE(sessions_.online(id()));
+}
+
+TEST_F(SessionsTest, LetsNobodyTakeATurnOfEnrolmentWithAMadeUpToken) {
+  const auto mine = hello_;
+  auto my_key = std::move(key_);
+  for (std::uint32_t i = 0; i < Options().max_enrolments_per_second; ++i) {
+    BecomeAnother();
+    hello_.set_enrol_token("made up");
+    Claim();
+    EXPECT_EQ(Answer().reason(), CloseReason::CLOSE_REASON_BAD_TOKEN);
+  }
+  key_ = std::move(my_key);
+  hello_ = mine;
+  Claim();
+  EXPECT_TRUE(Answer().granted());
 }
 
 TEST_F(SessionsTest, LearnsLinksFromAListAndClosesWhatWasNeverGranted) {

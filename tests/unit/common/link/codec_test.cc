@@ -184,7 +184,12 @@ TEST(CodecTest, ChecksWhatAnAgentSays) {
             bad);
   EXPECT_EQ(Changed(7, [](Frame& f) { f.mutable_up()->set_digest("x"); }), bad);
   EXPECT_EQ(Changed(7, [](Frame& f) { f.mutable_up()->set_attempt(0); }), bad);
+  EXPECT_EQ(Changed(7, [](Frame& f) { f.mutable_up()->set_attempt(kMaxAttempt + 1); }), bad);
   EXPECT_EQ(Changed(7, [](Frame& f) { f.mutable_up()->clear_chunk(); }), bad);
+  EXPECT_EQ(
+      Changed(9,
+              [](Frame& f) { f.mutable_sync()->mutable_streams(0)->set_attempt(kMaxAttempt + 1); }),
+      bad);
   EXPECT_EQ(Changed(9, [](Frame& f) { f.mutable_sync()->clear_streams(); }), bad);
   EXPECT_EQ(Changed(9, [](Frame& f) { f.mutable_sync()->add_streams(); }), bad);
   EXPECT_EQ(Changed(9,
