@@ -206,6 +206,8 @@ void Running::Stop(OpenCommand& command, Ending ending) {
   command.phase = Phase::kStopping;
   command.wall_deadline.reset();
   DropHeldOutput(command);
+  // What it had written and we had not read goes with it.
+  if (!command.last_word) command.is_truncated = true;
   parts_.workers.Kill(*command.worker);
 }
 

@@ -122,13 +122,16 @@ class EntryRows : public RowSource {
     }
     for (const std::string_view place : {"/var/log/journal", "/run/log/journal"}) {
       for (const std::string& directory : SortedNames(machine_, std::string(place))) {
-        const std::string whole = JoinPath(place, directory);
-        for (const std::string& name : SortedNames(machine_, whole)) {
-          // '~': set aside, as it was not closed properly.
-          if (name.ends_with(".journal") || name.ends_with(".journal~")) {
-            paths_.push_back(JoinPath(whole, name));
-          }
-        }
+        AddFilesIn(JoinPath(place, directory));
+      }
+    }
+  }
+
+  void AddFilesIn(const std::string& directory) {
+    for (const std::string& name : SortedNames(machine_, directory)) {
+      // '~': set aside, as it was not closed properly.
+      if (name.ends_with(".journal") || name.ends_with(".journal~")) {
+        paths_.push_back(JoinPath(directory, name));
       }
     }
   }

@@ -69,7 +69,7 @@ Status Client::Open() {
   const TimePoint patience =
       was_open_ ? MonotonicNow() : std::min(deadline, MonotonicNow() + kFirstDialPatience);
   for (int attempt = 0;; ++attempt) {
-    const Status opened = connection_->Open(deadline);
+    Status opened = connection_->Open(deadline);
     if (opened.ok()) break;
     // One that answers is not about to start. Of an open client the caller is the one who is patient.
     if (was_open_ || connection_->login_refused()) return opened;

@@ -9,7 +9,9 @@ from rows_redis import finish, load_up
 
 SLEEPS_MS = (900, 1500)
 POLICIES = ("always", "everysec")
-REST_SECONDS = 150  # "always": one turn of Redis takes as long as an fsync, and each message takes a few turns
+# "always": one turn of Redis takes as long as an fsync, and each message takes a few turns: of a large result with
+# round trips of 7 s a few KB/s arrive.
+REST_SECONDS = 600
 
 
 def slow_disk(lab, n, longest_wait):

@@ -165,8 +165,9 @@ bool LinuxWorkers::OnChildEnded(pid_t pid, int wait_status, TimePoint now) {
       worker->end.signal = WTERMSIG(wait_status);
       worker->end.cpu_limit = worker->end.signal == SIGXCPU;
     }
-    // A keeper that ended by itself has left nothing.
-    if (worker->has_children && worker->end.signal != 0) {
+    // A keeper that ended by itself has left nothing: it waits for nobody's orphans, which may be there for ever.
+    worker->has_children = worker->has_children && worker->end.signal != 0;
+    if (worker->has_children) {
       has_orphans_ = true;  // until a sweep has found none
       worker->give_up = now + kKillPatience;
     }

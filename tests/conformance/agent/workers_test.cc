@@ -50,6 +50,38 @@ TEST(LinuxWorkersTest, GivesUpOnAWorkerThatDoesNotDie) {
   EXPECT_EQ(::waitpid(pid, nullptr, 0), pid);
 }
 
+TEST(LinuxWorkersTest, ReportsAKeeperThatEndedByItselfWhileAnOrphanOfAnotherIsStuck) {
+  const auto self = SelfExec::Open();
+  ASSERT_TRUE(self.ok());
+  LinuxWorkers workers(self.value(), "/nonexistent");
+  const pid_t stuck = ::fork();  // nobody reaps it: as one in uninterruptible sleep
+  if (stuck == 0) ::_exit(0);
+  for (int i = 1; i <= 2; ++i) {
+    auto worker = std::make_unique<LinuxWorkers::Worker>();
+    worker->id = WorkerId(static_cast<std::uint32_t>(i));
+    worker->pid = 1'000'000 + i;
+    worker->has_children = true;
+    workers.all().push_back(std::move(worker));
+  }
+  const TimePoint start = TimePoint(std::chrono::hours(1));
+  ASSERT_TRUE(workers.OnChildEnded(1'000'001, SIGKILL, start));  // killed: by its wall limit, say
+  workers.SweepOrphans(-1, start);
+  workers.OnTick(start + kKillPatience);
+  const auto first = workers.TakeGone();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->first, WorkerId(1));
+  // The next command ends as it should.
+  ASSERT_TRUE(workers.OnChildEnded(1'000'002, 0, start + 2 * kKillPatience));
+  for (int i = 0; i < 100; ++i) {
+    const TimePoint now = start + std::chrono::hours(i + 1);
+    workers.SweepOrphans(-1, now);
+    workers.Kill(WorkerId(2));  // its wall limit
+    workers.OnTick(now);
+  }
+  EXPECT_TRUE(workers.TakeGone().has_value());
+  ::waitpid(stuck, nullptr, 0);
+}
+
 pid_t OnlyChild() {
   std::ifstream file("/proc/self/task/" + std::to_string(::getpid()) + "/children");
   pid_t child = -1;
