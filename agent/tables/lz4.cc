@@ -1,5 +1,7 @@
 #include "agent/tables/decompress.h"
 
+#include <cstdint>
+
 namespace holdfast::agent {
 namespace {
 

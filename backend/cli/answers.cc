@@ -46,7 +46,15 @@ Status Answers::OnOutput(const AgentId& agent, std::string_view bytes) {
   bytes_ += bytes.size();
   last_output_ = sdk::MonotonicNow();
   OnTick();
-  return Take(agent, bytes);
+  HF_TRY(Take(agent, bytes));
+  return StillRead();
+}
+
+// Who reads no further (`| head`) is not waited for until the job ends.
+Status Answers::StillRead() const {
+  return call_.console.out_works()
+             ? Ok()
+             : Error{Code::kInternal, "standard output cannot be written any more"};
 }
 
 Status Answers::OnRestart(const AgentId& agent) { return Reset(agent); }
@@ -118,9 +126,7 @@ Status Answers::OnEnd(const sdk::TargetEnd& told) {
     // Done, and yet there is something to know: what could not be read, what was left as it is.
     Say(HostOf(end.agent) + ": " + ForTerminal(Untrusted(message)));
   }
-  return call_.console.out_works()
-             ? Ok()
-             : Error{Code::kInternal, "standard output cannot be written any more"};
+  return StillRead();
 }
 
 // One line on stderr, in every format: a person may be watching.

@@ -67,6 +67,7 @@ class Answers : public sdk::FollowSink {
   const Job& job_;
 
  private:
+  Status StillRead() const;
   void PrintAnswer(const std::string& json);
   void SayHowItEnded(const sdk::TargetEnd& end);
   void AddUnfinished();

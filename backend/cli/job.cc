@@ -92,9 +92,12 @@ int FollowJob(const Call& call, sdk::Client& client, const Job& job) {
   if (!followed.ok()) {
     call.console.Progress("");
     answers->SayHeld();
-    if (followed.error().code != Code::kCancelled) call.console.Say(followed.error().message);
+    const bool is_read = call.console.out_works();  // not so behind `| head`, which is no mishap
     const bool cancelled = followed.error().code == Code::kCancelled;
-    if (!cancelled || !EndsWithUs(job.command)) SayItGoesOn(call, job);
+    if (!cancelled && is_read) call.console.Say(followed.error().message);
+    const bool may_go_on = is_read ? !cancelled || !EndsWithUs(job.command)
+                                   : job.command.has_exec() || job.command.has_run();
+    if (may_go_on) SayItGoesOn(call, job);
     return ExitStatusFor(followed.error().code);
   }
   const bool all_ended = followed.value() == sdk::Client::Followed::kFinished;

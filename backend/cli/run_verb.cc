@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/cli/find_words.h"
@@ -167,7 +168,11 @@ void SetLimits(const Options& o, Verb& verb) {
 bool Agreed(const Call& call, const Verb& verb, const Job& job) {
   const bool is_small = job.targets.size() < 2 && !call.options.asks_first;
   if (!verb.acts() || call.options.yes || is_small) return true;
-  if (!call.console.in_is_terminal()) return true;  // a script said what it wants
+  if (!call.console.in_is_terminal()) {
+    if (!call.options.asks_first) return true;  // a script said what it wants
+    call.console.Say("there is nobody to ask; --yes does it without asking");
+    return false;
+  }
   std::string list;
   for (const auto& target : job.targets) list += "  " + job.hosts.at(target.id) + "\n";
   std::string what = job.verb;
@@ -257,7 +262,8 @@ int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job j
   if (!submitted.ok()) return RefusedOrUnreachable(call, submitted.error());
   SayWhoIsAway(call, job, submitted.value());
   const int status = FollowJob(call, *session.client, job);
-  if (status == kExitInterrupted && EndsWithUs(job.command)) CancelJob(call, job);
+  const bool is_left = status == kExitInterrupted || !call.console.out_works();
+  if (is_left && EndsWithUs(job.command)) CancelJob(call, job);
   return status;
 }
 
@@ -268,8 +274,15 @@ Status MakePlaceForFiles(const Options& options) {
     const std::size_t slash = options.local_file.rfind('/');
     dir = slash == std::string::npos ? "." : options.local_file.substr(0, slash + 1);
   }
-  if (options.command == Command::kArchive && !options.local_file.empty() && !options.force &&
-      ::access(options.local_file.c_str(), F_OK) == 0) {
+  struct stat there {};
+  const bool is_there =
+      !options.local_file.empty() && ::lstat(options.local_file.c_str(), &there) == 0;
+  // The file that comes takes the place of what has its name: never that of a device, a link or a pipe.
+  if (is_there && !S_ISREG(there.st_mode)) {
+    return Error{Code::kExists,
+                 options.local_file + " is there, and is no regular file; give another name"};
+  }
+  if (is_there && options.command == Command::kArchive && !options.force) {
     return Error{Code::kExists, options.local_file + " is there already; --force replaces it"};
   }
   HF_TRY(sdk::MakeDirs(dir, sdk::kDirMode));

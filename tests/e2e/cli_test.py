@@ -39,6 +39,33 @@ class CliTest(StackTest):
             control.kill(signal.SIGKILL)
             self.killed += 1
 
+    def test_who_reads_no_further_is_not_waited_for(self):
+        begun = self.stack.holdfast_begin("exec", self.agent.id, "--max-time", "60s", "--", "sh", "-c",
+                                          "while :; do date; sleep 0.1; done", output=None)
+        self.addCleanup(begun.kill)
+        begun.stdout.readline()
+        begun.stdout.close()
+        said = begun.stderr.read().decode()
+        self.assertNotEqual(begun.wait(timeout=20), 0)
+        begun.stderr.close()
+        self.assertIn("goes on", said)  # it does, at the endpoint
+
+    def test_get_takes_the_place_of_no_link_device_or_pipe(self):
+        pipe, link = self.stack.dir / "pipe", self.stack.dir / "link"
+        os.mkfifo(pipe)
+        link.symlink_to("/dev/null")
+        for name in (pipe, link, self.stack.dir):
+            said = self.stack.holdfast("get", self.agent.id, "/etc/hostname", "--as", name, expect=1)
+            self.assertIn("no regular file", said.err)
+        self.assertTrue(link.is_symlink() and pipe.is_fifo())
+
+    def test_restart_and_shutdown_are_not_sent_where_nobody_can_be_asked(self):
+        before = len(self.stack.holdfast("jobs").json())
+        for verb in ("restart", "shutdown"):
+            said = self.stack.holdfast(verb, self.agent.id, expect=4)
+            self.assertIn("--yes", said.err)
+        self.assertEqual(len(self.stack.holdfast("jobs").json()), before)
+
     def analysts_machine(self, name):
         """A copy of what an analyst needs, without the issuer and all that belongs to the server."""
         copy = self.stack.dir / name
