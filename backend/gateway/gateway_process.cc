@@ -17,6 +17,8 @@ namespace pb = ::holdfast::link::v1;
 
 // A drain is over when all links are closed, or this long after all were told: those left do not read.
 constexpr Duration kLastWords = std::chrono::seconds(3);
+// Lines in the log about who was not let in: a scanner or a herd must not fill it.
+constexpr int kRefusalsToldPerSecond = 10;
 
 link::CloseReason ReasonFor(ServerClose why) {
   switch (why) {
@@ -158,6 +160,11 @@ void GatewayProcess::ReportHandshakes() {
 
 void GatewayProcess::OnSecond() {
   router_->OnSecond();
+  told_refusals_ = 0;
+  if (untold_refusals_ > 0) {
+    log_.Write(
+        LogLine(LogLevel::kInfo, "links_refused").Num("more", std::exchange(untold_refusals_, 0)));
+  }
   if (lost_sockets_ > 0) {
     log_.Write(LogLine(LogLevel::kWarn, "sockets_lost")
                    .Num("count", std::exchange(lost_sockets_, 0))
@@ -180,8 +187,15 @@ void GatewayProcess::OnMessage(LwsLink& link, std::string_view message) {
 void GatewayProcess::OnPong(LwsLink& link) { router_->OnPong(RouterLink(link)); }
 
 void GatewayProcess::OnClosed(LwsLink* link, ServerClose why) {
-  if (link == nullptr) return router_->OnSocketClosed(ReasonFor(why));
+  if (link == nullptr) {
+    TellOfRefusal(not_opened_, ReasonFor(why));
+    return router_->OnSocketClosed(ReasonFor(why));
+  }
   GatewayLink& gone = RouterLink(*link);
+  if (gone.greeting != nullptr && !gone.welcomed) {
+    const bool is_ours = gone.reason != pb::CLOSE_REASON_UNSPECIFIED;
+    TellOfRefusal(gone.greeting->peer_address, is_ours ? gone.reason : ReasonFor(why));
+  }
   if (log_.wants(LogLevel::kDebug) && gone.welcomed) {
     log_.Write(LogLine(LogLevel::kDebug, "link_closed")
                    .Id("agent", gone.agent_id.hex())
@@ -190,6 +204,23 @@ void GatewayProcess::OnClosed(LwsLink* link, ServerClose why) {
                    .Id("reason", link::ToString(gone.reason)));
   }
   router_->OnClosed(gone, ReasonFor(why));
+}
+
+void GatewayProcess::OnNotOpened(std::string_view peer_address) {
+  not_opened_ = peer_address;
+  OnHandshakeDone(peer_address);
+}
+
+// Who came and was not let in: a port scanner, a proxy in between, an agent with a used token.
+void GatewayProcess::TellOfRefusal(std::string_view peer_address, link::CloseReason reason) {
+  if (told_refusals_ >= kRefusalsToldPerSecond) {
+    ++untold_refusals_;
+    return;
+  }
+  ++told_refusals_;
+  log_.Write(LogLine(LogLevel::kInfo, "link_refused")
+                 .Text("peer", std::string(peer_address))
+                 .Id("reason", link::ToString(reason)));
 }
 
 std::optional<std::string> GatewayProcess::NextMessage(LwsLink& link) {

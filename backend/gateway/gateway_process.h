@@ -39,7 +39,7 @@ class GatewayProcess final : private WorkerProcessDelegate,
   void OnOpened(LwsLink& link) override;
   void OnMessage(LwsLink& link, std::string_view message) override;
   void OnPong(LwsLink& link) override;
-  void OnNotOpened(std::string_view peer_address) override { OnHandshakeDone(peer_address); }
+  void OnNotOpened(std::string_view peer_address) override;
   void OnClosed(LwsLink* link, ServerClose why) override;
   std::optional<std::string> NextMessage(LwsLink& link) override;
 
@@ -59,6 +59,7 @@ class GatewayProcess final : private WorkerProcessDelegate,
   void OnDrain(std::string_view payload);
   void OnShed(std::string_view payload);
   void ReportHandshakes();
+  void TellOfRefusal(std::string_view peer_address, link::CloseReason reason);
   void OnReload(std::string_view payload);
 
   struct ev_loop* const loop_;
@@ -72,6 +73,9 @@ class GatewayProcess final : private WorkerProcessDelegate,
   std::unique_ptr<LwsServer> server_;
   std::int64_t lost_sockets_ = 0;  // since the last second
   std::string done_;               // addresses to be reported, one a line
+  std::string not_opened_;         // the address of the socket that OnClosed() tells of next
+  int told_refusals_ = 0;          // in the log, within this second
+  std::int64_t untold_refusals_ = 0;
 };
 
 }  // namespace holdfast::backend

@@ -142,6 +142,20 @@ class StrangersTest(StackTest):
         for _ in range(50):
             self.tcp().close()
 
+    def test_who_was_not_let_in_is_named_in_the_log_and_does_not_fill_it(self):
+        peer = self.tls()
+        self.request(peer, path="/")
+        self.closes(peer, 2)
+        log = self.stack.dir / "holdfastd.log"
+
+        def told(event, *parts):
+            return any(f"event={event} " in line and all(part in line for part in parts)
+                       for line in log.read_text().splitlines())
+        wait_for(lambda: told("link_refused", "reason=not_a_link", 'peer="127.0.0.1:'), 10, self.stack.logs)
+        for _ in range(60):
+            self.tcp().close()
+        wait_for(lambda: told("links_refused", "more="), 10, self.stack.logs)
+
     def test_plain_http_on_the_tls_port_is_closed(self):
         peer = self.tcp()
         peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
