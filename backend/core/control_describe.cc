@@ -121,6 +121,8 @@ std::string Describe(std::string_view verb, const ::holdfast::command::v1::Comma
   } else {
     AddFileVerbs(command, out);
   }
+  AddIf(out, "case", command.case_id());
+  AddIf(out, "reason", command.reason());
   return out;
 }
 

@@ -1,4 +1,5 @@
-// What a command says, in one line for audit, listings and logs: verb and exact arguments, escaped.
+// What a command says, in one line for audit, listings and logs: verb and exact arguments, escaped, then what its
+// signer gave as case and reason.
 #pragma once
 
 #include <string>

@@ -146,6 +146,12 @@ class CliTest(StackTest):
         for word in ("accepted", "sent", "received", "started", "ended", "DONE"):
             self.assertIn(word, shown)
 
+    def test_case_and_reason_are_in_the_audit_and_among_the_jobs(self):
+        self.stack.holdfast("exec", self.agent.id, "--case", "C-12", "--reason", 'said "why"', "--", "true")
+        wanted = 'exec "true" case="C-12" reason="said \\"why\\""'
+        self.assertIn(wanted, [job["detail"] for job in self.stack.holdfast("jobs").json()])
+        self.assertTrue(any(wanted in row["detail"] for row in self.stack.holdfast("audit").json()))
+
     def test_a_changed_audit_record_is_found(self):
         said = self.stack.holdfast("audit", "--verify", output="table").text
         count = int(re.match(r"(\d+) records, one unbroken chain\n", said).group(1))
