@@ -35,6 +35,7 @@ class Grammar {
     AddActs();
     AddChanges();
     AddRuns();
+    AddIsolation();
     AddProgramWords();
     AddJobs();
     AddOperators();
@@ -73,8 +74,8 @@ class Grammar {
   static void AddNotes(CLI::App* app, const std::string& notes) {
     app->footer(notes + "\n" + kEveryCommand);
   }
-  void AddDuration(CLI::App* app, const std::string& name, std::function<void(Duration)> set,
-                   const std::string& text) {
+  CLI::Option* AddDuration(CLI::App* app, const std::string& name,
+                           std::function<void(Duration)> set, const std::string& text) {
     const auto parse = [set = std::move(set), name](const std::string& value) {
       const auto duration = ParseDuration(value);
       if (!duration) {
@@ -82,7 +83,7 @@ class Grammar {
       }
       set(*duration);
     };
-    app->add_option_function<std::string>(name, parse, text)->type_name("DUR");
+    return app->add_option_function<std::string>(name, parse, text)->type_name("DUR");
   }
   void AddLabels(CLI::App* app, const std::string& text) {
     app->add_option("--label", options_.labels, text + "; may be repeated")
@@ -121,6 +122,7 @@ class Grammar {
   void AddActs();
   void AddChanges();
   void AddRuns();
+  void AddIsolation();
   void AddProgramWords();
   void AddJobs();
   void AddOperators();

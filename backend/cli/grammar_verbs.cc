@@ -232,6 +232,28 @@ void Grammar::AddRuns() {
            "  holdfast run web01 ./collector -- --quick");
 }
 
+void Grammar::AddIsolation() {
+  CLI::App* isolate =
+      AddVerb("isolate", "Close the endpoint's network, but for its link here", Command::kIsolate);
+  AddDuration(
+      isolate, "--for", [this](Duration d) { options_.isolate_for = d; },
+      "How long: 5m to 30d; then the endpoint opens it by itself")
+      ->required();
+  isolate
+      ->add_option("--allow", options_.allow,
+                   "Also these, to and fro; with a port, what listens on it there. May be repeated")
+      ->type_name("CIDR[:PORT]")
+      ->allow_extra_args(false);
+  isolate->callback([this] { options_.asks_first = true; });
+  AddNotes(
+      isolate,
+      "Ends when the endpoint has answered from behind its rules; if it does not within 30 s it\n"
+      "removes them. Goes on over a restart. Once more: the new time and networks count.\n"
+      "  holdfast isolate web01 --for 4h --allow 10.0.0.5 --allow 10.1.0.0/16:443");
+  CLI::App* release = AddVerb("release", "End an isolation", Command::kRelease);
+  AddNotes(release, "At the endpoint itself, as root: holdfast-agent release");
+}
+
 // Words that stand for a program of the endpoint.
 void Grammar::AddProgramWords() {
   for (const ProgramWord& word : kProgramWords) {

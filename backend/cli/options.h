@@ -30,6 +30,8 @@ enum class Command : std::uint8_t {
   kFind,
   kTail,
   kArchive,
+  kIsolate,
+  kRelease,
   kMkdir,
   kCp,
   kMv,
@@ -85,7 +87,7 @@ struct Options {
   std::string case_id;
   std::string reason;
   bool yes = false;
-  bool asks_first = false;  // even for one host: restart, shutdown
+  bool asks_first = false;  // even for one host: restart, shutdown, isolate
   Duration timeout =
       std::chrono::seconds(30);  // for one answer of the backend, reconnects included
 
@@ -111,6 +113,8 @@ struct Options {
   std::string signal = "TERM";
   bool tree = false;  // kill
   FindOptions find;
+  Duration isolate_for{0};  // isolate
+  std::vector<std::string> allow;
   bool parents = false;      // mkdir
   std::string to;            // cp, mv
   std::uint32_t lines = 10;  // tail

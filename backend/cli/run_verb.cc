@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/cli/duration_text.h"
 #include "backend/cli/find_words.h"
 #include "backend/cli/host_names.h"
 #include "backend/cli/job.h"
@@ -145,6 +146,8 @@ Result<Verb> MakeAct(const Call& call, sdk::Client& client) {
       HF_ASSIGN_OR_RETURN(const std::uint32_t mode, OctalMode(o.directory_mode));
       return Verb::Mkdir(o.path, mode, o.parents);
     }
+    case Command::kIsolate: return Verb::Isolate(o.isolate_for, o.allow);
+    case Command::kRelease: return Verb::Release();
     case Command::kCp: return Verb::Cp({o.path, o.to, o.recursive, o.overwrite});
     case Command::kMv: return Verb::Mv({o.path, o.to, true, o.overwrite});
     case Command::kRm: return Verb::Rm(o.paths, o.recursive);
@@ -177,6 +180,7 @@ bool Agreed(const Call& call, const Verb& verb, const Job& job) {
   for (const auto& target : job.targets) list += "  " + job.hosts.at(target.id) + "\n";
   std::string what = job.verb;
   for (const auto& word : job.command.exec().argv()) what += " " + ForTerminal(Untrusted(word));
+  if (job.command.has_isolate()) what += " for " + FormatDuration(call.options.isolate_for);
   call.console.SayPlain(what + " on " + std::to_string(job.targets.size()) +
                         (job.targets.size() == 1 ? " host:\n" : " hosts:\n") + list);
   return call.console.Confirm("Sign and send it?");

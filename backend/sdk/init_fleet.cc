@@ -26,7 +26,8 @@ constexpr std::size_t kMaxNameBytes = 64;  // trust.proto, Bundle.fleet_name
 constexpr std::uint16_t kApiPort = 8444;
 constexpr std::string_view kReadVerbs[] = {"query", "ls",     "stat", "cat",  "hash",   "get",
                                            "ps",    "cancel", "find", "tail", "archive"};
-constexpr std::string_view kActVerbs[] = {"exec", "put", "kill", "mkdir", "cp", "mv", "rm", "run"};
+constexpr std::string_view kActVerbs[] = {"exec", "put", "kill", "mkdir",   "cp",
+                                          "mv",   "rm",  "run",  "isolate", "release"};
 
 struct Addresses {
   ServerUrl server, api, admin;

@@ -84,6 +84,9 @@ constexpr MessageRule kArchive = {"holdfast.command.v1.ArchiveArgs", kArchiveFie
 constexpr FieldRule kRunFields[] = {{1, kBytes, kMany}, {2, kBytes},        {3, kBytes},
                                     {4, kBytes},        {5, kBytes, kMany}, {6, kBytes}};
 constexpr MessageRule kRun = {"holdfast.command.v1.RunArgs", kRunFields};
+constexpr FieldRule kIsolateFields[] = {{1, kUint64}, {2, kBytes, kMany}};
+constexpr MessageRule kIsolate = {"holdfast.command.v1.IsolateArgs", kIsolateFields};
+constexpr MessageRule kRelease = {"holdfast.command.v1.ReleaseArgs", {}};
 constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {2, kBytes},
                                         {3, kString},
@@ -114,7 +117,9 @@ constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {35, kMessage, kOnce, 1, &kRm},
                                         {36, kMessage, kOnce, 1, &kTail},
                                         {37, kMessage, kOnce, 1, &kArchive},
-                                        {38, kMessage, kOnce, 1, &kRun}};
+                                        {38, kMessage, kOnce, 1, &kRun},
+                                        {39, kMessage, kOnce, 1, &kIsolate},
+                                        {40, kMessage, kOnce, 1, &kRelease}};
 
 // --- result.proto
 constexpr FieldRule kFileFields[] = {{1, kBytes},  {2, kUint64}, {3, kUint32}, {4, kUint32},
