@@ -119,7 +119,7 @@ struct Options {
   std::string to;            // cp, mv
   std::uint32_t lines = 10;  // tail
   bool follow = false;
-  bool force = false;          // archive --as
+  bool force = false;          // get and archive --as
   std::string interpreter;     // runscript
   std::uint64_t max_rows = 0;  // 0: the agent's default
   std::uint64_t max_bytes = 0;
