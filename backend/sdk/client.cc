@@ -32,6 +32,18 @@ std::vector<std::string> ServerNames(const Fleet& fleet) {
   return names;
 }
 
+std::string Lower(std::string_view hex) {
+  std::string out(hex);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+    return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
+bool IsHexDigits(std::string_view text) {
+  return Lower(text).find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 Error Unexpected() {
   return {Code::kCorrupt, "the server answers with something else than was asked for"};
 }
@@ -200,25 +212,28 @@ Result<std::vector<api::CommandSummary>> Client::Commands(api::ListCommands requ
 }
 
 Result<api::CommandDetail> Client::Command(std::string_view digest_prefix) {
-  const Error wrong{Code::kInvalid,
-                    "'" + std::string(digest_prefix.substr(0, 80)) +
-                        "' is no job id: 4 to 64 hex digits; list them: holdfast jobs"};
-  // Bytes have two digits each: an odd last digit is compared here.
+  const std::string shown(digest_prefix.substr(0, 80));
+  // Bytes have two digits each: an odd last digit is not asked for, but compared here.
   auto bytes = FromHex(digest_prefix.substr(0, digest_prefix.size() / 2 * 2));
-  if (!bytes.ok() || bytes.value().size() < 2 || bytes.value().size() > Digest::kSize) return wrong;
+  const bool is_prefix = digest_prefix.size() <= 2 * Digest::kSize && IsHexDigits(digest_prefix);
+  if (!is_prefix || !bytes.ok() || bytes.value().size() < 2) {
+    return Error{Code::kInvalid, "'" + shown +
+                                     "' is no job id: 4 to 64 hex digits; list them: "
+                                     "holdfast jobs"};
+  }
+  const Error unknown{Code::kNotFound, "there is no job '" + shown + "'; list them: holdfast jobs"};
   api::ClientMessage message;
   message.mutable_get_command()->set_digest_prefix(bytes.value());
   auto asked = Ask(message);
-  if (!asked.ok() && asked.error().code == Code::kNotFound) {
-    return Error{Code::kNotFound,
-                 "there is no job '" + std::string(digest_prefix) + "'; list them: holdfast jobs"};
-  }
+  if (!asked.ok() && asked.error().code == Code::kNotFound) return unknown;
   if (!asked.ok()) return std::move(asked).error();
   api::ServerMessage reply = std::move(asked).value();
   if (!reply.has_command()) return Unexpected();
-  if (!reply.command().summary().digest().starts_with(bytes.value())) {
+  const std::string& digest = reply.command().summary().digest();
+  if (!digest.starts_with(bytes.value())) {
     return Error{Code::kCorrupt, "the backend answers with another job than was asked for"};
   }
+  if (!ToHex(digest).starts_with(Lower(digest_prefix))) return unknown;
   return std::move(*reply.mutable_command());
 }
 

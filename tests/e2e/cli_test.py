@@ -115,6 +115,16 @@ class CliTest(StackTest):
         later = self.stack.holdfast("results", job, expect=1).json()[0]
         self.assertEqual((later["outcome"], later["failure"]), ("CANCELLED", "CANCELLED"))
 
+    def test_a_job_is_named_by_every_digit_that_was_typed(self):
+        job = self.stack.holdfast("query", self.agent.id, "SELECT 1 AS one", "--wait", "0",
+                                  output="table").text.strip()
+        self.assertEqual(self.stack.holdfast("job", job[:13].upper()).json()["job"], job)
+        other = job[:12] + ("0" if job[12] != "0" else "1")
+        for verb in ("job", "results", "cancel"):
+            said = self.stack.holdfast(verb, other, expect=None)
+            self.assertNotEqual(said.status, 0, said)
+            self.assertIn(f"there is no job '{other}'", said.err)
+
     def test_answers_can_be_had_later(self):
         job = self.stack.holdfast("query", self.agent.id, "SELECT 42 AS answer", "--wait", "0",
                                   output="table").text.strip()
