@@ -260,5 +260,13 @@ TEST_F(FleetDirectoryTest, AFileIsThereWholeOrNotAtAll) {
   EXPECT_EQ(ReadFile(path, 100).value(), "");
 }
 
+TEST_F(FleetDirectoryTest, AFileMayHaveTheLongestNameThatAnEndpointCanGiveIt) {
+  const std::string path = scratch_ + "/" + std::string(255, 'n');  // NAME_MAX
+  auto file = PartialFile::Create(path);
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  ASSERT_TRUE(file.value()->Append("evidence").ok());
+  EXPECT_EQ(file.value()->Commit(PartialFile::IfThere::kNumber).value(), path);
+}
+
 }  // namespace
 }  // namespace holdfast::sdk
