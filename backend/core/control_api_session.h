@@ -114,6 +114,8 @@ class ApiSession {
   Status CheckLogin(const api::v1::LoginRequest& request, Moment now);
   // What changes the fleet without a signed command wants a certificate of the class "act".
   bool MayAct(std::uint64_t id);
+  // Uploads fill control's disk: they want a class with a verb that takes content.
+  bool MayUpload(std::uint64_t id);
   // control_api_agents.cc
   void ListAgents(std::uint64_t id, const api::v1::ListAgents& request, Moment now);
   void RemoveAgent(std::uint64_t id, const api::v1::RemoveAgent& request, Moment now);
@@ -146,6 +148,7 @@ class ApiSession {
   bool login_in_turn_ = false;
   std::uint64_t cert_not_after_ms_ = 0;
   bool may_act_ = false;  // the certificate names the class that changes things
+  bool may_upload_ = false;
   // Of the login: commands usually come under the same certificate, which is then not checked again.
   std::string cert_envelope_;
   ::holdfast::command::v1::OperatorCert cert_;

@@ -374,6 +374,19 @@ TEST_F(ControlApiTest, TakesUploadsInOrderAndSealsThemByTheirHash) {
   EXPECT_TRUE(Ask(begin).blob_state().complete());
 }
 
+TEST_F(ControlApiTest, TakesNoUploadOfAnOperatorWithoutAVerbThatNeedsContent) {
+  may_act_ = false;
+  LogIn();
+  api::ClientMessage begin;
+  begin.mutable_blob_begin()->set_sha256(std::string(32, 's'));
+  begin.mutable_blob_begin()->set_size(std::uint64_t{1} << 34);
+  EXPECT_EQ(Ask(begin).error().code(), api::API_CODE_DENIED);
+  api::ClientMessage part;
+  part.mutable_blob_part()->set_sha256(std::string(32, 's'));
+  part.mutable_blob_part()->set_data("abc");
+  EXPECT_EQ(Ask(part).error().code(), api::API_CODE_DENIED);
+}
+
 // What the failed sync lost would be taken for synced the next time.
 TEST_F(ControlApiTest, BeginsAnUploadAnewWhoseSealFailed) {
   LogIn();
