@@ -49,7 +49,7 @@ ApiSession::ApiSession(Options options, ApiPorts ports, std::uint64_t connection
 void ApiSession::OnMessage(std::string_view bytes, Moment now) {
   if (closing_) return;
   api::ClientMessage message;
-  if (bytes.size() > options_.message_bytes ||
+  if (bytes.size() > max_message_bytes() ||
       !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || message.id() == 0) {
     return Close("not a message of this protocol");
   }

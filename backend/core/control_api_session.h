@@ -66,12 +66,18 @@ class ApiSession {
     int failed_logins = 3;
     Duration login_timeout = std::chrono::seconds(10);
     std::size_t message_bytes = std::size_t{512} * 1024;  // api.proto
-    std::size_t page_bytes = std::size_t{384} * 1024;     // lists stop here, below message_bytes
+    // Before the login, which is an envelope and a certificate: strangers are given no more room.
+    std::size_t greeting_bytes = std::size_t{16} * 1024;
+    std::size_t page_bytes = std::size_t{384} * 1024;  // lists stop here, below message_bytes
   };
   ApiSession(Options options, ApiPorts ports, std::uint64_t connection, std::string peer,
              Moment now);
 
   void OnMessage(std::string_view bytes, Moment now);
+  // The longest message that it takes now; for whoever puts messages together.
+  std::size_t max_message_bytes() const {
+    return operator_id_.empty() ? options_.greeting_bytes : options_.message_bytes;
+  }
   void OnTick(Moment now);
   // The command of some watch changed, on disk.
   void OnChanged(const DeliveryKey& key);
