@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/sdk/clock.h"
+#include "backend/sdk/fleet_bundle.h"
 #include "backend/sdk/server_url.h"
 #include "common/base/bytes.h"
 
@@ -57,7 +58,7 @@ Error InDoubt(const Error& error, const SignedCommand& command) {
 }  // namespace
 
 Client::Client(const sign::Crypto& crypto, const Fleet& fleet, Options options)
-    : crypto_(crypto), options_(options), pending_(fleet.paths.pending()) {}
+    : crypto_(crypto), fleet_(fleet), options_(options), pending_(fleet.paths.pending()) {}
 
 Client::~Client() = default;
 
@@ -160,11 +161,13 @@ Status Client::RemoveAgent(const AgentId& id) {
 }
 
 Result<::holdfast::command::v1::Bundle> Client::CreateToken(const api::CreateToken& request) {
+  // Before anything is asked: a directory that lacks something leaves no token behind.
+  HF_ASSIGN_OR_RETURN(auto ours, FleetBundle(crypto_, fleet_, WallNow()));
   api::ClientMessage message;
   *message.mutable_create_token() = request;
-  HF_ASSIGN_OR_RETURN(auto reply, Ask(message));
+  HF_ASSIGN_OR_RETURN(const auto reply, Ask(message));
   if (!reply.has_token_created()) return Unexpected();
-  return std::move(*reply.mutable_token_created()->mutable_bundle());
+  return WithToken(fleet_, std::move(ours), reply.token_created().bundle());
 }
 
 Result<api::Submitted> Client::Submit(const SignedCommand& command) {

@@ -10,6 +10,7 @@ import time
 
 from harness.case import StackTest, main
 from harness.procs import wait_for
+from harness.stack import Agent
 
 # After the start of the command line: while it connects, submits, waits for the answer.
 KILL_AFTER_SECONDS = (0.02, 0.05, 0.08, 0.12)
@@ -80,6 +81,16 @@ class CliTest(StackTest):
         said = self.stack.run("holdfast", "--dir", copy, "-o", "json", "query", self.agent.id,
                               "SELECT 1 AS one")
         self.assertEqual(said.json()[0]["rows"], [{"one": 1}])
+
+    def test_an_analysts_machine_makes_bundles_once_it_has_the_policy(self):
+        copy = self.analysts_machine("enrolling")
+        said = self.stack.run("holdfast", "--dir", copy, "enrol", "token", expect=2)
+        self.assertEqual(said.out, b"")
+        self.assertIn(str(copy / "server/policy.env"), said.err)
+        shutil.copy(self.stack.fleet / "server/policy.env", copy / "server")
+        bundle = self.stack.dir / "analysts.bundle"
+        bundle.write_bytes(self.stack.run("holdfast", "--dir", copy, "enrol", "token").out)
+        Agent(self.stack, "by-analyst").enrol(bundle)
 
     def test_an_ended_certificate_is_renewed_with_the_issuer_and_refused_without(self):
         self.stack.holdfast("operator", "add", "short", "--cert-ttl", "1s", output=None)
