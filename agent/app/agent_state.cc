@@ -33,6 +33,25 @@ Result<AgentState> Assemble(const sign::Crypto& crypto, ::holdfast::command::v1:
   return AgentState{std::move(bundle), std::move(trust), std::move(key), id, journal_key};
 }
 
+// The token is dropped, and the file written, when the server has taken the agent in.
+bool WasEnrolled(const StateDir& dir, const ::holdfast::command::v1::Bundle& bundle) {
+  return bundle.token().empty() || dir.ReadFile(kEnrolledFile, kMaxKeyFileBytes).ok();
+}
+
+// Whoever can hand an agent a bundle must not thereby become who commands it.
+Status CheckSuccessor(const sign::Crypto& crypto, const StateDir& dir,
+                      const ::holdfast::command::v1::Bundle& before, std::string_view policy,
+                      WallTime now) {
+  // Its end may be what the new one is for.
+  auto trust = sign::VerifyPolicy(crypto, before.policy_envelope(), {}, WallTime(0));
+  if (!trust.ok()) return std::move(trust).error().In(dir.PathOf(kBundleFile));
+  auto next = sign::VerifySuccessor(crypto, policy, trust.value(), now);
+  if (next.ok()) return Ok();
+  return Error{next.error().code,
+               dir.path() + " is enrolled, and the bundle does not come from whom it obeys: " +
+                   next.error().message + ". To make it obey others: holdfast-agent unenrol"};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<sign::SigningKey>> ReadKey(const sign::Crypto& crypto, const StateDir& dir) {
@@ -98,10 +117,13 @@ Result<AgentState> PrepareAgentState(const sign::Crypto& crypto, const StateDir&
                                      std::string_view bundle_text, WallTime now) {
   HF_ASSIGN_OR_RETURN(auto bundle, ParseBundle(bundle_text));
   if (bundle.token().empty()) return Error{Code::kInvalid, "the bundle holds no enrolment token"};
-  if (const auto before = ReadBundle(dir);
-      before.ok() && before.value().fleet_id() != bundle.fleet_id()) {
+  const auto before = ReadBundle(dir);
+  if (before.ok() && before.value().fleet_id() != bundle.fleet_id()) {
     return Error{Code::kExists,
                  dir.path() + " belongs to an agent of another fleet; use another --state"};
+  }
+  if (before.ok() && WasEnrolled(dir, before.value())) {
+    HF_TRY(CheckSuccessor(crypto, dir, before.value(), bundle.policy_envelope(), now));
   }
   auto key = ReadKey(crypto, dir);
   const bool is_new = !key.ok();

@@ -49,7 +49,8 @@ Result<AgentState> LoadAgentState(const sign::Crypto& crypto, const StateDir& di
 // and a key would lie among what is there. kInvalid.
 Status CheckIsPlaceForState(const std::string& path);
 // Checks the bundle's policy, makes a key if there is none yet, and stores both. A state that belongs
-// to another fleet is kExists.
+// to another fleet is kExists. One that was enrolled goes on obeying its roots: a policy that they have
+// not signed is kDenied, and nothing is changed.
 Result<AgentState> PrepareAgentState(const sign::Crypto& crypto, const StateDir& dir,
                                      std::string_view bundle_text, WallTime now);
 // The token has done its work, and the service may start.

@@ -18,6 +18,10 @@ ios_base::Init::Init() {}   // NOLINT(modernize-use-equals-default)
 ios_base::Init::~Init() {}  // NOLINT(modernize-use-equals-default)
 }  // namespace std
 
+// The same since GCC 13: a name that <iostream> refers to. With an older compiler nobody does.
+void InitStreams() __asm__("_ZSt21ios_base_library_initv");
+void InitStreams() {}
+
 // The default one prints, and brings the demangler along.
 namespace __gnu_cxx {
 void __verbose_terminate_handler() { std::abort(); }

@@ -85,13 +85,12 @@ std::string Answers::Rate(TimePoint now) const {
 }
 
 std::string Answers::OutcomeText(const sdk::TargetEnd& end) {
-  return end.problem.empty() ? OutcomeName(end.delivery.outcome()) : "NOT_TRUSTED";
+  return end.problem.empty() ? OutcomeName(end.outcome()) : "NOT_TRUSTED";
 }
 
 std::string Answers::FailureText(const sdk::TargetEnd& end) {
-  const auto failure = end.result ? end.result->failure() : end.delivery.failure();
-  if (!end.problem.empty() || failure == pb::COMMAND_FAILURE_UNSPECIFIED) return "";
-  return FailureName(failure);
+  if (!end.problem.empty() || end.failure() == pb::COMMAND_FAILURE_UNSPECIFIED) return "";
+  return FailureName(end.failure());
 }
 
 Cell Answers::FailureCell(const sdk::TargetEnd& end) {
@@ -100,8 +99,7 @@ Cell Answers::FailureCell(const sdk::TargetEnd& end) {
 }
 
 std::string Answers::MessageText(const sdk::TargetEnd& end) {
-  if (!end.problem.empty()) return "";
-  return end.result ? end.result->message() : end.delivery.message();
+  return end.problem.empty() ? end.message() : "";
 }
 
 Status Answers::OnEnd(const sdk::TargetEnd& told) {
@@ -110,7 +108,7 @@ Status Answers::OnEnd(const sdk::TargetEnd& told) {
   ++ended_;
   states_.erase(end.agent);
   if (end.succeeded()) ++succeeded_;
-  if (end.problem.empty() && end.delivery.outcome() == pb::OUTCOME_REFUSED) ++refused_;
+  if (end.problem.empty() && end.outcome() == pb::OUTCOME_REFUSED) ++refused_;
   call_.console.Progress("");
   JsonObject answer;
   answer.Text("agent_id", end.agent.hex()).Text("hostname", end.hostname).Text("job", job_.id());
@@ -119,6 +117,7 @@ Status Answers::OnEnd(const sdk::TargetEnd& told) {
   answer.Put("failure", FailureCell(end)).Text("message", MessageText(end));
   answer.Put("problem", end.problem.empty() ? Cell::Null() : Cell::Text(end.problem));
   HF_TRY(Finish(end, answer));
+  answer.Bool("signed", end.is_signed());
   if (wants_answers()) PrintAnswer(answer.str());
   if (!end.succeeded()) {
     SayHowItEnded(end);
@@ -142,8 +141,7 @@ void Answers::SayHowItEnded(const sdk::TargetEnd& end) {
   const std::string message = MessageText(end);
   if (!message.empty()) line += ": " + ForTerminal(Untrusted(message));
   Say(line);
-  const auto code = end.result ? end.result->failure() : end.delivery.failure();
-  if (next_step_.empty()) next_step_ = NextStep(job_.command, code, message);
+  if (next_step_.empty()) next_step_ = NextStep(job_.command, end.failure(), message);
 }
 
 void Answers::Say(const std::string& line) {

@@ -63,7 +63,9 @@ void Grammar::AddFleet() {
   sdk::InitOptions& o = options_.init;
   init->add_option("--server", o.server, "Where agents connect (default: wss://localhost:8443)")
       ->type_name("URL");
-  init->add_option("--api", o.api, "Where the tools connect (default: the same host, port 8444)")
+  init->add_option("--api", o.api,
+                   "Where the tools connect; a host that is not localhost opens that port to other "
+                   "machines (default: wss://localhost:8444)")
       ->type_name("URL");
   init->add_option("--admin", o.admin, "Listener of /metrics (default: 127.0.0.1:8445)")
       ->type_name("HOST:PORT");

@@ -35,6 +35,8 @@ int RunInit(const Call& call) {
   }
   const sdk::NewFleet& fleet = made.value();
   const std::string& dir = fleet.paths.dir;
+  const std::string reach =
+      fleet.api_is_open ? ", open to other machines" : ", from this machine only";
   std::string hosts;
   for (const auto& host : fleet.hosts) hosts += (hosts.empty() ? "" : ", ") + host;
   call.console.Out("Fleet " + fleet.toml.id.hex() + " (" + fleet.toml.name + ") is in " + dir +
@@ -43,7 +45,7 @@ int RunInit(const Call& call) {
                    fleet.toml.servers.front() +
                    "\n"
                    "  tools connect to      " +
-                   fleet.toml.api +
+                   fleet.toml.api + reach +
                    "\n"
                    "  certificate names     " +
                    hosts +

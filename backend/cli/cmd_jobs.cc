@@ -92,31 +92,61 @@ std::vector<RecordColumn> DeliveryColumns() {
           {"problem"},
           {"offline_since"},
           {"ahead", false},
-          {"waits"}};
+          {"waits"},
+          {"signed", false}};
 }
 
-// What the agent signed is checked here too: a backend's word about an outcome is not enough.
+// How a delivery ended, as far as it can be told here.
+struct Told {
+  Cell outcome = Cell::Null();
+  Cell failure = Cell::Null();
+  std::string message;
+  std::string problem;
+  bool is_signed = false;
+};
+
+// What the agent signed is checked here too: a backend's word about an outcome is not enough, and
+// where the two differ its failure and message count for nothing either.
+Told TellEnd(const Call& call, const Digest& digest, const api::Delivery& delivery) {
+  Told told;
+  if (delivery.state() != api::DELIVERY_STATE_ENDED) return told;
+  sdk::TargetEnd end;
+  end.delivery = delivery;
+  if (!delivery.result_envelope().empty()) {
+    auto result = sdk::VerifyResult(call.crypto, digest, delivery);
+    if (!result.ok()) {
+      told.outcome = Cell::Text("NOT_TRUSTED");
+      told.problem = "NOT TRUSTED: " + result.error().message;
+      return told;
+    }
+    end.result = std::move(result).value();
+  } else if (!sdk::MayEndUnsigned(delivery.outcome())) {
+    // Control leaves out what was signed where the list would be too long: for `results` to check.
+    told.outcome = Cell::Text(OutcomeName(delivery.outcome()));
+    told.problem = "not verified here; see: holdfast results " + digest.hex().substr(0, kShortJob);
+    return told;
+  }
+  told.outcome = Cell::Text(OutcomeName(end.outcome()));
+  if (end.failure() != pb::COMMAND_FAILURE_UNSPECIFIED) {
+    told.failure = Cell::Text(FailureName(end.failure()));
+  }
+  told.message = end.message();
+  told.is_signed = end.is_signed();
+  return told;
+}
+
 std::vector<Cell> DeliveryCells(const Call& call, const api::CommandSummary& job,
                                 const api::Delivery& delivery) {
   const Digest digest = Digest::From(job.digest()).value();  // FetchJob has looked
   const bool ended = delivery.state() == api::DELIVERY_STATE_ENDED;
-  const bool failed = delivery.failure() != pb::COMMAND_FAILURE_UNSPECIFIED;
   const bool waits = delivery.has_waiting() && !ended;
-  std::string problem;
-  const bool ran =
-      delivery.outcome() == pb::OUTCOME_DONE || delivery.outcome() == pb::OUTCOME_FAILED;
-  if (ended && !delivery.result_envelope().empty()) {
-    const auto result = sdk::VerifyResult(call.crypto, digest, delivery);
-    if (!result.ok()) problem = "NOT TRUSTED: " + result.error().message;
-  } else if (ended && ran) {
-    problem = "not verified here; see: holdfast results " + digest.hex().substr(0, 12);
-  }
+  const Told told = TellEnd(call, digest, delivery);
   return {Cell::Text(ToHex(delivery.agent_id())),
           Cell::Text(delivery.hostname()),
           Cell::Text(StateName(delivery.state())),
-          ended ? Cell::Text(OutcomeName(delivery.outcome())) : Cell::Null(),
-          failed ? Cell::Text(FailureName(delivery.failure())) : Cell::Null(),
-          Cell::Text(delivery.message()),
+          told.outcome,
+          told.failure,
+          Cell::Text(told.message),
           TimeCell(delivery.accepted_ms()),
           TimeCell(delivery.sent_ms()),
           TimeCell(delivery.received_ms()),
@@ -124,10 +154,11 @@ std::vector<Cell> DeliveryCells(const Call& call, const api::CommandSummary& job
           TimeCell(delivery.ended_ms()),
           Cell::Count(delivery.sends()),
           Cell::Count(delivery.stored_bytes()),
-          problem.empty() ? Cell::Null() : Cell::Text(problem),
+          told.problem.empty() ? Cell::Null() : Cell::Text(told.problem),
           TimeCell(delivery.waiting().offline_since_ms()),
           waits ? Cell::Count(delivery.waiting().ahead()) : Cell::Null(),
-          waits ? Cell::Text(WhyOpen(job, delivery)) : Cell::Null()};
+          waits ? Cell::Text(WhyOpen(job, delivery)) : Cell::Null(),
+          ended ? Cell::Bool(told.is_signed) : Cell::Null()};
 }
 
 std::string DeliveriesJson(const Call& call, const api::CommandDetail& detail) {

@@ -1,5 +1,6 @@
 #include "backend/cli/host_names.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "common/base/untrusted.h"
@@ -22,17 +23,43 @@ std::string SafeForFile(const std::string& hostname) {
   return out;
 }
 
+struct Name {
+  std::string text;
+  std::string id;          // all its digits
+  std::size_t digits = 0;  // how many of them are shown
+  std::string shown() const {
+    if (digits == 0) return text;
+    return (text.empty() ? "" : text + "-") + id.substr(0, digits);
+  }
+};
+
+// A hostname may be what another one becomes with its id added ("web-6f1c0a2b"), and an id may be made
+// to begin like another. So of those that are shown alike the ones with the fewest digits of their own
+// get more, until none are; the order of the targets plays no part.
 std::map<AgentId, std::string> Distinct(
     const std::vector<sdk::Target>& targets,
     const std::function<std::string(const sdk::Target&)>& name) {
-  std::map<std::string, int> uses;
-  for (const auto& target : targets) ++uses[name(target)];
-  std::map<AgentId, std::string> out;
+  std::map<AgentId, Name> names;
   for (const auto& target : targets) {
     const std::string text = name(target);
-    const std::string id = target.id.hex().substr(0, kShortIdDigits);
-    out[target.id] = text.empty() ? id : uses[text] > 1 ? text + "-" + id : text;
+    names[target.id] = {text, target.id.hex(), text.empty() ? kShortIdDigits : 0};
   }
+  for (bool again = true; again;) {
+    again = false;
+    std::map<std::string, std::vector<Name*>> alike;
+    for (auto& [id, one] : names) alike[one.shown()].push_back(&one);
+    for (auto& [shown, group] : alike) {
+      if (group.size() < 2) continue;
+      const auto fewer = [](const Name* a, const Name* b) { return a->digits < b->digits; };
+      const std::size_t fewest = (*std::min_element(group.begin(), group.end(), fewer))->digits;
+      for (Name* one : group) {
+        if (one->digits == fewest) one->digits = fewest == 0 ? kShortIdDigits : one->id.size();
+      }
+      again = true;
+    }
+  }
+  std::map<AgentId, std::string> out;
+  for (const auto& [id, one] : names) out[id] = one.shown();
   return out;
 }
 

@@ -14,7 +14,9 @@
 
 namespace holdfast::cli {
 
-// For people, safe on a terminal. Equal ones get the id's first 8 digits added: "web-6f1c0a2b".
+// For people, safe on a terminal. Equal ones get the id's first 8 digits added: "web-6f1c0a2b"; so does
+// a host that calls itself what another one is shown as then. No two are shown alike, and the name of
+// none depends on the order of the targets.
 std::map<AgentId, std::string> ShownHosts(const std::vector<sdk::Target>& targets);
 // As the name of a directory: letters, digits, '.', '_', '-', anything else '_'; never ".", ".." or
 // hidden; distinct like the shown ones.

@@ -266,13 +266,16 @@ void ControlProcess::OnOpened(LwsLink& link) {
   auto connection = std::make_unique<Connection>(Connection{id, &link, false});
   link.user = connection.get();
   connections_.emplace(id, std::move(connection));
+  link.SetMaxMessageBytes(core_->ApiMaxMessageBytes(id));
   link.WantWrite();
 }
 
 void ControlProcess::OnMessage(LwsLink& link, std::string_view message) {
   if (link.user == nullptr) return;
   touched_ = true;
-  core_->OnApiMessage(static_cast<Connection*>(link.user)->id, message, now_);
+  const std::uint64_t id = static_cast<Connection*>(link.user)->id;
+  core_->OnApiMessage(id, message, now_);
+  link.SetMaxMessageBytes(core_->ApiMaxMessageBytes(id));  // more after the login
 }
 
 void ControlProcess::OnClosed(LwsLink* link, ServerClose why) {

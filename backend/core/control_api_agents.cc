@@ -135,6 +135,7 @@ void ApiSession::ListAudit(std::uint64_t id, const api::ListAudit& request) {
 }
 
 void ApiSession::BeginBlob(std::uint64_t id, const api::BlobBegin& request) {
+  if (!MayUpload(id)) return;
   const auto sha256 = Digest::From(request.sha256());
   if (!sha256) return Fail(id, api::API_CODE_INVALID, "sha256 must have 32 bytes");
   ++later_;
@@ -142,6 +143,7 @@ void ApiSession::BeginBlob(std::uint64_t id, const api::BlobBegin& request) {
 }
 
 void ApiSession::PartOfBlob(std::uint64_t id, const api::BlobPart& request) {
+  if (!MayUpload(id)) return;
   const auto sha256 = Digest::From(request.sha256());
   if (!sha256) return Fail(id, api::API_CODE_INVALID, "sha256 must have 32 bytes");
   ++later_;

@@ -1,6 +1,7 @@
 #include "backend/core/control_api_session.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "backend/core/control_convert.h"
@@ -14,6 +15,15 @@ namespace api = ::holdfast::api::v1;
 namespace {
 constexpr std::uint32_t kProtocolVersion = 1;
 constexpr std::string_view kActClass = "act";  // as `holdfast init` names it
+// command.proto: the verbs for which Command.blobs is there.
+constexpr std::string_view kVerbsWithContent[] = {"put", "run"};
+
+bool TakesContent(const ::holdfast::command::v1::VerbClass& verb_class) {
+  return std::any_of(verb_class.verbs().begin(), verb_class.verbs().end(), [](const auto& verb) {
+    return std::find(std::begin(kVerbsWithContent), std::end(kVerbsWithContent), verb) !=
+           std::end(kVerbsWithContent);
+  });
+}
 }  // namespace
 
 ApiSession::ApiSession(Options options, ApiPorts ports, std::uint64_t connection, std::string peer,
@@ -39,7 +49,7 @@ ApiSession::ApiSession(Options options, ApiPorts ports, std::uint64_t connection
 void ApiSession::OnMessage(std::string_view bytes, Moment now) {
   if (closing_) return;
   api::ClientMessage message;
-  if (bytes.size() > options_.message_bytes ||
+  if (bytes.size() > max_message_bytes() ||
       !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || message.id() == 0) {
     return Close("not a message of this protocol");
   }
@@ -127,7 +137,14 @@ Status ApiSession::CheckLogin(const api::LoginRequest& request, Moment now) {
   operator_id_ = cert.operator_id();
   cert_not_after_ms_ = cert.not_after_ms();
   const auto& classes = cert.classes();
-  may_act_ = std::find(classes.begin(), classes.end(), kActClass) != classes.end();
+  const auto holds = [&classes](std::string_view class_id) {
+    return std::find(classes.begin(), classes.end(), class_id) != classes.end();
+  };
+  may_act_ = holds(kActClass);
+  const auto& known = ports_.trust.policy.classes();
+  may_upload_ = std::any_of(known.begin(), known.end(), [&](const auto& verb_class) {
+    return holds(verb_class.class_id()) && TakesContent(verb_class);
+  });
   cert_envelope_ = request.cert_envelope();
   cert_ = cert;
   login_in_turn_ = true;
@@ -137,6 +154,13 @@ Status ApiSession::CheckLogin(const api::LoginRequest& request, Moment now) {
 bool ApiSession::MayAct(std::uint64_t id) {
   if (may_act_) return true;
   Fail(id, api::API_CODE_DENIED, "this needs an operator's certificate with the class \"act\"");
+  return false;
+}
+
+bool ApiSession::MayUpload(std::uint64_t id) {
+  if (may_upload_) return true;
+  Fail(id, api::API_CODE_DENIED,
+       "this needs an operator's certificate with a class that may \"put\" or \"run\"");
   return false;
 }
 

@@ -66,12 +66,18 @@ class ApiSession {
     int failed_logins = 3;
     Duration login_timeout = std::chrono::seconds(10);
     std::size_t message_bytes = std::size_t{512} * 1024;  // api.proto
-    std::size_t page_bytes = std::size_t{384} * 1024;     // lists stop here, below message_bytes
+    // Before the login, which is an envelope and a certificate: strangers are given no more room.
+    std::size_t greeting_bytes = std::size_t{16} * 1024;
+    std::size_t page_bytes = std::size_t{384} * 1024;  // lists stop here, below message_bytes
   };
   ApiSession(Options options, ApiPorts ports, std::uint64_t connection, std::string peer,
              Moment now);
 
   void OnMessage(std::string_view bytes, Moment now);
+  // The longest message that it takes now; for whoever puts messages together.
+  std::size_t max_message_bytes() const {
+    return operator_id_.empty() ? options_.greeting_bytes : options_.message_bytes;
+  }
   void OnTick(Moment now);
   // The command of some watch changed, on disk.
   void OnChanged(const DeliveryKey& key);
@@ -114,6 +120,8 @@ class ApiSession {
   Status CheckLogin(const api::v1::LoginRequest& request, Moment now);
   // What changes the fleet without a signed command wants a certificate of the class "act".
   bool MayAct(std::uint64_t id);
+  // Uploads fill control's disk: they want a class with a verb that takes content.
+  bool MayUpload(std::uint64_t id);
   // control_api_agents.cc
   void ListAgents(std::uint64_t id, const api::v1::ListAgents& request, Moment now);
   void RemoveAgent(std::uint64_t id, const api::v1::RemoveAgent& request, Moment now);
@@ -124,8 +132,8 @@ class ApiSession {
   // control_api_commands.cc
   void Submit(std::uint64_t id, const api::v1::Submit& request, Moment now);
   Result<Digest> Accept(const api::v1::Submit& request, Moment now);
-  Status CheckTargets(const sign::VerifiedCommand& command, std::vector<AgentId>& targets) const;
-  void EndWhatACancelReaches(const sign::VerifiedCommand& command,
+  Status CheckTargets(const sign::VerifiedCommand& verified, std::vector<AgentId>& targets) const;
+  void EndWhatACancelReaches(const sign::VerifiedCommand& verified,
                              const std::vector<AgentId>& targets, Moment now);
   Result<std::optional<CommandRow>> Find(const Digest& digest) const;
   api::v1::Waiting WhyOpen(const DeliveryRow& row) const;
@@ -146,6 +154,7 @@ class ApiSession {
   bool login_in_turn_ = false;
   std::uint64_t cert_not_after_ms_ = 0;
   bool may_act_ = false;  // the certificate names the class that changes things
+  bool may_upload_ = false;
   // Of the login: commands usually come under the same certificate, which is then not checked again.
   std::string cert_envelope_;
   ::holdfast::command::v1::OperatorCert cert_;

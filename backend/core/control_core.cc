@@ -168,6 +168,11 @@ void ControlCore::OnApiMessage(std::uint64_t connection, std::string_view bytes,
   figures_.submits_refused += session.refused() - refused;
 }
 
+std::size_t ControlCore::ApiMaxMessageBytes(std::uint64_t connection) const {
+  const auto found = api_.find(connection);
+  return found == api_.end() ? 0 : found->second->max_message_bytes();
+}
+
 void ControlCore::OnApiClosed(std::uint64_t connection) {
   const auto found = api_.find(connection);
   if (found == api_.end()) return;

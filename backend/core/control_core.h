@@ -98,6 +98,8 @@ class ControlCore {
   // false: no room, close the socket.
   bool OnApiOpened(std::uint64_t connection, std::string peer, Moment now);
   void OnApiMessage(std::uint64_t connection, std::string_view bytes, Moment now);
+  std::size_t ApiMaxMessageBytes(
+      std::uint64_t connection) const;  // of the next; grows at the login
   void OnApiClosed(std::uint64_t connection);
 
   void EndTurn(Moment now);

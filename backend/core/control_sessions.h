@@ -64,7 +64,7 @@ class Sessions {
       : options_(options), crypto_(crypto), agents_(agents), tokens_(tokens), audit_(audit) {}
 
   void OnGatewayUp(const std::string& name, const route::v1::GatewayUp& up, Moment now);
-  void OnClaim(const std::string& gateway, const route::v1::Claim& claim, Moment now);
+  void OnClaim(const std::string& name, const route::v1::Claim& claim, Moment now);
   void OnLinkClosed(const std::string& name, const route::v1::LinkClosed& closed, Moment now);
   void OnLinks(const std::string& name, const route::v1::Links& links, Moment now);
   // Frames of a session arrived: true if they count. Learns the session if it was not known.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/sdk/clock.h"
+#include "backend/sdk/fleet_bundle.h"
 #include "backend/sdk/server_url.h"
 #include "common/base/bytes.h"
 
@@ -32,6 +33,18 @@ std::vector<std::string> ServerNames(const Fleet& fleet) {
   return names;
 }
 
+std::string Lower(std::string_view hex) {
+  std::string out(hex);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+    return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return out;
+}
+
+bool IsHexDigits(std::string_view text) {
+  return Lower(text).find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
 Error Unexpected() {
   return {Code::kCorrupt, "the server answers with something else than was asked for"};
 }
@@ -45,7 +58,7 @@ Error InDoubt(const Error& error, const SignedCommand& command) {
 }  // namespace
 
 Client::Client(const sign::Crypto& crypto, const Fleet& fleet, Options options)
-    : crypto_(crypto), options_(options), pending_(fleet.paths.pending()) {}
+    : crypto_(crypto), fleet_(fleet), options_(options), pending_(fleet.paths.pending()) {}
 
 Client::~Client() = default;
 
@@ -148,11 +161,13 @@ Status Client::RemoveAgent(const AgentId& id) {
 }
 
 Result<::holdfast::command::v1::Bundle> Client::CreateToken(const api::CreateToken& request) {
+  // Before anything is asked: a directory that lacks something leaves no token behind.
+  HF_ASSIGN_OR_RETURN(auto ours, FleetBundle(crypto_, fleet_, WallNow()));
   api::ClientMessage message;
   *message.mutable_create_token() = request;
-  HF_ASSIGN_OR_RETURN(auto reply, Ask(message));
+  HF_ASSIGN_OR_RETURN(const auto reply, Ask(message));
   if (!reply.has_token_created()) return Unexpected();
-  return std::move(*reply.mutable_token_created()->mutable_bundle());
+  return WithToken(fleet_, std::move(ours), reply.token_created().bundle());
 }
 
 Result<api::Submitted> Client::Submit(const SignedCommand& command) {
@@ -200,25 +215,28 @@ Result<std::vector<api::CommandSummary>> Client::Commands(api::ListCommands requ
 }
 
 Result<api::CommandDetail> Client::Command(std::string_view digest_prefix) {
-  const Error wrong{Code::kInvalid,
-                    "'" + std::string(digest_prefix.substr(0, 80)) +
-                        "' is no job id: 4 to 64 hex digits; list them: holdfast jobs"};
-  // Bytes have two digits each: an odd last digit is compared here.
+  const std::string shown(digest_prefix.substr(0, 80));
+  // Bytes have two digits each: an odd last digit is not asked for, but compared here.
   auto bytes = FromHex(digest_prefix.substr(0, digest_prefix.size() / 2 * 2));
-  if (!bytes.ok() || bytes.value().size() < 2 || bytes.value().size() > Digest::kSize) return wrong;
+  const bool is_prefix = digest_prefix.size() <= 2 * Digest::kSize && IsHexDigits(digest_prefix);
+  if (!is_prefix || !bytes.ok() || bytes.value().size() < 2) {
+    return Error{Code::kInvalid, "'" + shown +
+                                     "' is no job id: 4 to 64 hex digits; list them: "
+                                     "holdfast jobs"};
+  }
+  const Error unknown{Code::kNotFound, "there is no job '" + shown + "'; list them: holdfast jobs"};
   api::ClientMessage message;
   message.mutable_get_command()->set_digest_prefix(bytes.value());
   auto asked = Ask(message);
-  if (!asked.ok() && asked.error().code == Code::kNotFound) {
-    return Error{Code::kNotFound,
-                 "there is no job '" + std::string(digest_prefix) + "'; list them: holdfast jobs"};
-  }
+  if (!asked.ok() && asked.error().code == Code::kNotFound) return unknown;
   if (!asked.ok()) return std::move(asked).error();
   api::ServerMessage reply = std::move(asked).value();
   if (!reply.has_command()) return Unexpected();
-  if (!reply.command().summary().digest().starts_with(bytes.value())) {
+  const std::string& digest = reply.command().summary().digest();
+  if (!digest.starts_with(bytes.value())) {
     return Error{Code::kCorrupt, "the backend answers with another job than was asked for"};
   }
+  if (!ToHex(digest).starts_with(Lower(digest_prefix))) return unknown;
   return std::move(*reply.mutable_command());
 }
 

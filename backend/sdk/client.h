@@ -57,6 +57,7 @@ class Client {
   // What the words mean; each target once, in the order of the words, then of ids.
   Result<std::vector<Target>> ResolveTargets(const std::vector<TargetTerm>& terms);
   Status RemoveAgent(const AgentId& id);
+  // Of control's answer only the token counts; the rest is the fleet's directory's (fleet_bundle.h).
   Result<::holdfast::command::v1::Bundle> CreateToken(const api::CreateToken& request);
 
   // --- commands
@@ -106,6 +107,7 @@ class Client {
   Status UploadFrom(int fd, const Upload& upload, const Progress& progress);
 
   const sign::Crypto& crypto_;
+  const Fleet& fleet_;
   const Options options_;
   const PendingStore pending_;
   std::unique_ptr<ApiConnection> connection_;

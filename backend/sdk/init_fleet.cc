@@ -59,6 +59,7 @@ Result<Addresses> CheckOptions(const InitOptions& options) {
   if (options.api.empty()) {
     out.api = out.server;
     out.api.port = kApiPort;
+    if (!IsLoopback(out.api.host)) out.api.host = "localhost";
   } else {
     HF_ASSIGN_OR_RETURN(out.api, ServerUrl::Parse(options.api));
   }
@@ -237,6 +238,7 @@ Result<NewFleet> InitFleet(const sign::Crypto& crypto, const InitOptions& option
   fleet.toml.name = options.name;
   fleet.toml.servers = {at.server.str()};
   fleet.toml.api = at.api.str();
+  fleet.api_is_open = !IsLoopback(at.api.host);
 
   const std::string parent = std::filesystem::path(dir).parent_path().string();
   HF_TRY(MakeDirs(parent, kDirMode));

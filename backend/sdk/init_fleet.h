@@ -35,7 +35,9 @@ struct InitOptions {
   // NOLINTBEGIN(readability-redundant-string-init): so that callers may name the others only
   std::string dir = "";
   std::string server = "wss://localhost:8443";  // where agents connect
-  std::string api = "";                         // empty: the server's host, port 8444
+  // Where tools connect. Empty: port 8444 of this machine alone (wss://localhost:8444, or the server's
+  // host where that is loopback): nobody opens the port that takes commands without saying so.
+  std::string api = "";
   // NOLINTEND(readability-redundant-string-init)
   std::string admin = "127.0.0.1:8445";  // /metrics and /healthz
   std::string name = "holdfast";
@@ -48,6 +50,7 @@ struct NewFleet {
   FleetToml toml;
   FleetPaths paths;
   std::vector<std::string> hosts;  // that the server's certificate names
+  bool api_is_open = false;        // the tools' port listens for other machines
   WallTime ca_not_after{0};
   WallTime server_not_after{0};
   WallTime policy_not_after{0};

@@ -29,8 +29,8 @@ std::string Numbered(const std::string& path, int number) {
 Result<std::unique_ptr<PartialFile>> PartialFile::Create(const std::string& path) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   HF_TRY(MakeDirs(parent.string(), kDirMode));
-  std::string temporary =
-      (parent / ("." + std::filesystem::path(path).filename().string() + ".part-XXXXXX")).string();
+  // Not made of the file's own name, which may be as long as a name can be.
+  std::string temporary = (parent / ".holdfast-part-XXXXXX").string();
   const int fd = ::mkstemp(temporary.data());  // 0600
   if (fd < 0) return FileError("creating", temporary, errno);
   return std::unique_ptr<PartialFile>(new PartialFile(fd, path, temporary));

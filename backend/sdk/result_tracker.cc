@@ -28,6 +28,21 @@ struct ResultTracker::Target {
   bool ended = false;
 };
 
+pb::Outcome TargetEnd::outcome() const { return result ? result->outcome() : delivery.outcome(); }
+
+pb::CommandFailure TargetEnd::failure() const {
+  return result ? result->failure() : delivery.failure();
+}
+
+const std::string& TargetEnd::message() const {
+  return result ? result->message() : delivery.message();
+}
+
+bool MayEndUnsigned(pb::Outcome outcome) {
+  return outcome == pb::OUTCOME_EXPIRED || outcome == pb::OUTCOME_CANCELLED ||
+         outcome == pb::OUTCOME_INTERRUPTED;
+}
+
 bool TargetEnd::succeeded() const {
   return problem.empty() && result && result->outcome() == pb::OUTCOME_DONE;
 }
@@ -84,7 +99,7 @@ Status ResultTracker::OnEvent(const api::WatchEvent& event, FollowSink& sink) {
 Status ResultTracker::OnDelivery(const api::Delivery& delivery, FollowSink& sink) {
   Target* target = Find(delivery.agent_id());
   if (target == nullptr) return Breach("an answer of an agent that the command does not name");
-  if (target->ended) return Ok();  // told again after a reconnect
+  if (target->result_read) return Ok();  // told again after a reconnect, or told otherwise
   target->delivery = delivery;
   sink.OnState(delivery);
   if (delivery.state() != api::DELIVERY_STATE_ENDED) return Ok();
@@ -116,14 +131,12 @@ Status ResultTracker::OnOutput(const api::Output& output, FollowSink& sink) {
 
 // What the agent signed, or why that does not hold.
 void ResultTracker::ReadResult(Target& target) const {
-  if (target.result_read) return;
   target.result_read = true;
   const api::Delivery& delivery = target.delivery;
-  const bool ran =
-      delivery.outcome() == pb::OUTCOME_DONE || delivery.outcome() == pb::OUTCOME_FAILED;
   if (delivery.result_envelope().empty()) {
-    // Control may end a command for want of an agent, but not claim that it ran.
-    if (ran) target.end.problem = "the backend tells an outcome that no agent signed";
+    if (!MayEndUnsigned(delivery.outcome())) {
+      target.end.problem = "the backend tells an outcome that no agent signed";
+    }
     return;
   }
   auto result = VerifyResult(crypto_, command_, delivery);

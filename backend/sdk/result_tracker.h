@@ -7,7 +7,8 @@
 //
 //   OnEvent(watch event) --> [ResultTracker] --> sink: OnState OnOutput OnRestart OnEnd
 //
-// Ordering:  OnEnd is the last call for a target, exactly once, after all its output.
+// Ordering:  OnEnd is the last call for a target, exactly once, after all its output. The first word that
+//            a target has ended counts; what is told of it later changes nothing.
 // Limits:    1000 targets (command.proto); holds no output.
 // Ownership: borrows crypto; the sink only for the length of a call.
 // Threading: thread-compatible.
@@ -44,9 +45,19 @@ struct TargetEnd {
   // INTERRUPTED command whose partial output nobody could sign.
   bool output_verified = false;
 
+  // What the agent signed where it signed something, else what control tells.
+  ::holdfast::command::v1::Outcome outcome() const;
+  ::holdfast::command::v1::CommandFailure failure() const;
+  const std::string& message() const;
+  // False: all three are only the backend's word, or not to be trusted at all.
+  bool is_signed() const { return problem.empty() && result.has_value(); }
   // Ran, succeeded and proved it.
   bool succeeded() const;
 };
+
+// Control ends a command for want of an agent (EXPIRED, CANCELLED, INTERRUPTED). That it ran, or that
+// the agent refused it, is for the agent alone to say.
+bool MayEndUnsigned(::holdfast::command::v1::Outcome outcome);
 
 // Gets what happens, target by target.
 class FollowSink {

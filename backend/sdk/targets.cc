@@ -25,6 +25,8 @@ bool IsHex(std::string_view text) {
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+bool IsWholeId(std::string_view text) { return text.size() == 2 * AgentId::kSize && IsHex(text); }
+
 Target ToTarget(const api::Agent& agent) {
   return {AgentId::From(agent.id()).value_or(AgentId()), agent.facts().hostname(), agent.online()};
 }
@@ -34,6 +36,12 @@ bool HasLabel(const api::Agent& agent, std::string_view label) {
   return std::any_of(agent.labels().begin(), agent.labels().end(), [&](const api::Label& l) {
     return l.key() == label.substr(0, equals) && l.value() == label.substr(equals + 1);
   });
+}
+
+// `name` in lower case. What a hostname says is its agent's claim: it never stands for a whole id.
+bool FitsName(const Target& target, const std::string& name) {
+  if (name.size() >= kMinPrefix && IsHex(name) && target.id.hex().starts_with(name)) return true;
+  return !IsWholeId(name) && Lower(target.hostname) == name;
 }
 
 Error Ambiguous(const std::string& name, const std::vector<Target>& found) {
@@ -90,32 +98,21 @@ api::ListAgents FilterFor(const TargetTerm& term) {
 
 Result<std::vector<Target>> SelectTargets(const TargetTerm& term,
                                           const std::vector<api::Agent>& candidates) {
-  std::vector<Target> by_host;
-  std::vector<Target> by_id;
+  std::vector<Target> found;
   for (const auto& agent : candidates) {
     const Target target = ToTarget(agent);
     switch (term.kind) {
-      case TargetTerm::Kind::kAll: by_id.push_back(target); break;
+      case TargetTerm::Kind::kAll: found.push_back(target); break;
       case TargetTerm::Kind::kLabel:
-        if (HasLabel(agent, term.text)) by_id.push_back(target);
+        if (HasLabel(agent, term.text)) found.push_back(target);
         break;
       case TargetTerm::Kind::kName:
-        if (Lower(target.hostname) == term.text) {
-          by_host.push_back(target);
-        } else if (term.text.size() >= kMinPrefix && IsHex(term.text) &&
-                   target.id.hex().starts_with(term.text)) {
-          by_id.push_back(target);
-        }
+        if (FitsName(target, term.text)) found.push_back(target);
         break;
     }
   }
-  if (term.kind == TargetTerm::Kind::kName) {
-    if (by_host.size() == 1) return by_host;
-    by_host.insert(by_host.end(), by_id.begin(), by_id.end());
-    if (by_host.size() > 1) return Ambiguous(term.text, by_host);
-    by_id = std::move(by_host);
-  }
-  if (!by_id.empty()) return by_id;
+  if (term.kind == TargetTerm::Kind::kName && found.size() > 1) return Ambiguous(term.text, found);
+  if (!found.empty()) return found;
   const std::string what = term.kind == TargetTerm::Kind::kAll ? "the fleet has no agents yet"
                            : term.kind == TargetTerm::Kind::kLabel
                                ? "no agent has the label '" + term.text + "'"

@@ -4,8 +4,10 @@
 //   HOSTNAME         the one agent of this name   a1b2...     the one agent whose id begins so
 //   several of them, separated by commas
 //
-// A name that fits one hostname exactly wins over an id that begins with the same digits. What fits
-// nothing or several agents is an error that says which.
+// A hostname is its agent's claim, an id is the hash of its key: a claim never wins over an id. The 32
+// digits of a whole id mean that agent alone, whatever another one is called; a name that is one agent's
+// hostname and the beginning of another's id is an error. What fits nothing or several agents is an
+// error that says which.
 //
 // Limits:    an id's prefix has at least kMinPrefix digits; at most 1000 targets.
 // Threading: pure functions.

@@ -153,6 +153,19 @@ Result<TrustedPolicy> VerifyPolicy(const Crypto& crypto, std::string_view envelo
   };
 }
 
+Result<TrustedPolicy> VerifySuccessor(const Crypto& crypto, std::string_view envelope_bytes,
+                                      const TrustedPolicy& before, WallTime now) {
+  HF_ASSIGN_OR_RETURN(const Envelope envelope, ParseEnvelope(envelope_bytes, kPolicyType));
+  const std::uint32_t count = CountSignatures(crypto, envelope, KeysOf(before.policy.root_keys()));
+  if (count < before.policy.root_threshold()) {
+    return Denied("policy: not signed by the roots of the one before it");
+  }
+  HF_ASSIGN_OR_RETURN(TrustedPolicy next, VerifyPolicy(crypto, envelope_bytes, {}, now));
+  if (next.fleet_id != before.fleet_id) return Denied("policy: of another fleet");
+  if (next.policy.version() < before.policy.version()) return Denied("policy: an older version");
+  return next;
+}
+
 Result<pb::OperatorCert> VerifyCert(const Crypto& crypto, const TrustedPolicy& trust,
                                     std::string_view cert_envelope, WallTime now) {
   HF_ASSIGN_OR_RETURN(const Envelope envelope, ParseEnvelope(cert_envelope, kCertType));

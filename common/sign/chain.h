@@ -38,11 +38,17 @@ struct TrustedPolicy {
   Digest digest;  // the policy's true name
 };
 
-// `pinned` non-empty: >= threshold of these roots must have signed, where threshold is the policy's
-// (and, for a successor, the old policy's too: that is the caller's second call). Empty: trust on
-// first use of a bundle: the policy's own roots must have signed it. kExpired past expires_ms.
+// `pinned` non-empty: >= threshold of these roots must have signed, where threshold is the policy's.
+// Empty: trust on first use of a bundle: the policy's own roots must have signed it. kExpired past
+// expires_ms.
 Result<TrustedPolicy> VerifyPolicy(const Crypto& crypto, std::string_view envelope_bytes,
                                    const std::vector<PublicKey>& pinned, WallTime now);
+
+// For whoever obeys `before` already (its end may have passed): as many of the roots named there as
+// it asks for must have signed the new one too. kDenied otherwise, and for another fleet or an older
+// version.
+Result<TrustedPolicy> VerifySuccessor(const Crypto& crypto, std::string_view envelope_bytes,
+                                      const TrustedPolicy& before, WallTime now);
 
 // Issuer in policy, fleet, times (not_before with kClockSkew), ttl <= max_cert_ttl_ms.
 Result<::holdfast::command::v1::OperatorCert> VerifyCert(const Crypto& crypto,

@@ -17,7 +17,7 @@ set_source_files_properties(support/golden.cc PROPERTIES
   COMPILE_DEFINITIONS HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 holdfast_test(conformance_fleet_directory LABEL conformance
   DEPS holdfast_backend_sdk holdfast_common_adapters_openssl
-  SRCS conformance/fleet_directory_test.cc)
+  SRCS conformance/fleet_bundle_test.cc conformance/fleet_directory_test.cc)
 
 holdfast_fuzz(fuzz_bundle_text SRCS fuzz/bundle_text_fuzz.cc DEPS holdfast_common_bundle
   CORPUS fuzz/corpus/bundle_text)

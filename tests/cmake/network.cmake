@@ -51,3 +51,6 @@ holdfast_test(conformance_agent_link_routes LABEL conformance DEPS holdfast_agen
   SRCS conformance/agent/link_routes_test.cc)
 holdfast_test(unit_agent_app LABEL unit DEPS holdfast_agent_app
   SRCS unit/agent/app/doctor_report_test.cc unit/agent/app/link_user_test.cc conformance/agent/state_dir_test.cc)
+holdfast_test(conformance_agent_state LABEL conformance
+  DEPS holdfast_agent_app holdfast_common_adapters_mbedtls
+  SRCS conformance/agent/agent_state_test.cc)

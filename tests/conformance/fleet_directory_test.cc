@@ -54,8 +54,30 @@ TEST_F(FleetDirectoryTest, WhatIsMadeIsWhatIsRead) {
   EXPECT_EQ(fleet.toml.id, made.value().toml.id);
   EXPECT_EQ(fleet.toml.name, "lab \"one\" \\ zwei");
   EXPECT_EQ(fleet.toml.servers, std::vector<std::string>{"wss://hf.example:8443"});
-  EXPECT_EQ(fleet.toml.api, "wss://hf.example:8444");
+  EXPECT_EQ(fleet.toml.api, "wss://localhost:8444");
   EXPECT_NE(fleet.ca_pem.find("BEGIN CERTIFICATE"), std::string::npos);
+}
+
+TEST_F(FleetDirectoryTest, NobodyElseReachesTheToolsPortUnlessAnOptionSaysSo) {
+  struct Case {
+    std::string server, api, listens, dialled;
+    bool open;
+  };
+  const std::vector<Case> cases = {
+      {"wss://hf.example:8443", "", "127.0.0.1:8444", "wss://localhost:8444", false},
+      {"ws://192.0.2.7:8443", "", "127.0.0.1:8444", "ws://localhost:8444", false},
+      {"wss://127.0.0.1:8443", "", "127.0.0.1:8444", "wss://127.0.0.1:8444", false},
+      {"wss://hf.example:1", "wss://localhost:2", "127.0.0.1:2", "wss://localhost:2", false},
+      {"wss://hf.example:1", "wss://hf.example:2", "0.0.0.0:2", "wss://hf.example:2", true}};
+  for (const Case& one : cases) {
+    const auto made = Init({.server = one.server, .api = one.api});
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    EXPECT_EQ(made.value().toml.api, one.dialled);
+    EXPECT_EQ(made.value().api_is_open, one.open);
+    const std::string config = ReadFile(FleetPaths{dir()}.holdfastd_toml(), 65536).value();
+    EXPECT_NE(config.find("[api]\nlisten = \"" + one.listens + "\""), std::string::npos) << config;
+    fs::remove_all(dir());
+  }
 }
 
 TEST_F(FleetDirectoryTest, ThePolicyIsSignedByItsRootsAndAllowsWhatIsDocumented) {
@@ -258,6 +280,14 @@ TEST_F(FleetDirectoryTest, AFileIsThereWholeOrNotAtAll) {
   auto third = PartialFile::Create(path);
   EXPECT_EQ(third.value()->Commit(PartialFile::IfThere::kReplace).value(), path);
   EXPECT_EQ(ReadFile(path, 100).value(), "");
+}
+
+TEST_F(FleetDirectoryTest, AFileMayHaveTheLongestNameThatAnEndpointCanGiveIt) {
+  const std::string path = scratch_ + "/" + std::string(255, 'n');  // NAME_MAX
+  auto file = PartialFile::Create(path);
+  ASSERT_TRUE(file.ok()) << file.error().message;
+  ASSERT_TRUE(file.value()->Append("evidence").ok());
+  EXPECT_EQ(file.value()->Commit(PartialFile::IfThere::kNumber).value(), path);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ import time
 
 from harness.case import StackTest, main
 from harness.procs import wait_for
+from harness.stack import Agent
 
 # After the start of the command line: while it connects, submits, waits for the answer.
 KILL_AFTER_SECONDS = (0.02, 0.05, 0.08, 0.12)
@@ -81,6 +82,16 @@ class CliTest(StackTest):
                               "SELECT 1 AS one")
         self.assertEqual(said.json()[0]["rows"], [{"one": 1}])
 
+    def test_an_analysts_machine_makes_bundles_once_it_has_the_policy(self):
+        copy = self.analysts_machine("enrolling")
+        said = self.stack.run("holdfast", "--dir", copy, "enrol", "token", expect=2)
+        self.assertEqual(said.out, b"")
+        self.assertIn(str(copy / "server/policy.env"), said.err)
+        shutil.copy(self.stack.fleet / "server/policy.env", copy / "server")
+        bundle = self.stack.dir / "analysts.bundle"
+        bundle.write_bytes(self.stack.run("holdfast", "--dir", copy, "enrol", "token").out)
+        Agent(self.stack, "by-analyst").enrol(bundle)
+
     def test_an_ended_certificate_is_renewed_with_the_issuer_and_refused_without(self):
         self.stack.holdfast("operator", "add", "short", "--cert-ttl", "1s", output=None)
         copy = self.analysts_machine("without-issuer")
@@ -114,6 +125,16 @@ class CliTest(StackTest):
         self.stack.holdfast("cancel", job[:12])
         later = self.stack.holdfast("results", job, expect=1).json()[0]
         self.assertEqual((later["outcome"], later["failure"]), ("CANCELLED", "CANCELLED"))
+
+    def test_a_job_is_named_by_every_digit_that_was_typed(self):
+        job = self.stack.holdfast("query", self.agent.id, "SELECT 1 AS one", "--wait", "0",
+                                  output="table").text.strip()
+        self.assertEqual(self.stack.holdfast("job", job[:13].upper()).json()["job"], job)
+        other = job[:12] + ("0" if job[12] != "0" else "1")
+        for verb in ("job", "results", "cancel"):
+            said = self.stack.holdfast(verb, other, expect=None)
+            self.assertNotEqual(said.status, 0, said)
+            self.assertIn(f"there is no job '{other}'", said.err)
 
     def test_answers_can_be_had_later(self):
         job = self.stack.holdfast("query", self.agent.id, "SELECT 42 AS answer", "--wait", "0",

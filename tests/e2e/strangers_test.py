@@ -28,18 +28,18 @@ class StrangersTest(StackTest):
         self.before = self.stack.metrics()
 
     # --- a stranger's means ----------------------------------------------------------------------
-    def tcp(self):
-        peer = socket.create_connection(("127.0.0.1", self.stack.agent_port), timeout=5)
+    def tcp(self, port=None):
+        peer = socket.create_connection(("127.0.0.1", port or self.stack.agent_port), timeout=5)
         self.addCleanup(peer.close)
         peer.settimeout(2 * HANDSHAKE_SECONDS + SLACK_SECONDS)
         return peer
 
-    def tls(self, alpn=None):
+    def tls(self, alpn=None, port=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if alpn:
             context.set_alpn_protocols(alpn)
-        peer = context.wrap_socket(self.tcp())
+        peer = context.wrap_socket(self.tcp(port))
         self.addCleanup(peer.close)
         return peer
 
@@ -90,6 +90,15 @@ class StrangersTest(StackTest):
                          self.before["holdfast_links_opened_total"])
 
     # --- strangers -------------------------------------------------------------------------------
+    def test_the_port_for_analysts_takes_16_kib_of_whom_it_does_not_know(self):
+        peer = self.tls(port=self.stack.api_port)
+        self.assertEqual(self.request(peer, path="/api/v1", protocol="holdfast.api.v1"), 101)
+        began = time.monotonic()
+        # The beginning of one byte more, as the frame's head says; the rest is not waited for.
+        peer.sendall(b"\x82\xfe" + (16 * 1024 + 1).to_bytes(2, "big") + bytes(4) + bytes(100))
+        self.assertIn(b"message too large", self.read(peer))
+        self.assertLess(time.monotonic() - began, HANDSHAKE_SECONDS / 2)  # not for want of a login
+
     def test_the_slow_ones_are_closed_at_the_deadline(self):
         """Side by side, so that the deadlines pass only once."""
         half = ssl.MemoryBIO()

@@ -55,7 +55,7 @@ class TestFleet {
     read->set_max_ttl_ms(24 * kHourMs);
     auto* act = policy.add_classes();
     act->set_class_id("act");
-    act->add_verbs("exec");
+    for (const char* verb : {"exec", "put"}) act->add_verbs(verb);
     act->set_max_targets(1);
     act->set_max_ttl_ms(kHourMs);
     return policy;

@@ -1,5 +1,6 @@
 // What people and programs see, as plain text in tests/golden/cli: every verb, every format, failures and
 // hostile endpoints.
+#include "common/sign/envelope.h"
 #include "tests/unit/backend/cli/golden_fixture.h"
 
 namespace holdfast::cli {
@@ -107,9 +108,10 @@ TEST_F(GoldenTest, APutThatDoesNotVerifyIsTrustedInNoFormat) {
   });
 }
 
-TEST_F(GoldenTest, TheFailureIsTheSignedOneNotTheBackends) {
+TEST_F(GoldenTest, TheOutcomeAndTheFailureAreTheSignedOnesNotTheBackends) {
   Compare("put_failure.txt", MakePlainAnswers, [&](Answers& answers) {
     auto end = End('a', pb::OUTCOME_FAILED, pb::COMMAND_FAILURE_SQL, "signed");
+    end.delivery.set_outcome(pb::OUTCOME_DONE);
     end.delivery.set_failure(pb::COMMAND_FAILURE_EXIT_STATUS);
     ASSERT_TRUE(answers.OnEnd(end).ok());
   });
@@ -261,6 +263,36 @@ TEST_F(JobGoldenTest, TellsEachStepOfWhatHasEnded) {
   expired.set_failure(pb::COMMAND_FAILURE_NOT_DELIVERED);
   detail_.mutable_summary()->set_ended(2);
   ComparePrinted("job_ended.txt");
+}
+
+TEST_F(JobGoldenTest, TellsWhatTheAgentSignedAndNothingElseOfAnEnd) {
+  const auto key = crypto_->LoadKey(std::string(32, 'k')).value();
+  const AgentId id = sign::AgentIdOf(*crypto_, key->public_key());
+  pb::Result result;
+  result.set_command_digest(job_.digest.str());
+  result.set_agent_id(id.str());
+  result.set_incarnation(std::string(16, 'i'));
+  result.set_attempt(1);
+  result.set_outcome(pb::OUTCOME_FAILED);
+  result.set_failure(pb::COMMAND_FAILURE_EXIT_STATUS);
+  result.set_message("it ended with 3");
+  result.set_output_sha256(crypto_->Sha256("").str());
+  const auto envelope =
+      sign::SignEnvelope(*crypto_, *key, sign::kResultType, result.SerializeAsString()).value();
+  const auto add = [&](const std::string& hostname, pb::Outcome outcome) -> api::Delivery& {
+    auto& delivery = Add('a', hostname, api::DELIVERY_STATE_ENDED);
+    delivery.set_agent_id(id.str());
+    delivery.set_agent_pubkey(key->public_key().str());
+    delivery.set_outcome(outcome);
+    delivery.set_failure(pb::COMMAND_FAILURE_JOURNAL_LOST);
+    delivery.set_message("the backend's word");
+    return delivery;
+  };
+  add("other-failure", pb::OUTCOME_FAILED).set_result_envelope(envelope);
+  add("other-outcome", pb::OUTCOME_DONE).set_result_envelope(envelope);
+  add("unsigned", pb::OUTCOME_INTERRUPTED);
+  add("left-out", pb::OUTCOME_REFUSED);
+  ComparePrinted("job_signed.txt");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // What is printed: safe on a terminal, in a spreadsheet and in JSON, whatever an endpoint holds.
+#include <algorithm>
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -201,6 +202,36 @@ TEST(HostNamesTest, TwinsAreToldApartAndNoNameLeavesItsDirectory) {
     EXPECT_EQ(name.find('/'), std::string::npos) << name;
     EXPECT_NE(name.front(), '.') << name;
   }
+}
+
+TEST(HostNamesTest, NobodyTakesTheNameThatAnotherIsShownUnder) {
+  const auto id = [](char c) { return AgentId::From(std::string(16, c)).value(); };
+  const AgentId a = id('a'), b = id('b'), like_a = id('c'), like_that = id('d');
+  const AgentId nameless = id('e'), like_nameless = id('f');
+  std::vector<sdk::Target> targets = {{a, "web", true},
+                                      {b, "web", true},
+                                      {like_a, "web-61616161", true},
+                                      {like_that, "web-61616161-63636363", true},
+                                      {nameless, "", true},
+                                      {like_nameless, "65656565", true}};
+  const auto shown = ShownHosts(targets);
+  EXPECT_EQ(shown.at(a), "web-61616161");
+  EXPECT_EQ(shown.at(b), "web-62626262");
+  EXPECT_EQ(shown.at(like_a), "web-61616161-63636363");
+  EXPECT_EQ(shown.at(like_that), "web-61616161-63636363-64646464");
+  EXPECT_EQ(shown.at(nameless), "65656565");
+  EXPECT_EQ(shown.at(like_nameless), "65656565-66666666");
+  std::reverse(targets.begin(), targets.end());
+  EXPECT_EQ(ShownHosts(targets), shown);
+  EXPECT_EQ(DirectoryNames(targets), shown);
+}
+
+TEST(HostNamesTest, TwinsWhoseIdsBeginAlikeAreShownWithTheirWholeIds) {
+  const AgentId a = AgentId::From(std::string(16, 'a')).value();
+  const AgentId b = AgentId::From(std::string(15, 'a') + "b").value();
+  const auto shown = ShownHosts({{a, "web", true}, {b, "web", true}});
+  EXPECT_EQ(shown.at(a), "web-" + a.hex());
+  EXPECT_EQ(shown.at(b), "web-" + b.hex());
 }
 
 TEST(DurationTextTest, SaysAndReadsWhatPeopleType) {

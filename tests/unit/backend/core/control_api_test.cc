@@ -102,6 +102,28 @@ TEST_F(ControlApiTest, ClosesAConnectionThatDoesNotLogInOrSpeaksAnotherLanguage)
   EXPECT_TRUE(world_.core().ApiClosing(901));
 }
 
+TEST_F(ControlApiTest, GivesStrangersLessRoomThanOperators) {
+  constexpr std::size_t kGreeting = std::size_t{16} * 1024;
+  const auto padded = [](std::size_t bytes) {
+    api::ClientMessage list;
+    list.set_id(1);
+    const std::size_t frame = 9;  // the tags and lengths around a name of some KiB
+    list.mutable_list_agents()->set_name(std::string(bytes - frame, 'n'));
+    return list;
+  };
+  EXPECT_EQ(world_.core().ApiMaxMessageBytes(kConnection), kGreeting);
+  Send(padded(kGreeting));
+  EXPECT_FALSE(Closing());
+  EXPECT_EQ(Next().error().code(), api::API_CODE_DENIED);
+  LogIn();
+  EXPECT_EQ(world_.core().ApiMaxMessageBytes(kConnection), std::size_t{512} * 1024);
+  EXPECT_EQ(Ask(padded(kGreeting + 100)).error().code(), api::API_CODE_INVALID) << "the name alone";
+  EXPECT_FALSE(Closing());
+  HF_CHECK(world_.core().OnApiOpened(901, "x", world_.now()));
+  world_.core().OnApiMessage(901, padded(kGreeting + 100).SerializeAsString(), world_.now());
+  EXPECT_TRUE(world_.core().ApiClosing(901));
+}
+
 TEST_F(ControlApiTest, EndsASessionWithItsCertificate) {
   LogIn();
   backend::Moment later = world_.now();
@@ -372,6 +394,19 @@ TEST_F(ControlApiTest, TakesUploadsInOrderAndSealsThemByTheirHash) {
   world_.core().OnFileDone(world_.files().RunOne(), world_.now());
   EXPECT_TRUE(Next().blob_state().complete());
   EXPECT_TRUE(Ask(begin).blob_state().complete());
+}
+
+TEST_F(ControlApiTest, TakesNoUploadOfAnOperatorWithoutAVerbThatNeedsContent) {
+  may_act_ = false;
+  LogIn();
+  api::ClientMessage begin;
+  begin.mutable_blob_begin()->set_sha256(std::string(32, 's'));
+  begin.mutable_blob_begin()->set_size(std::uint64_t{1} << 34);
+  EXPECT_EQ(Ask(begin).error().code(), api::API_CODE_DENIED);
+  api::ClientMessage part;
+  part.mutable_blob_part()->set_sha256(std::string(32, 's'));
+  part.mutable_blob_part()->set_data("abc");
+  EXPECT_EQ(Ask(part).error().code(), api::API_CODE_DENIED);
 }
 
 // What the failed sync lost would be taken for synced the next time.

@@ -72,6 +72,18 @@ class ResultTrackerTest : public testing::Test {
     event.mutable_finished();
     return event;
   }
+  // What a follower is told of a target that the backend ends so, without a signature.
+  TargetEnd EndWithoutSignature(pb::Outcome outcome) const {
+    ResultTracker tracker(*crypto_, command_, {agent_}, ResultTracker::Output::kWanted);
+    Recorder seen;
+    auto event = Ended();
+    event.mutable_delivery()->clear_result_envelope();
+    event.mutable_delivery()->set_outcome(outcome);
+    EXPECT_TRUE(tracker.OnEvent(event, seen).ok());
+    EXPECT_TRUE(tracker.OnEvent(Finished(), seen).ok());
+    EXPECT_EQ(seen.ends.size(), 1U);
+    return seen.ends.empty() ? TargetEnd{} : seen.ends[0];
+  }
   Status Tell(const api::WatchEvent& event) { return tracker_.OnEvent(event, seen_); }
 
   std::unique_ptr<sign::Crypto> crypto_ = NewOpensslCrypto();
@@ -162,24 +174,61 @@ TEST_F(ResultTrackerTest, AResultOfAnotherCommandOrAgentOrOutcomeIsNotTrusted) {
   EXPECT_TRUE(fails(other_outcome));
 }
 
-TEST_F(ResultTrackerTest, ABackendCannotClaimThatSomethingRan) {
-  auto event = Ended();
-  event.mutable_delivery()->clear_result_envelope();
-  ASSERT_TRUE(Tell(event).ok());
-  ASSERT_TRUE(Tell(Finished()).ok());
-  EXPECT_FALSE(seen_.ends.at(0).succeeded());
-  EXPECT_FALSE(seen_.ends.at(0).problem.empty());
+TEST_F(ResultTrackerTest, ABackendCannotClaimWhatOnlyTheAgentCanSay) {
+  for (const pb::Outcome outcome : {pb::OUTCOME_UNSPECIFIED, pb::OUTCOME_DONE, pb::OUTCOME_FAILED,
+                                    pb::OUTCOME_REFUSED, static_cast<pb::Outcome>(99)}) {
+    const TargetEnd end = EndWithoutSignature(outcome);
+    EXPECT_FALSE(end.succeeded()) << outcome;
+    EXPECT_FALSE(end.is_signed()) << outcome;
+    EXPECT_FALSE(end.problem.empty()) << outcome;
+  }
 }
 
-TEST_F(ResultTrackerTest, ABackendMaySayThatItExpired) {
+TEST_F(ResultTrackerTest, ABackendMaySayThatItGaveUp) {
+  for (const pb::Outcome outcome :
+       {pb::OUTCOME_EXPIRED, pb::OUTCOME_CANCELLED, pb::OUTCOME_INTERRUPTED}) {
+    const TargetEnd end = EndWithoutSignature(outcome);
+    EXPECT_EQ(end.problem, "") << outcome;
+    EXPECT_EQ(end.outcome(), outcome);
+    EXPECT_FALSE(end.succeeded()) << outcome;
+    EXPECT_FALSE(end.is_signed()) << outcome;
+  }
+}
+
+TEST_F(ResultTrackerTest, WhatIsToldAfterTheEndChangesNothing) {
+  result_.set_outcome(pb::OUTCOME_FAILED);
+  result_.set_failure(pb::COMMAND_FAILURE_EXIT_STATUS);
+  result_.set_message("signed");
+  auto event = Ended();
+  event.mutable_delivery()->set_failure(pb::COMMAND_FAILURE_SQL);
+  event.mutable_delivery()->set_message("told");
+  ASSERT_TRUE(Tell(event).ok());
+  for (const pb::Outcome outcome : {pb::OUTCOME_DONE, pb::OUTCOME_EXPIRED}) {
+    event.mutable_delivery()->set_outcome(outcome);
+    event.mutable_delivery()->clear_result_envelope();
+    ASSERT_TRUE(Tell(event).ok());
+  }
+  event.mutable_delivery()->set_state(api::DELIVERY_STATE_STARTED);
+  ASSERT_TRUE(Tell(event).ok());
+  EXPECT_EQ(seen_.states, 1);
+  ASSERT_TRUE(Tell(Output(1, 0, "hello")).ok());
+  const TargetEnd& end = seen_.ends.at(0);
+  EXPECT_EQ(end.problem, "");
+  EXPECT_TRUE(end.is_signed());
+  EXPECT_EQ(end.outcome(), pb::OUTCOME_FAILED);
+  EXPECT_EQ(end.delivery.outcome(), pb::OUTCOME_FAILED);
+  EXPECT_EQ(end.failure(), pb::COMMAND_FAILURE_EXIT_STATUS);
+  EXPECT_EQ(end.message(), "signed");
+}
+
+TEST_F(ResultTrackerTest, AnUnsignedEndIsNotMadeGoodByASignatureThatComesLater) {
   auto event = Ended();
   event.mutable_delivery()->clear_result_envelope();
-  event.mutable_delivery()->set_outcome(pb::OUTCOME_EXPIRED);
-  event.mutable_delivery()->set_failure(pb::COMMAND_FAILURE_NOT_DELIVERED);
   ASSERT_TRUE(Tell(event).ok());
+  ASSERT_TRUE(Tell(Ended()).ok());
+  ASSERT_TRUE(Tell(Output(1, 0, "hello")).ok());
   ASSERT_TRUE(Tell(Finished()).ok());
-  EXPECT_TRUE(seen_.ends.at(0).problem.empty());
-  EXPECT_FALSE(seen_.ends.at(0).succeeded());
+  EXPECT_FALSE(seen_.ends.at(0).problem.empty());
 }
 
 TEST_F(ResultTrackerTest, ALaterAttemptReplacesTheOutputOfTheEarlier) {

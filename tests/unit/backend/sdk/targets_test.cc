@@ -78,8 +78,27 @@ TEST(TargetsTest, WhatFitsNothingSaysWhatWasMeant) {
   EXPECT_NE(found.error().message.find("nobody-here"), std::string::npos);
 }
 
-TEST(TargetsTest, AHostnameThatLooksLikeAnIdWinsWhenItIsExact) {
-  EXPECT_EQ(Names(Select("cafe")), (Words{"cafe"}));
+TEST(TargetsTest, AHostnameThatBeginsAnothersIdIsToldApartAndNeverChosen) {
+  const auto found = Select("cafe");
+  ASSERT_FALSE(found.ok()) << found.value().size();
+  EXPECT_EQ(found.error().code, Code::kInvalid);
+  for (const char* word : {"beef01", "cafe01", "db"}) {
+    EXPECT_NE(found.error().message.find(word), std::string::npos) << word;
+  }
+}
+
+TEST(TargetsTest, AnAgentThatIsCalledLikeTheBeginningOfItsOwnIdFitsOnce) {
+  const auto found = SelectTargets(ParseTargets("cafe").value().front(),
+                                   {MakeAgent("cafe01", "cafe"), MakeAgent("beef01", "web")});
+  EXPECT_EQ(Names(found), (Words{"cafe"}));
+}
+
+TEST(TargetsTest, AWholeIdIsNeverAHostname) {
+  const std::string victim = "cafe0100000000000000000000000000";
+  const auto term = ParseTargets(victim).value().front();
+  const auto thief = MakeAgent("beef01", victim);
+  EXPECT_EQ(Names(SelectTargets(term, {thief, MakeAgent("cafe01", "db")})), (Words{"db"}));
+  EXPECT_EQ(SelectTargets(term, {thief}).error().code, Code::kNotFound) << "the victim is gone";
 }
 
 TEST(TargetsTest, TwoAgentsThatClaimOneNameAreToldApartById) {

@@ -310,6 +310,40 @@ TEST_F(PolicyTest, OneRootCannotSignForTwo) {
   EXPECT_EQ(CodeOf(envelope.SerializeAsString()), Code::kDenied);
 }
 
+TEST_F(PolicyTest, ASuccessorIsSignedByTheRootsBeforeItAndByItsOwn) {
+  const TrustedPolicy before = fleet_.Trust(fleet_.GoodPolicy());  // 2 of 3 roots
+  const auto code = [&](const pb::Policy& policy, const std::vector<const TestFleet::Key*>& by) {
+    const auto next = VerifySuccessor(*crypto_, fleet_.SignPolicy(policy, by), before, check_.now);
+    return next.ok() ? Code::kInternal : next.error().code;
+  };
+  const TestFleet::Key& first = fleet_.roots[0];
+  const TestFleet::Key& second = fleet_.roots[1];
+  const TestFleet::Key added = fleet_.NewKey();
+  pb::Policy next = fleet_.GoodPolicy();
+  EXPECT_EQ(code(next, two_roots_), Code::kInternal) << "the same one again";
+  next.set_version(2);
+  next.set_prev_digest(before.digest.str());
+  next.clear_root_keys();
+  next.add_root_keys(added->public_key().str());
+  next.set_root_threshold(1);
+  EXPECT_EQ(code(next, {&added}), Code::kDenied) << "no root of before";
+  EXPECT_EQ(code(next, {&added, &first}), Code::kDenied) << "one, where two are due";
+  EXPECT_EQ(code(next, {&first, &second}), Code::kDenied) << "not its own root";
+  EXPECT_EQ(code(next, {&added, &first, &second}), Code::kInternal);
+  next.set_fleet_id(std::string(16, 'x'));
+  EXPECT_EQ(code(next, {&added, &first, &second}), Code::kDenied) << "another fleet";
+  pb::Policy later = fleet_.GoodPolicy();
+  later.set_version(2);
+  later.set_prev_digest(before.digest.str());
+  const TrustedPolicy second_version = fleet_.Trust(later);
+  EXPECT_EQ(VerifySuccessor(*crypto_, fleet_.SignPolicy(fleet_.GoodPolicy(), two_roots_),
+                            second_version, check_.now)
+                .error()
+                .code,
+            Code::kDenied)
+      << "an older version";
+}
+
 TEST_F(PolicyTest, PinnedRootsDecideNotThoseItNames) {
   const std::string good = fleet_.SignPolicy(fleet_.GoodPolicy(), two_roots_);
   const PublicKey root0 = fleet_.roots[0]->public_key();
