@@ -138,7 +138,9 @@ TEST_F(ArchiveVerbTest, ANamedPathThatCannotBeReadFailsBeforeAnythingIsSent) {
   ASSERT_EQ(chmod(secret.c_str(), 0), 0);
   ASSERT_EQ(mkdir((dir_ / "closed").c_str(), 0), 0);
   const uid_t before = geteuid();
-  if (before == 0) ASSERT_EQ(seteuid(65534), 0);
+  if (before == 0) {
+    ASSERT_EQ(seteuid(65534), 0);
+  }
   for (const std::string& path : {secret, dir_ / "closed"}) {
     const WorkerRun run = Run({good, path});
     EXPECT_EQ(run.result.outcome(), pb::OUTCOME_FAILED);
