@@ -145,11 +145,21 @@ void Blobs::Ask(const AgentId& agent, const link::v1::BlobRequest& request) {
   asked_.push_back({key, *sha256, request.offset(), length});
 }
 
-std::optional<Blobs::Out> Blobs::NextData() {
+std::optional<Blobs::Out> Blobs::NextData(
+    const std::function<bool(const AgentId&)>& has_room) {
   // What a question costs that reads nothing: the envelope is parsed, the file looked for.
   constexpr std::size_t kLeastCost = std::size_t{16} * 1024;
-  while (!asked_.empty() && left_in_turn_ > 0) {
+  std::size_t passed_over = 0;
+  while (passed_over < asked_.size() && left_in_turn_ > 0) {
     const Asked asked = asked_.front();
+    if (!has_room(asked.key.agent)) {
+      if (left_to_pass_ == 0) return std::nullopt;
+      --left_to_pass_;
+      ++passed_over;
+      asked_.pop_front();
+      asked_.push_back(asked);
+      continue;
+    }
     asked_.pop_front();
     const auto count = asked_of_.find(asked.key);
     if (--count->second == 0) asked_of_.erase(count);

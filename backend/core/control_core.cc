@@ -55,6 +55,7 @@ void ControlCore::OnEntry(std::string_view id, std::string_view bytes, Moment no
     OnFromAgent(gateway, message.from_agent(), now);
   } else if (message.has_gateway_up()) {
     sessions_.OnGatewayUp(gateway, message.gateway_up(), now);
+    room_.OnHandled(gateway, message.gateway_up().handled_bytes(), now.at);
   } else if (message.has_claim()) {
     sessions_.OnClaim(gateway, message.claim(), now);
   } else if (message.has_link_closed()) {

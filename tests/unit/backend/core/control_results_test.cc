@@ -467,14 +467,16 @@ class ControlBlobsTest : public ControlResultsTest {
       message.mutable_from_agent()->add_frames(frame.SerializeAsString());
     world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
   }
-  int Answers() {
-    world_.core().EndTurn(world_.now());
+  int Answers() { return Answers(world_.now()); }
+  int Answers(backend::Moment now) {
+    world_.core().EndTurn(now);
     int out = 0;
     while (const auto route = world_.core().NextOut()) {
       route::v1::ToGateway message;
       if (route->kind != backend::RouteOut::Kind::kAdd || !message.ParseFromString(route->bytes)) {
         continue;
       }
+      sent_bytes_ = message.sent_bytes();
       for (const std::string& bytes : message.send().frames()) {
         const auto frame = link::DecodeFrame(bytes, link::Direction::kDown);
         out += frame.value().blob_data().data().size() == kBlobBytes ? 1 : 0;
@@ -484,6 +486,7 @@ class ControlBlobsTest : public ControlResultsTest {
   }
   static constexpr std::size_t kBlobBytes = 256 * 1024;
   Digest sha256_;
+  std::uint64_t sent_bytes_ = 0;  // of the last entry
 };
 
 TEST_F(ControlBlobsTest, AnswersOnlyAsManyQuestionsAtOnceAsADeliveryMayHaveOpen) {
@@ -492,6 +495,32 @@ TEST_F(ControlBlobsTest, AnswersOnlyAsManyQuestionsAtOnceAsADeliveryMayHaveOpen)
   EXPECT_EQ(Answers(), 0);
   Ask(1);
   EXPECT_EQ(Answers(), 1);
+}
+
+TEST_F(ControlBlobsTest, SendsNoMoreThanTheGatewaysStreamMayHoldUnread) {
+  using backend::StreamRoom;
+  constexpr int kMost = StreamRoom::kMaxUnreadBytes / kBlobBytes;
+  const auto until_it_waits = [this] {
+    int sent = 0;
+    for (int now = 1; now > 0 && sent <= 2 * kMost; sent += now) {
+      Ask(4);
+      now = Answers();
+    }
+    return sent;
+  };
+  const int first = until_it_waits();
+  EXPECT_GE(first, kMost - 4);
+  EXPECT_LE(first, kMost + 4);
+  // The gateway has read all of it: what was asked for last follows.
+  route::v1::ToControl up;
+  up.set_gateway(world_.gateways()[0]->instance());
+  up.mutable_gateway_up()->set_handled_bytes(sent_bytes_);
+  world_.core().OnEntry("1-0", up.SerializeAsString(), world_.now());
+  EXPECT_GE(until_it_waits(), kMost - 4);
+  // Redis forgot all of it: nobody will say so.
+  backend::Moment later = world_.now();
+  later.at += StreamRoom::kPatience;
+  EXPECT_EQ(Answers(later), 4);
 }
 
 TEST_F(ControlResultsTest, GivesBlobsOnlyToThoseWhoseCommandNamesThem) {

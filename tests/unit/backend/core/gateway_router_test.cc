@@ -519,6 +519,30 @@ TEST(GatewayRouterTest, SaysEveryFiveSecondsThatItIsThere) {
   EXPECT_EQ(ups, 4);
 }
 
+TEST(GatewayRouterTest, SaysHowFarItHasReadAfterEveryFewMiB) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const auto send = [&rig](const std::string& control, std::uint64_t sent_bytes) {
+    route::ToGateway entry;
+    entry.set_control(control);
+    entry.set_sent_bytes(sent_bytes);
+    entry.mutable_send()->add_frames(std::string(std::size_t{256} * 1024, 'x'));
+    rig.FromControl(entry);
+  };
+  for (std::uint64_t i = 1; i < 16; ++i) send(kControlInstance, i * 1000);
+  EXPECT_TRUE(rig.ToControl().empty());
+  send(kControlInstance, 16'000);
+  const auto said = rig.ToControl();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].gateway_up().handled_bytes(), 16'000U);
+  EXPECT_FALSE(said[0].gateway_up().cursor().empty());
+  // What another control counted means nothing to this one.
+  for (int i = 0; i < 16; ++i) send("test.c0.before", 99'000);
+  ASSERT_EQ(rig.ToControl().at(0).gateway_up().handled_bytes(), 16'000U);
+  rig.router.OnControl(kControlInstance);
+  EXPECT_EQ(rig.ToControl().at(0).gateway_up().handled_bytes(), 0U);
+}
+
 TEST(GatewayRouterTest, CountsOneReasonForEachLinkWhateverTheTransportSays) {
   GatewayRig rig;
   rig.ControlIsThere();
