@@ -32,6 +32,9 @@ void Blobs::Begin(ApiRequestRef from, const Digest& sha256, std::uint64_t size) 
     return Fail(from, {Code::kInvalid, "this blob is being uploaded with another size"});
   }
   if (found == uploads_.end()) {
+    if (!MakeWay(sha256)) {
+      return Fail(from, {Code::kUnavailable, "an upload whose hash begins alike is at work"});
+    }
     // One that nobody works on makes room: it goes on from its file when it is begun again.
     std::erase_if(uploads_, [this](const auto& entry) {
       return uploads_.size() >= options_.max_uploads && !entry.second.running;
@@ -51,6 +54,19 @@ void Blobs::Begin(ApiRequestRef from, const Digest& sha256, std::uint64_t size) 
     return StartJob(sha256, upload);
   }
   replies_.push_back({from, Progress{upload.end, false}});
+}
+
+// Two hashes with the same first half name one file, of which only one upload can be right. Whoever makes such a
+// pair up must not be able to keep the other from coming.
+bool Blobs::MakeWay(const Digest& sha256) {
+  const FileName name = NameOf(sha256);
+  const auto alike = std::ranges::find_if(
+      uploads_, [&](const auto& entry) { return NameOf(entry.first) == name; });
+  if (alike == uploads_.end()) return true;
+  if (alike->second.running) return false;
+  files_.Forget(name);
+  uploads_.erase(alike);
+  return true;
 }
 
 void Blobs::Part(ApiRequestRef from, const Digest& sha256, std::uint64_t offset, std::string data) {

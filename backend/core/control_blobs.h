@@ -98,6 +98,7 @@ class Blobs {
     };
     std::vector<Waiting> waiting;
   };
+  bool MakeWay(const Digest& sha256);
   void StartJob(const Digest& sha256, Upload& upload);
   void Fail(ApiRequestRef to, Error error) { replies_.push_back({to, std::move(error)}); }
 

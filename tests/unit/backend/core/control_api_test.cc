@@ -443,5 +443,38 @@ TEST_F(ControlApiTest, RefusesAnUploadWithOtherContent) {
   EXPECT_EQ(Ask(begin).blob_state().have_bytes(), 0U);
 }
 
+TEST_F(ControlApiTest, UploadsWhoseHashesBeginAlikeDoNotMeetInOneFile) {
+  LogIn();
+  const std::string content(3000, 'c');
+  const Digest sha256 = world_.crypto().Sha256(content);
+  const std::string alike = sha256.str().substr(0, 16) + std::string(16, 'x');
+  const auto begin = [](const std::string& name) {
+    api::ClientMessage message;
+    message.mutable_blob_begin()->set_sha256(name);
+    message.mutable_blob_begin()->set_size(3000);
+    return message;
+  };
+  const auto part = [&content](const std::string& name) {
+    api::ClientMessage message;
+    message.mutable_blob_part()->set_sha256(name);
+    message.mutable_blob_part()->set_data(content.substr(0, 1000));
+    return message;
+  };
+  EXPECT_TRUE(Ask(begin(alike)).has_blob_state());
+  Send(part(alike));
+  // While that is being written, the other one waits.
+  EXPECT_EQ(Ask(begin(sha256.str())).error().code(), api::API_CODE_UNAVAILABLE);
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  EXPECT_EQ(Next().blob_state().have_bytes(), 1000U);
+  // After it, it takes the place, and nothing of it is left.
+  EXPECT_EQ(Ask(begin(sha256.str())).blob_state().have_bytes(), 0U);
+  EXPECT_EQ(Ask(part(alike)).error().code(), api::API_CODE_INVALID);
+  api::ClientMessage whole = part(sha256.str());
+  whole.mutable_blob_part()->set_data(content);
+  Send(whole);
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  EXPECT_TRUE(Next().blob_state().complete());
+}
+
 }  // namespace
 }  // namespace holdfast::testing
