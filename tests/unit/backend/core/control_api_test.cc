@@ -476,5 +476,34 @@ TEST_F(ControlApiTest, UploadsWhoseHashesBeginAlikeDoNotMeetInOneFile) {
   EXPECT_TRUE(Next().blob_state().complete());
 }
 
+// A cut in the middle of a character would make the whole answer unreadable, for everybody.
+TEST_F(ControlApiTest, ListsCommandsWhateverCharacterTheirDetailIsCutAt) {
+  LogIn();
+  for (const std::string pad : {"", "x"}) {
+    pb::Command command = Command(pad.empty() ? '1' : '2');
+    std::string sql = "SELECT '" + pad;
+    for (int i = 0; i < 400; ++i) sql += "\xd0\xb6";
+    command.mutable_query()->set_sql(sql + "'");
+    ASSERT_TRUE(Submit(command).has_submitted());
+  }
+  api::ClientMessage list;
+  list.mutable_list_commands();
+  EXPECT_EQ(Ask(list).commands().commands_size(), 2);
+}
+
+TEST_F(ControlApiTest, ListsTheAuditWhateverCharacterItIsCutAt) {
+  LogIn();
+  for (int pad = 0; pad < 2; ++pad) {
+    pb::Command command = Command(static_cast<char>('4' + pad));
+    std::string sql(static_cast<std::size_t>(38'000 + pad), '\x01');
+    while (sql.size() < 58'000) sql += "\xd0\xb6";
+    command.mutable_query()->set_sql(sql);
+    ASSERT_TRUE(Submit(command).has_submitted());
+  }
+  api::ClientMessage list;
+  list.mutable_list_audit();
+  EXPECT_GE(Ask(list).audit().records_size(), 2);
+}
+
 }  // namespace
 }  // namespace holdfast::testing
