@@ -292,6 +292,35 @@ TEST_F(ControlResultsTest, KeepsALateResultWithoutChangingTheState) {
   EXPECT_FALSE(Row().result_envelope.empty());
 }
 
+TEST_F(ControlResultsTest, TakesAReceiptAndAStartOnlyWhereTheyBelong) {
+  const auto audited = [this] {
+    return world_.store().ListAudit(0, 1'000'000, digest_.str()).value().size();
+  };
+  const std::size_t before = audited();
+  std::vector<link::v1::Up> records = {Received()};
+  for (std::uint64_t seq = 1; seq < 60; ++seq) {
+    records.push_back(Record(seq));
+    records.back().mutable_started();
+  }
+  Up(records);
+  EXPECT_TRUE(Turn().back().complete());
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+  EXPECT_EQ(audited() - before, 3U);  // received, started, ended
+}
+
+TEST_F(ControlResultsTest, EndsACommandThatIsAttemptedWithoutEnd) {
+  const auto start = [this](std::uint32_t attempt) {
+    auto started = Record(0, attempt);
+    started.mutable_started();
+    output_.clear();
+    Up({started, Chunk(1, "rows", attempt)});
+    return Turn();
+  };
+  EXPECT_FALSE(start(1000).back().complete());
+  EXPECT_TRUE(start(1001).back().complete());
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+}
+
 TEST_F(ControlResultsTest, NotesWhatItHasInHandWhileItWorksOnIt) {
   std::set<std::string> seen;
   world_.crypto().on_verify = [&] { seen.insert(world_.counters().AtHand()); };
