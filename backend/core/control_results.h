@@ -59,7 +59,7 @@ class Results {
     // queries are answered by then. Less than a person or a timeout of the protocol can notice.
     Duration receipt_delay = std::chrono::milliseconds(4);
     // Stored of one output when the command's limits say 0: as the agent has it for what makes rows
-    // and for exec; for get and cat, which a file bounds there, what no file of ours may pass.
+    // and for exec; for get, cat and archive, which files bound there, what no file of ours may pass.
     std::uint64_t default_output_bytes = std::uint64_t{1} << 30;
     std::uint64_t default_file_bytes = std::uint64_t{64} << 30;
   };

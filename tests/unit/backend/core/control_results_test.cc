@@ -114,7 +114,11 @@ class ControlResultsTest : public ::testing::Test {
   backend::DeliveryRow Row() { return *world_.store().FindDelivery(digest_, agent().id()).value(); }
 
   static constexpr std::uint64_t kMaxOutput = 20'000;
-  ControlWorld world_{{.seed = 9, .agents = 2, .gateways = 1}};
+  static constexpr std::uint64_t kDefaultOutput = 25'000;  // of what is no file
+  ControlWorld world_{{.seed = 9,
+                       .agents = 2,
+                       .gateways = 1,
+                       .default_output_bytes = kDefaultOutput}};
   Digest digest_;
   std::string output_;
 };
@@ -319,6 +323,28 @@ TEST_F(ControlResultsTest, EndsACommandThatIsAttemptedWithoutEnd) {
   EXPECT_FALSE(start(1000).back().complete());
   EXPECT_TRUE(start(1001).back().complete());
   EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+}
+
+TEST_F(ControlResultsTest, TakesAnArchiveOfAnySizeWhenNoLimitIsSigned) {
+  for (const bool is_archive : {true, false}) {
+    pb::Command command = world_.fleet().GoodCommand();
+    command.set_command_id(std::string(16, is_archive ? 'a' : 'q'));
+    if (is_archive) command.mutable_archive()->add_paths("/var/log");
+    command.mutable_target()->clear_agent_ids();
+    command.mutable_target()->add_agent_ids(agent().id().str());
+    command.set_issued_at_ms(world_.now().wall_ms());
+    command.set_not_after_ms(world_.now().wall_ms() + kHourMs);
+    command.mutable_limits()->clear_out_bytes();
+    digest_ = world_.analyst().Submit(command);
+    for (const std::string& message : world_.analyst().TakeMessages()) {
+      world_.core().OnApiMessage(1, message, world_.now());
+    }
+    (void)Turn();
+    output_.clear();
+    Up({Received(), Chunk(1, std::string(kDefaultOutput + 1, 'x'))});
+    (void)Turn();
+    EXPECT_EQ(Row().ended(), !is_archive);
+  }
 }
 
 TEST_F(ControlResultsTest, NotesWhatItHasInHandWhileItWorksOnIt) {
