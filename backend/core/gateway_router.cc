@@ -105,7 +105,8 @@ GatewayLink& GatewayRouter::OnOpened(void* transport, std::string peer_address,
 void GatewayRouter::OnMessage(GatewayLink& link, std::string_view message) {
   counters_.Add(Counter::kMessagesUp);
   counters_.Add(Counter::kBytesUp, message.size());
-  OnPong(link);
+  link.heard_s = now_s_;
+  link.pinged = false;
   if (link.state == GatewayLink::State::kClosing) return;
   const auto decoded = link::DecodeMessage(message, link::Direction::kUp);
   if (!decoded.ok()) return Close(link, link::CloseReasonFor(decoded.error()));
@@ -117,6 +118,8 @@ void GatewayRouter::OnMessage(GatewayLink& link, std::string_view message) {
 }
 
 void GatewayRouter::OnPong(GatewayLink& link) {
+  // A greeting has its time from the upgrade or from Hello, whatever else its socket says.
+  if (link.state != GatewayLink::State::kOpen) return;
   link.heard_s = now_s_;
   link.pinged = false;
 }

@@ -182,6 +182,24 @@ TEST(GatewayRouterTest, ClosesGarbageAndFramesOfTheOtherDirection) {
   EXPECT_EQ(rig.HearClose(down), link_pb::CLOSE_REASON_UNEXPECTED_FRAME);
 }
 
+TEST(GatewayRouterTest, ClosesAStrangerWhoseWebSocketAloneIsAlive) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const auto wait = [&rig](RigSocket& socket) {
+    for (int s = 0; s < 12; ++s) {
+      rig.Wait(std::chrono::seconds(1));
+      if (!socket.closed_by_router) rig.router.OnPong(*socket.link);
+    }
+    return socket.closed_by_router;
+  };
+  EXPECT_TRUE(wait(rig.Open()));
+  // One that has said Hello waits for control as long as any other.
+  RigSocket& claiming = rig.Open();
+  const RigAgent agent = rig.NewAgent();
+  rig.Hello(claiming, agent);
+  EXPECT_TRUE(wait(claiming));
+}
+
 TEST(GatewayRouterTest, ClosesWhoDoesNotGreetAndWhomControlDoesNotAnswer) {
   GatewayRig rig;
   rig.ControlIsThere();
