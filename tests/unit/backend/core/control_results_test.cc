@@ -347,6 +347,33 @@ TEST_F(ControlResultsTest, TakesAnArchiveOfAnySizeWhenNoLimitIsSigned) {
   }
 }
 
+TEST_F(ControlResultsTest, TellsTheEndOfAnOutputThatItsDiskHasLost) {
+  const auto listen = [this] {
+    for (int i = 0; i < 200; ++i) {
+      for (const std::string& message : world_.analyst().TakeMessages()) {
+        world_.core().OnApiMessage(1, message, world_.now());
+      }
+      (void)Turn();
+      while (const auto message = world_.core().NextApiMessage(1)) {
+        world_.analyst().OnMessage(*message);
+      }
+    }
+  };
+  listen();
+  Up({Received(), Chunk(1, std::string(6000, 'a'))});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  world_.files().Forget({backend::FileArea::kResults, Row().output_name});
+  Up({Chunk(2, std::string(6000, 'b'))});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  listen();
+  ASSERT_EQ(Row().state, backend::DeliveryState::kEnded) << Row().message;
+  EXPECT_TRUE(world_.analyst().jobs().at(digest_).finished);
+}
+
 TEST_F(ControlResultsTest, NotesWhatItHasInHandWhileItWorksOnIt) {
   std::set<std::string> seen;
   world_.crypto().on_verify = [&] { seen.insert(world_.counters().AtHand()); };
