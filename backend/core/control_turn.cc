@@ -119,7 +119,10 @@ void ControlCore::AfterCommit(Moment now) {
   sessions_.Keep(now);
   std::vector<DeliveryKey> ended;
   for (const auto& key : ledger_.ChangedKeys()) {
-    if (ledger_.Find(key)->ended()) ended.push_back(key);
+    // A late stream changes a row that had ended before, and goes on.
+    const DeliveryRow* before = ledger_.Committed(key);
+    const bool had_ended = before != nullptr && before->ended();
+    if (ledger_.Find(key)->ended() && !had_ended) ended.push_back(key);
   }
   const std::vector<DeliveryKey> changed = ledger_.Keep();
   for (const DeliveryKey& key : ended) {

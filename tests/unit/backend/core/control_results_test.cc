@@ -374,6 +374,31 @@ TEST_F(ControlResultsTest, TellsTheEndOfAnOutputThatItsDiskHasLost) {
   EXPECT_TRUE(world_.analyst().jobs().at(digest_).finished);
 }
 
+TEST_F(ControlResultsTest, AcknowledgesALateStreamPieceByPiece) {
+  backend::DeliveryRow row = Row();
+  row.state = backend::DeliveryState::kEnded;
+  row.outcome = pb::OUTCOME_INTERRUPTED;
+  ASSERT_TRUE(world_.store().PutDelivery(row).ok());
+  ASSERT_TRUE(world_.store().PutCommandCounts(digest_, 1, 0).ok());
+  ASSERT_TRUE(world_.store().Commit().ok());
+  world_.CrashControl();
+  world_.Run(kSecond);
+  (void)Turn();
+  const std::uint64_t ended = world_.core().figures().commands_ended;
+  Up({Received(), Chunk(1, "rows")});
+  auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 2U);
+  EXPECT_FALSE(acks[0].complete());
+  Up({Final(2, GoodResult(1), agent().key())});
+  acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_TRUE(acks[0].complete());
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_INTERRUPTED);
+  EXPECT_FALSE(Row().result_envelope.empty());
+  EXPECT_EQ(world_.core().figures().commands_ended, ended);  // it had ended before
+}
+
 TEST_F(ControlResultsTest, NotesWhatItHasInHandWhileItWorksOnIt) {
   std::set<std::string> seen;
   world_.crypto().on_verify = [&] { seen.insert(world_.counters().AtHand()); };
