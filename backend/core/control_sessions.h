@@ -92,6 +92,7 @@ class Sessions {
     bool again = false;         // it was online all the time, but what was on its way is lost
   };
   std::vector<News> TakeNews();
+  bool has_news() const { return !news_.empty(); }
   struct Housekeeping {
     std::string gateway;
     std::string trim_to;  // entry id; empty: the gateway is gone, remove its stream

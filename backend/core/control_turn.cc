@@ -21,9 +21,11 @@ void ControlCore::EndTurn(Moment now) {
     if (!changed()) {
       // Nothing to make durable: answers that only read may leave.
       poison_.clear();  // it is over already, or not ours
+      sessions_.Keep(now);  // a claim that came again
       results_.Keep();
       for (auto& [connection, session] : api_) session->Keep();
       Emit(now);
+      if (sessions_.has_news()) continue;
       break;
     }
     Status status = WriteAll();

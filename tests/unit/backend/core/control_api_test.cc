@@ -505,5 +505,27 @@ TEST_F(ControlApiTest, ListsTheAuditWhateverCharacterItIsCutAt) {
   EXPECT_GE(Ask(list).audit().records_size(), 2);
 }
 
+TEST_F(ControlApiTest, AnswersAClaimThatComesAgain) {
+  SimAgent& agent = *world_.agents()[0];
+  world_.KeepAway(agent, 3600 * kSecond);
+  world_.Run(2 * kSecond);
+  world_.gateways()[0]->Dial(agent);
+  const auto entries = world_.gateways()[0]->TakeToControl();
+  const auto granted = [this, &entries](const std::string& id) {
+    for (const auto& entry : entries) world_.core().OnEntry(id, entry, world_.now());
+    world_.core().EndTurn(world_.now());
+    std::string contacts;
+    while (const auto route = world_.core().NextOut()) {
+      route::v1::ToGateway message;
+      if (route->kind != backend::RouteOut::Kind::kAdd) continue;
+      if (message.ParseFromString(route->bytes)) contacts += message.claim_answer().contact();
+    }
+    return contacts;
+  };
+  const std::string first = granted("9-0");
+  EXPECT_EQ(first.size(), Nonce16::kSize);
+  EXPECT_EQ(granted("9-1"), first);  // the answer was lost; nothing new is to be committed
+}
+
 }  // namespace
 }  // namespace holdfast::testing
