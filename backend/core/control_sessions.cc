@@ -210,6 +210,10 @@ void Sessions::Revoke(const AgentId& agent, Moment now) {
 void Sessions::Keep(Moment now) {
   lost_journals_.clear();
   for (Grant& grant : std::exchange(grants_, {})) {
+    if (agents_.FindActive(grant.agent) == nullptr) {  // removed in this very turn
+      AnswerWith(grant, CloseReason::CLOSE_REASON_REVOKED, 0);
+      continue;
+    }
     const LinkAt* old = FindLink(grant.agent);
     if (old != nullptr && old->epoch < grant.epoch) {
       CloseLink(old->gateway(), grant.agent, old->epoch, CloseReason::CLOSE_REASON_SUPERSEDED);
@@ -231,15 +235,19 @@ void Sessions::Keep(Moment now) {
 void Sessions::Undo() {
   lost_journals_.clear();
   for (const Grant& grant : std::exchange(grants_, {})) {
-    Answer answer{grant.gateway, {}};
-    auto& denied = *answer.message.mutable_claim_answer();
-    denied.set_link_ref(grant.link_ref);
-    denied.set_agent_id(grant.agent.str());
-    denied.set_epoch(grant.epoch);
-    denied.set_reason(CloseReason::CLOSE_REASON_TRY_LATER);
-    denied.set_retry_after_s(5);  // a full disk is not mended sooner
-    answers_.push_back(std::move(answer));
+    AnswerWith(grant, CloseReason::CLOSE_REASON_TRY_LATER, 5);  // a full disk is not mended sooner
   }
+}
+
+void Sessions::AnswerWith(const Grant& grant, CloseReason reason, std::uint32_t retry_after_s) {
+  Answer answer{grant.gateway, {}};
+  auto& denied = *answer.message.mutable_claim_answer();
+  denied.set_link_ref(grant.link_ref);
+  denied.set_agent_id(grant.agent.str());
+  denied.set_epoch(grant.epoch);
+  denied.set_reason(reason);
+  denied.set_retry_after_s(retry_after_s);
+  answers_.push_back(std::move(answer));
 }
 
 std::vector<Sessions::Answer> Sessions::TakeAnswers() { return std::exchange(answers_, {}); }

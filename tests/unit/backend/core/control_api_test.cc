@@ -527,5 +527,33 @@ TEST_F(ControlApiTest, AnswersAClaimThatComesAgain) {
   EXPECT_EQ(granted("9-1"), first);  // the answer was lost; nothing new is to be committed
 }
 
+TEST_F(ControlApiTest, GrantsNothingToAnAgentThatIsRemovedInTheSameTurn) {
+  LogIn();
+  SimAgent& agent = *world_.agents()[0];
+  world_.KeepAway(agent, 3600 * kSecond);
+  world_.Run(2 * kSecond);
+  ASSERT_FALSE(agent.online());
+  world_.gateways()[0]->Dial(agent);
+  for (const auto& entry : world_.gateways()[0]->TakeToControl()) {
+    world_.core().OnEntry("9-0", entry, world_.now());
+  }
+  api::ClientMessage remove;
+  remove.mutable_remove_agent()->set_agent_id(agent.id().str());
+  Send(remove);
+  world_.core().EndTurn(world_.now());
+  int answers = 0;
+  while (const auto route = world_.core().NextOut()) {
+    route::v1::ToGateway message;
+    if (route->kind != backend::RouteOut::Kind::kAdd || !message.ParseFromString(route->bytes)) {
+      continue;
+    }
+    if (!message.has_claim_answer()) continue;
+    ++answers;
+    EXPECT_FALSE(message.claim_answer().granted());
+    EXPECT_EQ(message.claim_answer().reason(), link::v1::CLOSE_REASON_REVOKED);
+  }
+  EXPECT_EQ(answers, 1);
+}
+
 }  // namespace
 }  // namespace holdfast::testing
