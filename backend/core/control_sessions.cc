@@ -79,9 +79,15 @@ void Sessions::FinishList(const std::string& name, Gateway& gateway, Moment now)
   const bool lost = std::exchange(gateway.lost, false);
   std::vector<AgentId> gone;
   for (const auto& [agent, link] : links_) {
-    if (link.gateway() != name || now.at - link.since < options_.fresh_grant) continue;
+    if (link.gateway() != name) continue;
     const auto listed = list.find(agent);
-    if (listed == list.end() || listed->second < link.epoch) gone.push_back(agent);
+    if (listed != list.end() && listed->second >= link.epoch) continue;
+    if (now.at - link.since >= options_.fresh_grant) {
+      gone.push_back(agent);
+    } else {
+      // Its answer may have been on its way, or be lost: the next list tells.
+      gateway.listed = false;
+    }
   }
   for (const AgentId& agent : gone) DropLink(agent, now);
   for (const auto& [agent, epoch] : list) {
@@ -174,6 +180,9 @@ void Sessions::OnLinkClosed(const std::string& name, const route::v1::LinkClosed
   if (!InOrder(name, *gateway, closed.event_no(), now)) return;
   const auto agent = AgentId::From(closed.agent_id());
   if (!agent) return;
+  std::erase_if(grants_, [&](const Grant& grant) {  // of this very turn
+    return grant.agent == *agent && grant.gateway == name && grant.epoch == closed.epoch();
+  });
   const LinkAt* link = FindLink(*agent);
   if (link != nullptr && link->gateway() == name && link->epoch == closed.epoch()) {
     DropLink(*agent, now);

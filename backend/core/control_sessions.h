@@ -51,7 +51,8 @@ class Sessions {
     FleetId fleet_id;
     std::size_t max_gateways = 4096;
     Duration gateway_silence = std::chrono::seconds(15);  // docs/protocol.md 5
-    // A list of links was written before answers that were still on their way to its gateway.
+    // A list of links was written before answers that were still on their way to its gateway: what is younger and
+    // not in it is asked for again.
     Duration fresh_grant = std::chrono::seconds(15);
     Duration announce_repeat = std::chrono::seconds(5);  // the list got lost: ask again
     // A rollout must not take the commits of those who are at work. Above it: TRY_LATER, each with a

@@ -239,7 +239,9 @@ void GatewayRouter::OnClosed(GatewayLink& link, link::CloseReason reason) {
   --sockets_;
   CountClosed(link.reason);
   counters_.Sub(link.welcomed ? Counter::kLinks : Counter::kHandshakes);
-  if (link.welcomed) SendClosed(link.agent_id, link.epoch, link.reason);
+  // Also of one whose claim has no answer yet: that may be granted, and its answer be lost.
+  const bool is_unanswered = link.greeting != nullptr && link.greeting->claimed;
+  if (link.welcomed || is_unanswered) SendClosed(link.agent_id, link.epoch, link.reason);
   if (link.greeting != nullptr) port_.OnHandshakeDone(link.greeting->peer_address);
   greetings_.erase(link.ref);
   Forget(link);

@@ -111,6 +111,7 @@ void GatewayRouter::OnClaimAnswer(const route::ClaimAnswer& answer) {
       found->second->epoch == answer.epoch() && found->second->agent_id.view() == answer.agent_id();
   if (!is_here) return SayNeverOpened(answer);
   GatewayLink& link = *found->second;
+  link.greeting->claimed = false;
   if (!answer.granted()) {
     const bool known =
         pb::CloseReason_IsValid(answer.reason()) && answer.reason() != pb::CLOSE_REASON_UNSPECIFIED;

@@ -382,6 +382,43 @@ TEST_F(SessionsTest, AsksForTheListOfLinksWhenEventsAreMissing) {
   EXPECT_FALSE(sessions_.online(id()));
 }
 
+TEST_F(SessionsTest, GrantsNothingToALinkThatIsClosedInTheSameTurn) {
+  Claim();
+  route::v1::LinkClosed closed;
+  closed.set_agent_id(id().str());
+  closed.set_epoch(hello_.conn_epoch());
+  closed.set_event_no(++events_["g0"]);
+  sessions_.OnLinkClosed("g0", closed, now_);
+  EXPECT_FALSE(Answer().granted());
+  EXPECT_FALSE(sessions_.online(id()));
+}
+
+TEST_F(SessionsTest, AsksAgainForAListThatAFreshLinkIsMissingFrom) {
+  LetIn();
+  route::v1::Links links;
+  links.set_last(true);
+  route::v1::GatewayUp up;
+  const auto list = [&] {
+    links.set_event_no(events_["g0"]);
+    up.set_event_no(events_["g0"]);
+    announced_ = 0;
+    sessions_.OnGatewayUp("g0", up, now_);
+    (void)Answer();
+    if (announced_ > 0) sessions_.OnLinks("g0", links, now_);
+    return announced_;
+  };
+  (void)Answer();
+  sessions_.OnLinks("g0", links, now_);  // and neither answer nor close came to its end
+  EXPECT_TRUE(sessions_.online(id()));
+  for (int i = 0; i < 4; ++i) {
+    Pass(std::chrono::seconds(5));
+    (void)list();
+  }
+  EXPECT_FALSE(sessions_.online(id()));
+  Pass(std::chrono::seconds(5));
+  EXPECT_EQ(list(), 0);
+}
+
 TEST_F(SessionsTest, LetsNobodyTakeATurnOfEnrolmentWithAMadeUpToken) {
   const auto mine = hello_;
   auto my_key = std::move(key_);

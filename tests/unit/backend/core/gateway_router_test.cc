@@ -85,6 +85,27 @@ TEST(GatewayRouterTest, SaysThatALinkWasNeverOpenedWhoseSocketClosedBeforeTheGra
   EXPECT_FALSE(next.closed_by_router);
 }
 
+TEST(GatewayRouterTest, SaysThatALinkIsClosedWhoseClaimNobodyHadAnswered) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const RigAgent agent = rig.NewAgent();
+  RigSocket& socket = rig.Open();
+  rig.Hello(socket, agent, 7);
+  (void)rig.ToControl();  // the answer to this is lost
+  rig.Drop(socket);
+  const auto sent = rig.ToControl();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].link_closed().agent_id(), agent.id.str());
+  EXPECT_EQ(sent[0].link_closed().epoch(), 7U);
+  // Control knows of the one that it has refused.
+  RigSocket& refused = rig.Open();
+  rig.Hello(refused, agent, 8);
+  rig.Answer(refused, link_pb::CLOSE_REASON_TRY_LATER);
+  (void)rig.ToControl();
+  rig.Drop(refused);
+  EXPECT_TRUE(rig.ToControl().empty());
+}
+
 TEST(GatewayRouterTest, PassesOnThatAnAgentsJournalWentBack) {
   for (const bool reverted : {false, true}) {
     GatewayRig rig;
