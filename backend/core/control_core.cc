@@ -128,7 +128,7 @@ void ControlCore::OnPoison(const DeliveryKey& key) {
 }
 
 void ControlCore::OnTick(Moment now) {
-  sessions_.OnTick(now);
+  sessions_.OnTick(now, wants_reading_);
   for (auto& [connection, session] : api_) session->OnTick(now);
   if (now.at - swept_at_ >= options_.sweep) {
     swept_at_ = now.at;

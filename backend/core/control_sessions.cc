@@ -122,8 +122,12 @@ void Sessions::OnTransport(bool connected, Moment now) {
   }
 }
 
-void Sessions::OnTick(Moment now) {
+void Sessions::OnTick(Moment now, bool is_reading) {
   if (!connected_) return;
+  if (!is_reading) {
+    for (auto& [name, gateway] : gateways_) gateway.heard = now.at;
+    return;
+  }
   for (auto it = gateways_.begin(); it != gateways_.end();) {
     auto& [name, gateway] = *it;
     if (now.at - gateway.heard < options_.gateway_silence) {

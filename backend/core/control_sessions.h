@@ -71,7 +71,8 @@ class Sessions {
   // Frames of a session arrived: true if they count. Learns the session if it was not known.
   bool OnFrames(const std::string& name, const AgentId& agent, std::uint64_t epoch, Moment now);
   void OnTransport(bool connected, Moment now);
-  void OnTick(Moment now);
+  // `is_reading`: what gateways say is being read; else their silence is ours.
+  void OnTick(Moment now, bool is_reading = true);
   // The operator removed it: its link closes with REVOKED.
   void Revoke(const AgentId& agent, Moment now);
 

@@ -468,6 +468,21 @@ TEST_F(SessionsTest, TakesASilentGatewayForGoneButNotWhileRedisIsAway) {
   EXPECT_EQ(sessions_.TakeHousekeeping().back().trim_to, "");
 }
 
+TEST_F(SessionsTest, TakesNoGatewayForGoneWhoseWordsItDoesNotRead) {
+  LetIn();
+  for (int s = 0; s < 60; ++s) {
+    Pass(std::chrono::seconds(1));
+    sessions_.OnTick(now_, /*is_reading=*/false);
+  }
+  EXPECT_TRUE(sessions_.online(id()));
+  Pass(std::chrono::seconds(14));
+  sessions_.OnTick(now_, true);
+  EXPECT_TRUE(sessions_.online(id()));
+  Pass(std::chrono::seconds(1));
+  sessions_.OnTick(now_, true);
+  EXPECT_FALSE(sessions_.online(id()));
+}
+
 TEST_F(SessionsTest, AsksForTheListOfLinksWhenRedisIsBack) {
   LetIn();
   route::v1::Links links;
