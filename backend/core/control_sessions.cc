@@ -60,7 +60,12 @@ void Sessions::OnLinks(const std::string& name, const route::v1::Links& links, M
   if (gateway == nullptr) return;
   for (const auto& link : links.links()) {
     const auto agent = AgentId::From(link.agent_id());
-    if (agent) gateway->list[*agent] = link.epoch();
+    if (!agent) continue;
+    if (agents_.Find(*agent) == nullptr) {
+      CloseLink(name, *agent, link.epoch(), CloseReason::CLOSE_REASON_NOT_ENROLLED);
+    } else {
+      gateway->list[*agent] = link.epoch();
+    }
   }
   if (!links.last()) return;
   // Older than what we know: events that came after it would be undone. Ask again.

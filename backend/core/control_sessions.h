@@ -115,7 +115,7 @@ class Sessions {
     bool listed = false;  // its links are known
     TimePoint announced{};
     bool lost = false;                      // Redis was away since its links were listed
-    std::map<AgentId, std::uint64_t> list;  // parts of Links that have come so far
+    std::map<AgentId, std::uint64_t> list;  // parts of Links that have come so far; known agents only
   };
   struct Grant {
     std::string gateway;

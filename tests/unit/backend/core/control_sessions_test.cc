@@ -452,6 +452,24 @@ TEST_F(SessionsTest, LearnsLinksFromAListAndClosesWhatWasNeverGranted) {
   EXPECT_EQ(answers[0].message.close_link().reason(), CloseReason::CLOSE_REASON_NOT_ENROLLED);
 }
 
+TEST_F(SessionsTest, KeepsOfAListOnlyAgentsThatItKnows) {
+  LetIn();
+  std::size_t closed = 0;
+  for (std::uint32_t part = 0; part < 100; ++part) {
+    route::v1::Links links;
+    for (std::uint32_t i = 0; i < 100; ++i) {
+      auto& stranger = *links.add_links();
+      stranger.set_agent_id(crypto_.RandomBytes<Nonce16>().str());
+      stranger.set_epoch(1);
+    }
+    links.set_event_no(events_["g0"]);
+    sessions_.OnLinks("g0", links, now_);
+    // Not kept until a last part comes, which may never be.
+    for (const auto& answer : sessions_.TakeAnswers()) closed += answer.message.has_close_link();
+  }
+  EXPECT_EQ(closed, 10'000U);
+}
+
 TEST_F(SessionsTest, TakesASilentGatewayForGoneButNotWhileRedisIsAway) {
   LetIn();
   sessions_.OnTransport(false, now_);
