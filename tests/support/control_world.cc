@@ -379,6 +379,14 @@ std::string ControlWorld::CheckJob(const Digest& digest, const SimAnalyst::Job& 
       if (ran) wrong += "expired, and yet it ran\n";
     } else if (seen.outcome == pb::OUTCOME_INTERRUPTED) {
       ++counts.interrupted;
+      const bool by_itself = seen.failure == pb::COMMAND_FAILURE_INTERRUPTED;
+      const bool is_true = by_itself ? (*agent)->interrupted(digest)
+                                     : seen.failure == pb::COMMAND_FAILURE_JOURNAL_LOST &&
+                                           (*agent)->journals_lost() > 0;
+      if (!is_true) {
+        wrong += "interrupted, and nothing had happened to its agent: " +
+                 store_.FindDelivery(digest, agent_id).value()->message + "\n";
+      }
     } else if (seen.failure == pb::COMMAND_FAILURE_BEFORE_BIRTH) {
       if (ran) wrong += "refused, and yet it ran\n";
     } else {
