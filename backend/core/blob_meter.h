@@ -31,7 +31,7 @@ class BlobMeter {
     std::uint64_t offset = 0;
     std::uint32_t bytes = 0;
   };
-  static constexpr std::size_t kMaxWaiting = 64;         // 16 commands with 4 each
+  static constexpr std::size_t kMaxWaiting = 64;  // 16 commands with 4 each
   // Some 100 are the most that a request needs; a frame may hold more that nobody knows.
   static constexpr std::size_t kMaxRequestBytes = 256;
   static constexpr std::uint32_t kPatienceSeconds = 10;  // when the agent asks again

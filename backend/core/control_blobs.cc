@@ -161,8 +161,7 @@ void Blobs::Ask(const AgentId& agent, const link::v1::BlobRequest& request) {
   asked_.push_back({key, *sha256, request.offset(), length});
 }
 
-std::optional<Blobs::Out> Blobs::NextData(
-    const std::function<bool(const AgentId&)>& has_room) {
+std::optional<Blobs::Out> Blobs::NextData(const std::function<bool(const AgentId&)>& has_room) {
   // What a question costs that reads nothing: the envelope is parsed, the file looked for.
   constexpr std::size_t kLeastCost = std::size_t{16} * 1024;
   std::size_t passed_over = 0;

@@ -111,8 +111,8 @@ class Blobs {
   std::vector<Reply> replies_;
   std::deque<Asked> asked_;
   std::map<DeliveryKey, std::size_t> asked_of_;  // how many of them
-  std::size_t left_in_turn_ = 0;  // bytes
-  std::size_t left_to_pass_ = 0;  // questions
+  std::size_t left_in_turn_ = 0;                 // bytes
+  std::size_t left_to_pass_ = 0;                 // questions
 };
 
 }  // namespace holdfast::backend

@@ -54,7 +54,7 @@ class Results {
     std::size_t job_bytes = std::size_t{4} * 1024 * 1024;  // one write and fsync
     // Runs of one command at one agent that may begin: one for each time that the endpoint died over it.
     std::uint32_t max_attempts = 1000;
-    Duration retry = std::chrono::seconds(1);              // after a failed write
+    Duration retry = std::chrono::seconds(1);  // after a failed write
     // Receipts may wait this long for what follows them: nobody waits for their commit, and most
     // queries are answered by then. Less than a person or a timeout of the protocol can notice.
     Duration receipt_delay = std::chrono::milliseconds(4);

@@ -114,8 +114,9 @@ class Sessions {
     std::uint64_t event_no = 0;
     bool listed = false;  // its links are known
     TimePoint announced{};
-    bool lost = false;                      // Redis was away since its links were listed
-    std::map<AgentId, std::uint64_t> list;  // parts of Links that have come so far; known agents only
+    bool lost = false;  // Redis was away since its links were listed
+    // Parts of Links that have come so far; known agents only.
+    std::map<AgentId, std::uint64_t> list;
   };
   struct Grant {
     std::string gateway;

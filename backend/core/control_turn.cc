@@ -20,7 +20,7 @@ void ControlCore::EndTurn(Moment now) {
     BeforeCommit(now);
     if (!changed()) {
       // Nothing to make durable: answers that only read may leave.
-      poison_.clear();  // it is over already, or not ours
+      poison_.clear();      // it is over already, or not ours
       sessions_.Keep(now);  // a claim that came again
       results_.Keep();
       for (auto& [connection, session] : api_) session->Keep();

@@ -67,7 +67,8 @@ std::string_view RedisRules(RedisRole role) {
       return "+ping (+xadd +expire %W~hf:{c.*}:in) (+xread +xrevrange %R~hf:{g.*}:in) "
              "(+unlink %W~hf:{g.*}:in)";
     case RedisRole::kControl:
-      return "+ping (+xadd +expire +xtrim +unlink %W~hf:{g.*}:in) (+xread +xrevrange %R~hf:{c.*}:in) "
+      return "+ping (+xadd +expire +xtrim +unlink %W~hf:{g.*}:in) (+xread +xrevrange "
+             "%R~hf:{c.*}:in) "
              "(+xtrim +unlink %W~hf:{c.*}:in)";
     case RedisRole::kAdmin: return "~* &* +@all";
   }

@@ -319,7 +319,8 @@ void RedisStreams::Trim(std::string_view stream, std::string_view up_to_and_incl
 }
 
 void RedisStreams::Remove(std::string_view stream) {
-  if (const auto found = prolonged_.find(stream); found != prolonged_.end()) prolonged_.erase(found);
+  if (const auto found = prolonged_.find(stream); found != prolonged_.end())
+    prolonged_.erase(found);
   if (ready_) writer_.Send(kOther, 0, {"UNLINK", stream});
 }
 

@@ -176,8 +176,9 @@ TEST(RedisStreamsTest, GoesOnWhereItMayNotSayHowLongAStreamLives) {
 
 TEST(RedisStreamsTest, LogsInAndSaysOnceWhatRedisDoesNotLetItDo) {
   RealWorld world;
-  world.Command("ACL SETUSER u reset on >good +ping (+xread +xrevrange %%R~own) "
-                "(+xadd +expire %%W~other)");
+  world.Command(
+      "ACL SETUSER u reset on >good +ping (+xread +xrevrange %%R~own) "
+      "(+xadd +expire %%W~other)");
   RecordingDelegate events;
   const auto streams = world.MakeAs({"u", "good"}, "own", events);
   const auto until = [&](const auto& done) {

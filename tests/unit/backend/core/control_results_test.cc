@@ -115,10 +115,8 @@ class ControlResultsTest : public ::testing::Test {
 
   static constexpr std::uint64_t kMaxOutput = 20'000;
   static constexpr std::uint64_t kDefaultOutput = 25'000;  // of what is no file
-  ControlWorld world_{{.seed = 9,
-                       .agents = 2,
-                       .gateways = 1,
-                       .default_output_bytes = kDefaultOutput}};
+  ControlWorld world_{
+      {.seed = 9, .agents = 2, .gateways = 1, .default_output_bytes = kDefaultOutput}};
   Digest digest_;
   std::string output_;
 };
