@@ -242,6 +242,12 @@ void Running::Stop(OpenCommand& command, Ending ending) {
   parts_.workers.Kill(*command.worker);
 }
 
+void Running::StopUnheard(OpenCommand& command) {
+  if (command.phase != Phase::kRunning) return;
+  log_.Add(LogLine(LogLevel::kWarn, "ended_by_control").Id("digest", command.digest.hex()));
+  Stop(command, {v1::OUTCOME_INTERRUPTED, v1::COMMAND_FAILURE_INTERRUPTED, "control had ended it"});
+}
+
 void Running::OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_view payload,
                               Moment at) {
   OpenCommand* command = FindWorker(id);

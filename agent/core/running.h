@@ -50,6 +50,9 @@ class Running {
   void EndAnew(OpenCommand& command, Ending ending, Moment at);
   // The stream's output can no longer be read: report that instead of it.
   void LoseOutput(OpenCommand& command, const Error& why, Moment at);
+  // Control has ended it by itself and takes nothing more of it: nobody will read what it still says. Its Final
+  // is made all the same, and answered like any that is repeated.
+  void StopUnheard(OpenCommand& command);
   // Control has more of it than this journal, up to `attempt`: it ran in a time that was taken back.
   void LosePlace(OpenCommand& command, std::uint32_t attempt, Moment at);
 

@@ -310,16 +310,18 @@ void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
   if (!digest || ack.attempt() >= link::kMaxAttempt) return;
   OpenCommand* command = FindCommand(table_, *digest);
   if (command == nullptr) return OnAckOfUnknown(*digest, ack, at);
-  if (std::exchange(command->awaits_ack, false)) {
-    if (IsBehind(*command->stream, ack)) return running_.LosePlace(*command, ack.attempt(), at);
+  const bool awaited_ack = std::exchange(command->awaits_ack, false);
+  if (awaited_ack && IsBehind(*command->stream, ack)) {
+    return running_.LosePlace(*command, ack.attempt(), at);
+  }
+  if (ack.complete() && !command->stream->has_final()) {  // control has ended it without us
     const bool has_not_begun = command->phase == OpenCommand::Phase::kQueued ||
                                command->phase == OpenCommand::Phase::kFetching;
-    if (has_not_begun && ack.complete()) {  // control has ended it without us
-      parts_.spool.BlobRemove(*digest);
-      return Forget(*digest, at);
-    }
-    running_.OnTick(at);
+    if (!has_not_begun) return running_.StopUnheard(*command);
+    parts_.spool.BlobRemove(*digest);
+    return Forget(*digest, at);
   }
+  if (awaited_ack) running_.OnTick(at);
   const std::uint64_t before = command->stream->sender().delivered_cost();
   if (auto taken = command->stream->OnAck(ack, at.now); !taken.ok()) {
     log_.Add(

@@ -4,6 +4,7 @@
 
 #include "backend/core/control_hello.h"
 #include "backend/core/control_sessions.h"
+#include "common/base/utf8.h"
 
 namespace holdfast::backend {
 
@@ -153,7 +154,7 @@ void Sessions::Grants(const std::string& gateway, const route::v1::Claim& claim,
   row.incarnation = hello.incarnation;
   row.facts = hello.facts;
   constexpr std::size_t kMaxAddressBytes = 64;  // "[IPv6%scope]:port"
-  row.address = std::string_view(claim.peer_address()).substr(0, kMaxAddressBytes);
+  row.address = Utf8Prefix(claim.peer_address(), kMaxAddressBytes);
   row.last_seen_ms = now.wall_ms();
   // What it had when it dialled is now the one before, unless it was none of ours.
   grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, journal_lost,
