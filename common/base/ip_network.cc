@@ -49,6 +49,7 @@ std::optional<Parts> Split(std::string_view text) {
 
 std::string ParseIpAddress(const std::string& text) {
   in6_addr bytes{};
+  if (text.find('\0') != std::string::npos) return {};  // inet_pton() would read up to it
   const bool is_v4 = ::inet_pton(AF_INET, text.c_str(), &bytes) == 1;
   if (!is_v4 && ::inet_pton(AF_INET6, text.c_str(), &bytes) != 1) return {};
   return {reinterpret_cast<const char*>(&bytes), is_v4 ? std::size_t{4} : std::size_t{16}};
