@@ -112,7 +112,7 @@ class Rule {
  public:
   Rule(Batch& batch, Way way) : batch_(batch), way_(way) {
     batch_.Message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    batch_.Text(NFTA_RULE_TABLE, kIsolationTable);
+    batch_.Text(NFTA_RULE_TABLE, kNftTableName);
     batch_.Text(NFTA_RULE_CHAIN, NameOf(way));
     list_ = batch_.OpenNest(NFTA_RULE_EXPRESSIONS);
   }
@@ -228,7 +228,7 @@ class Rule {
 
 void AddTable(Batch& batch, std::uint16_t type, std::uint16_t flags, std::uint32_t sequence = 0) {
   batch.Message(type, flags, sequence);
-  batch.Text(NFTA_TABLE_NAME, kIsolationTable);
+  batch.Text(NFTA_TABLE_NAME, kNftTableName);
 }
 
 // None, whatever there was: also where there was none.
@@ -239,14 +239,14 @@ void AddNoTable(Batch& batch, std::uint16_t flags = 0, std::uint32_t sequence = 
 
 void AddSet(Batch& batch, Duration left) {
   batch.Message(NFT_MSG_NEWSET, NLM_F_CREATE);
-  batch.Text(NFTA_SET_TABLE, kIsolationTable);
+  batch.Text(NFTA_SET_TABLE, kNftTableName);
   batch.Text(NFTA_SET_NAME, kSet);
   batch.Number(NFTA_SET_ID, kSetId);
   batch.Number(NFTA_SET_FLAGS, NFT_SET_TIMEOUT);
   batch.Number(NFTA_SET_KEY_TYPE, kTypeNfproto);
   batch.Number(NFTA_SET_KEY_LEN, 1);
   batch.Message(NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-  batch.Text(NFTA_SET_ELEM_LIST_TABLE, kIsolationTable);
+  batch.Text(NFTA_SET_ELEM_LIST_TABLE, kNftTableName);
   batch.Text(NFTA_SET_ELEM_LIST_SET, kSet);
   batch.Number(NFTA_SET_ELEM_LIST_SET_ID, kSetId);
   const std::size_t elements = batch.OpenNest(NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -264,7 +264,7 @@ void AddSet(Batch& batch, Duration left) {
 
 void AddChain(Batch& batch, Way way, std::uint32_t hook) {
   batch.Message(NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-  batch.Text(NFTA_CHAIN_TABLE, kIsolationTable);
+  batch.Text(NFTA_CHAIN_TABLE, kNftTableName);
   batch.Text(NFTA_CHAIN_NAME, NameOf(way));
   const std::size_t at = batch.OpenNest(NFTA_CHAIN_HOOK);
   batch.Number(NFTA_HOOK_HOOKNUM, hook);

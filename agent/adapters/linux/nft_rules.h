@@ -28,7 +28,7 @@ struct NftPeer {
   friend bool operator==(const NftPeer&, const NftPeer&) = default;
 };
 
-inline constexpr char kIsolationTable[] = "holdfast_isolation";
+inline constexpr char kNftTableName[] = "holdfast_isolation";
 // Of the message whose answer says how the whole batch fared.
 inline constexpr std::uint32_t kLastOfBatch = 0x7FFFFFFF;
 
