@@ -91,7 +91,8 @@ int Unenrol(const AgentOptions& options) {
   if (!HoldsAnAgent(options.state)) {
     return Fail(kExitUsage, "not enrolled: no agent in " + options.state);
   }
-  const auto dir = StateDir::Open(options.state, StateDir::Mode::kOwn);
+  // One that was interrupted may have taken the lock away already.
+  const auto dir = StateDir::Open(options.state, StateDir::Mode::kCreateAndOwn);
   if (!dir.ok()) {
     const bool runs = dir.error().code == Code::kExists;
     return Fail(kExitFailed, dir.error().message +
