@@ -26,20 +26,21 @@ void Sessions::OnClaim(const std::string& name, const route::v1::Claim& claim, M
   auto hello = VerifyHello(crypto_, options_.fleet_id, claim.hello_envelope());
   if (!hello.ok()) {
     ProvedHello unknown;
-    Deny(name, claim.link_ref(), unknown, {CloseReason::CLOSE_REASON_BAD_IDENTITY});
+    Deny(name, claim.link_ref(), unknown.agent, unknown.epoch,
+         {CloseReason::CLOSE_REASON_BAD_IDENTITY});
     return;
   }
   const std::optional<Denial> denial = Decide(name, claim, hello.value(), now);
-  if (denial) Deny(name, claim.link_ref(), hello.value(), *denial);
+  if (denial) Deny(name, claim.link_ref(), hello.value().agent, hello.value().epoch, *denial);
 }
 
-void Sessions::Deny(const std::string& gateway, std::uint64_t link_ref, const ProvedHello& hello,
-                    Denial denial) {
+void Sessions::Deny(const std::string& gateway, std::uint64_t link_ref, const AgentId& agent,
+                    std::uint64_t epoch, Denial denial) {
   Answer answer{gateway, {}};
   auto& denied = *answer.message.mutable_claim_answer();
   denied.set_link_ref(link_ref);
-  denied.set_agent_id(hello.agent.str());
-  denied.set_epoch(hello.epoch);
+  denied.set_agent_id(agent.str());
+  denied.set_epoch(epoch);
   denied.set_reason(denial.reason);
   denied.set_retry_after_s(denial.retry_after_s);
   answers_.push_back(std::move(answer));

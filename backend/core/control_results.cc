@@ -51,7 +51,7 @@ Results::Stream* Results::Open(const DeliveryKey& key, std::uint32_t attempt,
 
 void Results::OnUp(const AgentId& agent, link::v1::Up up, Moment now) {
   const auto digest = Digest::From(up.digest());
-  if (!digest || up.attempt() == 0 || up.attempt() > link::kMaxAttempt) return;
+  if (!digest || !link::IsAttempt(up.attempt())) return;
   const DeliveryKey key{*digest, agent};
   Stream* stream = Open(key, up.attempt(), up.seq() + 1);
   if (stream == nullptr) return ForgetStrangeRefusal(key, up);
@@ -108,7 +108,7 @@ void Results::ForgetStrangeRefusal(const DeliveryKey& key, const link::v1::Up& u
 void Results::OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment now) {
   for (const auto& ref : sync.streams()) {
     const auto digest = Digest::From(ref.digest());
-    if (!digest || ref.attempt() == 0 || ref.attempt() > link::kMaxAttempt) continue;
+    if (!digest || !link::IsAttempt(ref.attempt())) continue;
     const DeliveryKey key{*digest, agent};
     Stream* stream = Open(key, ref.attempt(), 0);
     if (stream == nullptr) {

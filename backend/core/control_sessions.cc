@@ -229,7 +229,8 @@ void Sessions::Keep(Moment now) {
   lost_journals_.clear();
   for (Grant& grant : std::exchange(grants_, {})) {
     if (agents_.FindActive(grant.agent) == nullptr) {  // removed in this very turn
-      AnswerWith(grant, CloseReason::CLOSE_REASON_REVOKED, 0);
+      Deny(grant.gateway, grant.link_ref, grant.agent, grant.epoch,
+           {CloseReason::CLOSE_REASON_REVOKED});
       continue;
     }
     const LinkAt* old = FindLink(grant.agent);
@@ -253,19 +254,10 @@ void Sessions::Keep(Moment now) {
 void Sessions::Undo() {
   lost_journals_.clear();
   for (const Grant& grant : std::exchange(grants_, {})) {
-    AnswerWith(grant, CloseReason::CLOSE_REASON_TRY_LATER, 5);  // a full disk is not mended sooner
+    // A full disk is not mended sooner.
+    Deny(grant.gateway, grant.link_ref, grant.agent, grant.epoch,
+         {CloseReason::CLOSE_REASON_TRY_LATER, 5});
   }
-}
-
-void Sessions::AnswerWith(const Grant& grant, CloseReason reason, std::uint32_t retry_after_s) {
-  Answer answer{grant.gateway, {}};
-  auto& denied = *answer.message.mutable_claim_answer();
-  denied.set_link_ref(grant.link_ref);
-  denied.set_agent_id(grant.agent.str());
-  denied.set_epoch(grant.epoch);
-  denied.set_reason(reason);
-  denied.set_retry_after_s(retry_after_s);
-  answers_.push_back(std::move(answer));
 }
 
 std::vector<Sessions::Answer> Sessions::TakeAnswers() { return std::exchange(answers_, {}); }

@@ -144,11 +144,8 @@ class Sessions {
   void Grants(const std::string& gateway, const route::v1::Claim& claim, const ProvedHello& hello,
               Moment now);
   void SuspectClone(const AgentId& agent, std::string detail, Moment now);
-  void Deny(const std::string& gateway, std::uint64_t link_ref, const ProvedHello& hello,
-            Denial denial);
-  // Instead of what it says.
-  void AnswerWith(const Grant& grant, ::holdfast::link::v1::CloseReason reason,
-                  std::uint32_t retry_after_s);
+  void Deny(const std::string& gateway, std::uint64_t link_ref, const AgentId& agent,
+            std::uint64_t epoch, Denial denial);
   void CloseLink(const std::string& gateway, const AgentId& agent, std::uint64_t epoch,
                  ::holdfast::link::v1::CloseReason reason);
   void SetLink(const AgentId& agent, LinkAt link);
