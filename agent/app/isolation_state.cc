@@ -1,12 +1,6 @@
 #include "agent/app/isolation_state.h"
 
-#include <cerrno>
-
-#include <fcntl.h>
 #include <unistd.h>
-
-#include "agent/adapters/linux/os_error.h"
-#include "agent/adapters/linux/unique_fd.h"
 
 namespace holdfast::agent {
 namespace {
@@ -23,16 +17,7 @@ Status IsolationState::Save(std::string_view bytes) {
   return dir_.WriteFile(kIsolationFile, bytes);
 }
 
-Status IsolationState::Remove() {
-  const std::string path = dir_.PathOf(kIsolationFile);
-  if (::unlink(path.c_str()) != 0) {
-    if (errno == ENOENT) return Ok();
-    return OsError(path, errno);
-  }
-  const UniqueFd dir(::open(dir_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!dir.is_open() || ::fsync(dir.get()) != 0) return OsError(dir_.path(), errno);
-  return Ok();
-}
+Status IsolationState::Remove() { return dir_.RemoveFile(kIsolationFile); }
 
 bool IsolationState::TakeReleaseRequest() {
   return ::unlink(dir_.PathOf(kReleaseFile).c_str()) == 0;
