@@ -40,8 +40,9 @@ std::string NextStep(const pb::Command& command, pb::CommandFailure failure,
       if (!Has(message, "directory") || command.has_put()) return "";
       return "to see what is in a directory: holdfast ls TARGET PATH";
     case pb::COMMAND_FAILURE_NO_SUCH_FILE:
-      return command.has_mkdir() && !command.mkdir().parents() ? "--parents makes those above it too"
-                                                               : "";
+      return command.has_mkdir() && !command.mkdir().parents()
+                 ? "--parents makes those above it too"
+                 : "";
     case pb::COMMAND_FAILURE_BAD_ARGUMENT:
       if (!Has(message, "File exists")) return "";
       if (command.has_mkdir() && !command.mkdir().parents()) {

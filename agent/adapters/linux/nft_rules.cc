@@ -76,7 +76,9 @@ class Batch {
     out_.append(reinterpret_cast<const char*>(&head), sizeof head);
     return at;
   }
-  std::size_t OpenNest(std::uint16_t type) { return Open(static_cast<std::uint16_t>(type | NLA_F_NESTED)); }
+  std::size_t OpenNest(std::uint16_t type) {
+    return Open(static_cast<std::uint16_t>(type | NLA_F_NESTED));
+  }
   void Close(std::size_t at) {
     const auto length = static_cast<std::uint16_t>(out_.size() - at);
     std::memcpy(&out_[at], &length, sizeof length);

@@ -1,8 +1,8 @@
 // The real fence in a network namespace of its own. What passes it and what does not: tests/faults/isolation_test.py.
-#include <gtest/gtest.h>
 #include <cstdio>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

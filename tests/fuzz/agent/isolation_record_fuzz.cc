@@ -32,7 +32,8 @@ std::string Sealed(std::string text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
-  const Moment at{holdfast::TimePoint(std::chrono::hours(1)), holdfast::WallTime(1'796'064'000'000)};
+  const Moment at{holdfast::TimePoint(std::chrono::hours(1)),
+                  holdfast::WallTime(1'796'064'000'000)};
   const auto as_it_is = ParseIsolation(text, kBoot, at);
   const auto record = ParseIsolation(Sealed(text), kBoot, at);
   HF_CHECK(!as_it_is.ok() || record.ok());

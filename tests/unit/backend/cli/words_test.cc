@@ -73,8 +73,9 @@ TEST_F(NextStepTest, OptionsAreNamedThatTheWordHas) {
   command_.mutable_mkdir()->set_path("/a/b");
   EXPECT_NE(NextStep(command_, pb::COMMAND_FAILURE_NO_SUCH_FILE, "x").find("--parents"),
             std::string::npos);
-  EXPECT_NE(NextStep(command_, pb::COMMAND_FAILURE_BAD_ARGUMENT, "/a/b: File exists").find("--parents"),
-            std::string::npos);
+  EXPECT_NE(
+      NextStep(command_, pb::COMMAND_FAILURE_BAD_ARGUMENT, "/a/b: File exists").find("--parents"),
+      std::string::npos);
   command_.mutable_mkdir()->set_parents(true);
   EXPECT_EQ(NextStep(command_, pb::COMMAND_FAILURE_BAD_ARGUMENT, "/a/b: File exists"), "");
 }
