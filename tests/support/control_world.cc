@@ -366,7 +366,7 @@ std::string ControlWorld::CheckJob(const Digest& digest, const SimAnalyst::Job& 
   std::string wrong;
   for (const auto& [agent_id, seen] : job.targets) {
     const auto agent = std::find_if(agents_.begin(), agents_.end(),
-                                    [&](const auto& a) { return a->id() == agent_id; });
+                                    [&id = agent_id](const auto& a) { return a->id() == id; });
     const bool ran = (*agent)->effects().contains(digest);
     if (seen.endings != 1) wrong += "I1: ended " + std::to_string(seen.endings) + " times\n";
     if (seen.outcome == pb::OUTCOME_DONE) {
