@@ -28,7 +28,7 @@ holdfast_test(conformance_agent_tables LABEL conformance
     conformance/agent/database_tables_test.cc
     conformance/agent/journal_table_test.cc
     conformance/agent/package_tables_test.cc conformance/agent/persistence_tables_test.cc
-    conformance/agent/sql_functions_test.cc conformance/agent/ssh_tables_test.cc
+    conformance/agent/sql_functions_test.cc conformance/agent/sql_language_test.cc conformance/agent/ssh_tables_test.cc
     conformance/agent/startup_tables_test.cc conformance/agent/tables/hardware_tables_test.cc
     conformance/agent/tables/kernel_question_tables_test.cc
     conformance/agent/tables/kernel_tables_test.cc conformance/agent/tables/login_tables_test.cc
