@@ -36,7 +36,7 @@ def owner(path):
 
 # Which of fetch_sysroot.sh's packages an archive is in.
 SYSROOT_PACKAGES = {"libgmp": "libgmp-dev", "libmbed": "libmbedtls-dev", "libprotobuf": "libprotobuf-dev",
-                    "libsqlite3": "libsqlite3-dev", "libnettle": "nettle-dev", "libhogweed": "nettle-dev"}
+                    "libnettle": "nettle-dev", "libhogweed": "nettle-dev"}
 
 
 def of_sysroot(tree, path):
@@ -60,11 +60,16 @@ def linked_statically(link_line):
             raise SystemExit(f"no package owns {found}, which is linked into the agent")
         if part:
             yield part
-    source = pathlib.Path(__file__).resolve().parent.parent / "build/sources/libwebsockets"
+    sources = pathlib.Path(__file__).resolve().parent.parent / "build/sources"
+    source = sources / "libwebsockets"
     version = re.search(r'VERSION_MAJOR "?(\d+)"?\).*?VERSION_MINOR "?(\d+)"?\).*?VERSION_PATCH_NUMBER "?(\d+)',
                         (source / "CMakeLists.txt").read_text(), re.S)
     yield Part("libwebsockets (built here, changed by toolchains/tune_libwebsockets.sh)",
                ".".join(version.groups()) if version else "unknown", source / "LICENSE")
+    source = sources / "sqlite3"
+    version = re.match(r"sqlite3 \((\S+)\)", (source / "debian/changelog").read_text(encoding="utf-8"))
+    yield Part("sqlite3 (built here, with what toolchains/cmake/own_sqlite.cmake leaves in)",
+               version[1] if version else "unknown", source / "debian/copyright")
 
 
 def loaded(programs):

@@ -245,7 +245,7 @@ class ContentTest(unittest.TestCase):
                               "tar -xO ./usr/share/doc/holdfast-agent/holdfast-agent.spdx.json",
                               shell=True, capture_output=True, check=True).stdout
         parts = {p["name"]: p["versionInfo"] for p in json.loads(data)["packages"]}
-        for word in ("libc6-dev", "libsqlite3-dev", "libmbedtls-dev", "libprotobuf-dev", "nettle-dev", "libwebsockets"):
+        for word in ("libc6-dev", "sqlite3", "libmbedtls-dev", "libprotobuf-dev", "nettle-dev", "libwebsockets"):
             (found,) = [name for name in parts if name.startswith(word)]
             self.assertRegex(parts[found], r"^\d", found)
 

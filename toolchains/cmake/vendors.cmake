@@ -1,6 +1,6 @@
 # Third-party libraries, each as one interface target, all SYSTEM. The agent links static archives of
 # what it uses, the backend the distribution's shared libraries; libwebsockets is built here for both
-# (own_libwebsockets.cmake).
+# (own_libwebsockets.cmake), SQLite for the agent (own_sqlite.cmake).
 if(HOLDFAST_SYSROOT)  # cross.cmake
   # Not link_directories(): CMake takes it for one that the compiler knows.
   add_link_options(-L${HOLDFAST_SYSROOT}/usr/lib/${HOLDFAST_TRIPLET})
@@ -52,13 +52,10 @@ if(HOLDFAST_AGENT_NETTLE)
   endif()
 endif()
 
-add_library(holdfast_vendor_sqlite INTERFACE)
-target_link_libraries(holdfast_vendor_sqlite INTERFACE
-  $<IF:$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>,libsqlite3.a,sqlite3>
-  $<$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>:m>)
-
 if(HOLDFAST_BACKEND)
   find_package(OpenSSL REQUIRED)
+  add_library(holdfast_vendor_sqlite INTERFACE)
+  target_link_libraries(holdfast_vendor_sqlite INTERFACE sqlite3)
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
   find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)
