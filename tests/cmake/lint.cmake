@@ -1,5 +1,5 @@
 # Checks of the tree itself; each has a test that breaks it.
-foreach(check layers budgets proto reasons)
+foreach(check layers budgets proto reasons messages)
   foreach(script check_${check} check_${check}_test)
     add_test(NAME lint.${script}
       COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/lint/${script}.py)

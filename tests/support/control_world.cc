@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/core/control_audit.h"
+#include "backend/core/control_restored.h"
 
 namespace holdfast::testing {
 
@@ -87,6 +88,22 @@ void ControlWorld::CrashControl() {
   core_.reset();
   store_.Crash();
   files_.Crash();
+  Boot();
+}
+
+void ControlWorld::RestoreFrom(const FakeStore& copy) {
+  core_.reset();
+  store_ = copy;
+  store_.Crash();  // what was not committed is in no copy
+  HF_CHECK(backend::BeginAnew(store_, crypto_, now_.wall_ms(), now_).ok());
+  for (auto& agent : agents_) agent->OnClosed();
+  for (auto& gateway : gateways_) {
+    gateway = std::make_unique<SimGateway>("h.g." + std::to_string(++gateways_made_));
+  }
+  to_gateway_.clear();
+  gateway_read_.clear();
+  files_.Crash();
+  analyst_.ForgetAll();
   Boot();
 }
 
