@@ -2,6 +2,7 @@
 """A backend that is gone comes back from its backup: what was done is known, what was open is ended, nothing runs twice,
 and nobody is kept out. A backup that is not whole is never put in place.
 """
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -203,7 +204,8 @@ class RefusalTest(BackupCase):
                 os.kill(control.pid, signal.SIGCONT)
             wait_for(lambda: not self.left_of(file), 10, lambda: str(self.left_of(file)))
         with self.subTest("killed while it writes, and control takes its copy away"):
-            read, write = os.pipe()  # nobody reads it
+            read, write = os.pipe()  # nobody reads it, and less than a backup fits in
+            fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
             backup = self.begin("backup", "--dir", self.stack.fleet, "-", stdout=write)
             wait_for(lambda: self.left_of(file), 10, "it does not begin")
             second = self.backup(file, expect=1)
