@@ -99,7 +99,7 @@ Status SqliteConnection::Write(SqliteStatement& bound) {
 Status SqliteConnection::Commit() {
   if (broken_) return *broken_;
   if (!in_turn_) return Ok();
-  const Status status = Exec("COMMIT");
+  Status status = Exec("COMMIT");
   if (!status.ok()) {
     Rollback();
     return status;
