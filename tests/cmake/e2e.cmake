@@ -3,7 +3,7 @@ foreach(script verbs file_verbs process_verbs cli fleet lifecycle trust lying_co
     poison processes backend backup proxied certificates admission roll scale simulated_fleet runaway full_disk doctor proxy man_pages dev readme)
   add_test(NAME e2e.${script}
     COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/${script}_test.py)
-  set_tests_properties(e2e.${script} PROPERTIES LABELS e2e TIMEOUT 240 SKIP_RETURN_CODE 77
+  set_tests_properties(e2e.${script} PROPERTIES LABELS e2e TIMEOUT 240 COST 100 SKIP_RETURN_CODE 77
     ENVIRONMENT "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 endforeach()
 set_tests_properties(e2e.readme PROPERTIES RESOURCE_LOCK clock)  # see faults.link_process

@@ -6,12 +6,13 @@ add_test(NAME faults.commit
   # Every row of the tier hits in every run. Not K: which of its few random kills meets open work is chance, and a
   # run without is void (e2e.kills kills each process once, with work open).
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/faults/run.py --tier commit --seed 1380314790)
-set_tests_properties(faults.commit PROPERTIES LABELS faults TIMEOUT 1200
+# COST: the longest begin first, so that none is waited for alone at the end.
+set_tests_properties(faults.commit PROPERTIES LABELS faults TIMEOUT 1200 COST 900
   ENVIRONMENT "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 
 # The isolation of an endpoint, in network namespaces.
 add_test(NAME faults.isolation COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/faults/isolation_test.py)
-set_tests_properties(faults.isolation PROPERTIES LABELS faults TIMEOUT 400
+set_tests_properties(faults.isolation PROPERTIES LABELS faults TIMEOUT 400 COST 900
   ENVIRONMENT "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 
 add_test(NAME faults.mutants_apply

@@ -27,7 +27,7 @@ if(HOLDFAST_BACKEND)
   foreach(script verbs process_verbs lifecycle)
     add_test(NAME e2e.release_agent_${script}
       COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/${script}_test.py)
-    set_tests_properties(e2e.release_agent_${script} PROPERTIES LABELS e2e TIMEOUT 240 SKIP_RETURN_CODE 77
+    set_tests_properties(e2e.release_agent_${script} PROPERTIES LABELS e2e TIMEOUT 240 COST 100 SKIP_RETURN_CODE 77
       FIXTURES_REQUIRED release_agent ENVIRONMENT
       "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};HOLDFAST_AGENT=${PROJECT_SOURCE_DIR}/build/release/bin/holdfast-agent;PYTHONDONTWRITEBYTECODE=1")
   endforeach()

@@ -186,6 +186,7 @@ class RefusalTest(BackupCase):
 
     def test_a_backup_that_fails_leaves_nothing(self):
         file = self.stack.dir / "failed.backup"
+        begun = lambda: self.stack.log.read_text().count("event=backup_started")
         with self.subTest("the file is there already"):
             self.assertIn("is there already", self.backup(self.good, expect=1).err)
         with self.subTest("its folder is not there"):
@@ -206,8 +207,9 @@ class RefusalTest(BackupCase):
         with self.subTest("killed while it writes, and control takes its copy away"):
             read, write = os.pipe()  # nobody reads it, and less than a backup fits in
             fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+            before = begun()  # what is left of the one before may still be on its way out
             backup = self.begin("backup", "--dir", self.stack.fleet, "-", stdout=write)
-            wait_for(lambda: self.left_of(file), 10, "it does not begin")
+            wait_for(lambda: begun() > before, 10, "it does not begin")
             second = self.backup(file, expect=1)
             self.assertIn("another backup is under way", second.err)
             backup.kill()
@@ -225,7 +227,6 @@ class RefusalTest(BackupCase):
             finally:
                 subprocess.run(["umount", small], check=True)
         with self.subTest("control dies meanwhile"):
-            begun = lambda: self.stack.log.read_text().count("event=backup_started")
             before = begun()
             os.kill(control.pid, signal.SIGSTOP)
             backup = self.begin("backup", "--dir", self.stack.fleet, file)
