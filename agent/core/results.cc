@@ -57,8 +57,8 @@ std::string ResultText(std::string_view text, std::size_t max_bytes) {
 
 RunLimits LimitsOf(const Command& command) {
   RunLimits out;
-  const bool is_transfer =
-      command.has_get() || command.has_cat() || command.has_put() || command.has_archive();
+  const bool is_transfer = command.has_get() || command.has_cat() || command.has_put() ||
+                           command.has_archive() || command.has_collect();
   if (is_transfer) {
     out.wall = kDefaultTransferWall;
     out.out_bytes = std::numeric_limits<std::uint64_t>::max();  // the file is the bound
@@ -74,7 +74,7 @@ RunLimits LimitsOf(const Command& command) {
 
 void TakeFacts(OpenCommand& command, const Command& parsed, std::string payload) {
   command.is_idempotent = parsed.idempotent();
-  command.has_children = parsed.has_exec() || parsed.has_run();
+  command.has_children = parsed.has_exec() || parsed.has_run() || parsed.has_collect();
   command.limits = LimitsOf(parsed);
   command.not_after = WallTime(parsed.not_after_ms());
   command.payload = std::move(payload);

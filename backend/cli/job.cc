@@ -20,6 +20,7 @@ std::unique_ptr<Answers> MakeAnswers(const Call& call, const Job& job) {
     case sdk::OutputFormat::kRows: return MakeRowAnswers(call, job);
     case sdk::OutputFormat::kStdio: return MakeExecAnswers(call, job);
     case sdk::OutputFormat::kBytes:
+      if (job.command.has_collect()) return MakeCollectAnswers(call, job);
       return job.command.has_cat() ? MakeCatAnswers(call, job) : MakeGetAnswers(call, job);
     case sdk::OutputFormat::kNone: break;
   }
@@ -45,6 +46,7 @@ sdk::OutputFormat OutputOf(const pb::Command& command) {
     case pb::Command::kRun:
     case pb::Command::kExec: return sdk::OutputFormat::kStdio;
     case pb::Command::kArchive:
+    case pb::Command::kCollect:
     case pb::Command::kCat:
     case pb::Command::kGet: return sdk::OutputFormat::kBytes;
     default: return sdk::OutputFormat::kNone;

@@ -17,6 +17,8 @@ namespace holdfast::cli {
 struct Job {
   Digest digest;
   ::holdfast::command::v1::Command command;  // as signed
+  std::string envelope;                      // the signed bytes
+  std::string cert_envelope;                 // of the signer; empty: not known
   std::string verb;
   std::vector<sdk::Target> targets;
   // The target's words may mean several: then every answer says which host it is from, even if it is

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/cli/collect_words.h"
 #include "backend/cli/find_words.h"
 #include "backend/cli/host_names.h"
 #include "backend/cli/job.h"
@@ -64,8 +65,10 @@ Result<std::int32_t> SignalNumber(std::string name) {
   return Error{Code::kInvalid, "'" + name + "' is no signal; TERM, KILL, HUP, ... or a number"};
 }
 
-Result<Verb> MakeRead(const Options& o) {
+Result<Verb> MakeRead(const Call& call) {
+  const Options& o = call.options;
   switch (o.command) {
+    case Command::kCollect: return MakeCollect(call);
     case Command::kQuery: return Verb::Query(o.sql);
     case Command::kLs: return Verb::Ls(o.path, o.all, o.recursive);
     case Command::kStat: return Verb::Stat(o.paths);
@@ -159,7 +162,8 @@ void SetLimits(const Options& o, Verb& verb) {
   if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time && !follows) return;
   auto* limits = verb.command.mutable_limits();
   limits->set_rows(o.max_rows);
-  limits->set_out_bytes(o.max_bytes);
+  // A collection has a bound of its own for that, and ends in order at it.
+  limits->set_out_bytes(o.command == Command::kCollect ? 0 : o.max_bytes);
   const std::optional<Duration> wall = follows ? o.max_time.value_or(kFollowFor) : o.max_time;
   if (wall) limits->set_wall_ms(static_cast<std::uint64_t>(wall->count()));
 }
@@ -257,6 +261,8 @@ int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job j
   auto command = Sign(call, session, verb, job);
   if (!command.ok()) return call.console.Fail(command.error());
   job.digest = command.value().digest;
+  job.envelope = command.value().envelope;
+  job.cert_envelope = command.value().cert_envelope;
   job.not_after = command.value().not_after;
   auto submitted = session.client->Submit(command.value());
   if (!submitted.ok()) return RefusedOrUnreachable(call, submitted.error());
@@ -282,7 +288,9 @@ Status MakePlaceForFiles(const Options& options) {
     return Error{Code::kExists,
                  options.local_file + " is there, and is no regular file; give another name"};
   }
-  if (is_there && options.command == Command::kArchive && !options.force) {
+  const bool keeps =
+      options.command == Command::kArchive || options.command == Command::kCollect;
+  if (is_there && keeps && !options.force) {
     return Error{Code::kExists, options.local_file + " is there already; --force replaces it"};
   }
   HF_TRY(sdk::MakeDirs(dir, sdk::kDirMode));
@@ -294,8 +302,9 @@ Status MakePlaceForFiles(const Options& options) {
 int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make) {
   auto terms = sdk::ParseTargets(call.options.target);
   if (!terms.ok()) return call.console.Fail(terms.error());
-  const bool writes_files =
-      call.options.command == Command::kGet || call.options.command == Command::kArchive;
+  const bool writes_files = call.options.command == Command::kGet ||
+                            call.options.command == Command::kArchive ||
+                            call.options.command == Command::kCollect;
   if (!call.options.local_file.empty() && writes_files && sdk::MayBeSeveral(terms.value())) {
     call.console.Say("--as names one file, the target may be several hosts; use --into DIR");
     return kExitUsage;
@@ -321,7 +330,7 @@ int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make)
 }  // namespace
 
 int RunRead(const Call& call) {
-  auto verb = MakeRead(call.options);
+  auto verb = MakeRead(call);
   if (!verb.ok()) return call.console.Fail(verb.error());
   return Run(call, [&](sdk::Client&) { return verb; });
 }

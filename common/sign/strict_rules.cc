@@ -84,6 +84,15 @@ constexpr MessageRule kArchive = {"holdfast.command.v1.ArchiveArgs", kArchiveFie
 constexpr FieldRule kRunFields[] = {{1, kBytes, kMany}, {2, kBytes},        {3, kBytes},
                                     {4, kBytes},        {5, kBytes, kMany}, {6, kBytes}};
 constexpr MessageRule kRun = {"holdfast.command.v1.RunArgs", kRunFields};
+constexpr FieldRule kCollectSourceFields[] = {
+    {1, kString}, {2, kBytes, kMany}, {3, kBool}, {4, kBytes, kMany}, {5, kString}};
+constexpr MessageRule kCollectSource = {"holdfast.command.v1.CollectSource", kCollectSourceFields};
+constexpr FieldRule kCollectFields[] = {{1, kMessage, kMany, 0, &kCollectSource},
+                                        {2, kUint64},
+                                        {3, kUint64},
+                                        {4, kUint64},
+                                        {5, kUint64}};
+constexpr MessageRule kCollect = {"holdfast.command.v1.CollectArgs", kCollectFields};
 constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {2, kBytes},
                                         {3, kString},
@@ -114,7 +123,8 @@ constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {35, kMessage, kOnce, 1, &kRm},
                                         {36, kMessage, kOnce, 1, &kTail},
                                         {37, kMessage, kOnce, 1, &kArchive},
-                                        {38, kMessage, kOnce, 1, &kRun}};
+                                        {38, kMessage, kOnce, 1, &kRun},
+                                        {40, kMessage, kOnce, 1, &kCollect}};
 
 // --- result.proto
 constexpr FieldRule kFileFields[] = {{1, kBytes},  {2, kUint64}, {3, kUint32}, {4, kUint32},

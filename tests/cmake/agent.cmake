@@ -15,12 +15,13 @@ target_compile_definitions(unit_agent_tables PRIVATE
 
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/archive_verb_test.cc conformance/agent/verbs/change_verbs_test.cc
+    conformance/agent/verbs/collect_verb_test.cc conformance/agent/verbs/glob_walk_test.cc
     conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/find_verb_test.cc
     conformance/agent/verbs/kill_tree_test.cc conformance/agent/verbs/process_verbs_test.cc
     conformance/agent/verbs/query_verb_test.cc conformance/agent/verbs/run_verb_test.cc
     conformance/agent/verbs/tail_verb_test.cc)
 holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
-  SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/tar_header_test.cc)
+  SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/homes_test.cc unit/agent/verbs/tar_header_test.cc)
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query

@@ -60,6 +60,8 @@ target_link_libraries(holdfast_vendor_sqlite INTERFACE
 if(HOLDFAST_BACKEND)
   find_package(OpenSSL REQUIRED)
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+  pkg_check_modules(libarchive REQUIRED IMPORTED_TARGET libarchive)
+  pkg_check_modules(libyaml REQUIRED IMPORTED_TARGET yaml-0.1)
   find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)
   find_package(tomlplusplus REQUIRED)
