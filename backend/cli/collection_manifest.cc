@@ -5,8 +5,8 @@
 
 #include <sys/stat.h>
 
-#include "backend/cli/job.h"
 #include "backend/cli/json_text.h"
+#include "backend/cli/reason_names.h"
 #include "backend/cli/time_text.h"
 #include "common/base/bytes.h"
 #include "common/sign/envelope.h"

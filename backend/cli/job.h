@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/cli/commands.h"
+#include "backend/cli/reason_names.h"
 #include "backend/sdk/targets.h"
 #include "backend/sdk/verbs.h"
 #include "common/base/ids.h"
@@ -41,11 +42,6 @@ sdk::OutputFormat OutputOf(const ::holdfast::command::v1::Command& command);
 
 // Whether it goes on only for who watches, and Ctrl-C cancels it: tail -f.
 bool EndsWithUs(const ::holdfast::command::v1::Command& command);
-
-// "NO_SUCH_FILE" for COMMAND_FAILURE_NO_SUCH_FILE, and so on.
-std::string FailureName(::holdfast::command::v1::CommandFailure failure);
-std::string OutcomeName(::holdfast::command::v1::Outcome outcome);
-std::string StateName(::holdfast::api::v1::DeliveryState state);
 
 // `holdfast job`: what the backend tells of a job, each result checked.
 void PrintJob(const Call& call, const ::holdfast::api::v1::CommandDetail& detail);

@@ -75,7 +75,7 @@ TEST_F(GlobWalkTest, MatchesNamesOfADirectoryInTheirOrder) {
             (Texts{"/home/ada/.bash_history", "/home/bob/.bash_history"}));
   EXPECT_EQ(Found("/home/ada/.ssh/authorized_keys*"),
             (Texts{"/home/ada/.ssh/authorized_keys", "/home/ada/.ssh/authorized_keys2"}));
-  EXPECT_EQ(Found("/home/[ab]??/.SSH/*"), Texts{}) << "case counts";
+  EXPECT_EQ(Found("/home/[ab]?*/.SSH/*"), Texts{}) << "case counts";
   EXPECT_EQ(Found("/home/ada/new*"), Texts{"/home/ada/new\nline\x1b[2J\xff.log"});
 }
 
@@ -141,9 +141,11 @@ TEST_F(GlobWalkTest, ADirectoryThatMayNotBeListedIsTold) {
   chmod(dir_.path().c_str(), 0755);
   chmod((dir_ / "home/ada").c_str(), 0);
   const uid_t before = geteuid();
-  if (before == 0) ASSERT_EQ(seteuid(65534), 0);  // root may list everything
+  if (before == 0) {  // who may list everything
+    ASSERT_EQ(seteuid(65534), 0);
+  }
   EXPECT_EQ(Found("/home/ada/*"), Texts{"!/home/ada/"});
-  if (before == 0) ASSERT_EQ(seteuid(0), 0);
+  ASSERT_EQ(seteuid(before), 0);
   chmod((dir_ / "home/ada").c_str(), 0755);
 }
 
