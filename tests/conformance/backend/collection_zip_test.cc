@@ -27,7 +27,7 @@ using Entries = std::vector<std::pair<std::string, std::string>>;
 namespace pb = ::holdfast::command::v1;
 
 // An agent with a real key, its command, and what it answers.
-class CollectionZipTest : public testing::Test {
+class CollectionZipTest : public ::testing::Test {
  protected:
   CollectionZipTest() {
     command_.set_fleet_id(fleet_.str());

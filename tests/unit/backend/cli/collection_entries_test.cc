@@ -9,7 +9,7 @@
 namespace holdfast::cli {
 namespace {
 
-class CollectionEntriesTest : public testing::Test {
+class CollectionEntriesTest : public ::testing::Test {
  protected:
   std::string Path(std::string_view path) const { return EntryPath(*crypto_, path); }
   std::unique_ptr<sign::Crypto> crypto_ = NewOpensslCrypto();

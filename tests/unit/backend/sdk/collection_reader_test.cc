@@ -13,7 +13,7 @@ using Kind = CollectionReader::Event::Kind;
 
 namespace pb = ::holdfast::command::v1;
 
-class CollectionReaderTest : public testing::Test {
+class CollectionReaderTest : public ::testing::Test {
  protected:
   // Events as letters, with what data they had; "!" at an error.
   std::string Read(const std::string& bytes, std::size_t piece = 1 << 20) {
