@@ -19,6 +19,7 @@
 #include "agent/verbs/collect_frames.h"
 #include "agent/verbs/glob_walk.h"
 #include "agent/verbs/homes.h"
+#include "agent/verbs/place.h"
 #include "agent/verbs/skipped.h"
 #include "agent/verbs/verb_result.h"
 #include "agent/verbs/verbs.h"
@@ -71,6 +72,7 @@ class Collection {
       : args_(args),
         run_(run),
         frames_(run.out),
+        key_(run.state_dir),
         max_file_bytes_(Or(args.max_file_bytes(), kDefaultFileBytes)),
         bytes_left_(Or(args.max_bytes(), kDefaultBytes)),
         files_left_(Or(args.max_files(), kDefaultFiles)),
@@ -238,8 +240,8 @@ class Collection {
     file.stat = own;
     if (error == 0 && S_ISLNK(own.mode)) item.set_link_target(LinkIn(found.dir_fd, found.name));
     if (error == 0 && !source.facts_only()) {
-      file = OpenRegularAt(found.dir_fd, found.name,
-                           S_ISLNK(own.mode) ? Links::kFollow : Links::kKeep);
+      file = key_.Guard(OpenRegularAt(found.dir_fd, found.name,
+                                      S_ISLNK(own.mode) ? Links::kFollow : Links::kKeep));
       if (file.error == ENXIO && S_ISDIR(file.stat.mode)) return;   // a link to a directory
       if (file.error == ENOENT && !S_ISLNK(own.mode)) return;       // vanished
       if (file.error != 0 && file.stat.mode == 0) file.stat = own;  // a link that leads nowhere
@@ -369,6 +371,7 @@ class Collection {
   const pb::CollectArgs& args_;
   VerbRun& run_;
   CollectFrames frames_;
+  const OwnKey key_;
   ProcfsMachine machine_;
   AccountNames names_;
   Skipped skipped_;
