@@ -73,7 +73,7 @@ def agent_tree(arguments):
     tree = Tree(arguments.epoch)
     tree.add("usr/sbin/holdfast-agent", arguments.bin / "holdfast-agent", 0o755)
     for unit in ("holdfast-agent.service", "holdfast-agent.path", "holdfast-agent-enrol.service",
-                 "holdfast-agent-enrol.path"):
+                 "holdfast-agent-enrol.path", "holdfast-agent-isolation.service"):
         tree.add(f"usr/lib/systemd/system/{unit}", HERE / "agent" / unit)
     tree.add("etc/init.d/holdfast-agent", HERE / "agent/holdfast-agent.init", 0o755)
     tree.add_manual("holdfast-agent.8")

@@ -31,6 +31,8 @@ constexpr char kUsage[] =
     "       holdfast-agent run [--state DIR] [--proxy PROXY] [--spool-max SIZE] [--verbose]\n"
     "       holdfast-agent status [--state DIR] [-o json]\n"
     "       holdfast-agent doctor [--state DIR] [--timeout SECONDS] [-o json]\n"
+    "       holdfast-agent release [--state DIR]\n"
+    "       holdfast-agent reclose [--state DIR]\n"
     "       holdfast-agent unenrol [--state DIR]\n"
     "       holdfast-agent journal dump [--state DIR]\n"
     "       holdfast-agent version | help\n"
@@ -45,6 +47,8 @@ constexpr char kUsage[] =
     "PROXY is http://[USER:PASSWORD@]HOST:PORT, tried where a server cannot be reached directly;\n"
     "env takes it from $https_proxy; none ends that. It is kept in DIR.\n"
     "doctor looks for what keeps this agent from its servers, and changes nothing.\n"
+    "release ends the isolation of this machine that an operator has ordered (holdfast isolate).\n"
+    "reclose puts the rules of one that goes on back, at boot, before there is a network.\n"
     "unenrol ends this agent: it deletes DIR's key, journal and results; stop the agent first.\n"
     "FILE is what `holdfast enrol token` printed; - reads standard input.\n"
     "\n"
@@ -193,6 +197,8 @@ int RunCommandLine(std::span<char*> args) {
   if (verb == "run") return Run(parsed.options);
   if (verb == "status") return ShowStatus(parsed.options);
   if (verb == "doctor") return Doctor(parsed.options);
+  if (verb == "release") return Release(parsed.options);
+  if (verb == "reclose") return Reclose(parsed.options);
   if (verb == "unenrol") return Unenrol(parsed.options);
   if (is_dump) return DumpJournal(parsed.options);
   std::fprintf(stderr, "holdfast-agent: %s; see holdfast-agent help\n",

@@ -16,6 +16,7 @@
 #include "agent/adapters/linux/state_dir.h"
 #include "agent/adapters/sqlite/sqlite_journal.h"
 #include "agent/app/agent_state.h"
+#include "agent/app/isolation_state.h"
 
 namespace holdfast::agent {
 namespace {
@@ -131,6 +132,14 @@ std::optional<DoctorLocal> LookAtMachine(const sign::Crypto& crypto, const std::
     Step(
         report, "journal", [&] { return ReadJournal(crypto, *dir, *key); },
         "At its next start the agent begins a new journal and refuses what was sent before.");
+  }
+  const Moment at = ReadClocks();
+  if (const auto terms = IsolationState(*dir).Read(at); terms.ok() && terms.value()) {
+    const auto say = [&]() -> Result<std::string> {
+      return "until " + UtcText(WallEnd(*terms.value(), at)) +
+             " only the agent's link may pass; holdfast-agent release ends it";
+    };
+    Step(report, "isolation", say, "");
   }
   out.routes = RouteFile(*dir, {}).routes();
   if (out.bundle.servers().empty()) return std::nullopt;

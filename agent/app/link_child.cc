@@ -93,6 +93,10 @@ void LinkChild::OnReadable(Warden& warden, Moment at) {
       routes_.OnReached(next.value()->payload);
       continue;
     }
+    if (next.value()->type == LinkMessageType::kDialling) {
+      routes_.OnDialling(next.value()->payload);
+      continue;
+    }
     warden.OnLinkMessage(next.value()->type, next.value()->payload, at);
   }
 }

@@ -40,6 +40,7 @@ Result<LinkConfig> ReadLinkConfig(WardenPipe& pipe) {
     out.last_addresses.push_back(routes.AddressOf(server));
   }
   out.proxy = ProxyOf(routes.proxy);
+  out.last_proxy_address = routes.AddressOf(kProxyName);
   return out;
 }
 

@@ -16,6 +16,7 @@ namespace holdfast::agent {
 struct LinkConfig {
   std::vector<std::string> servers;         // 1..8
   std::vector<std::string> last_addresses;  // of each, numeric; empty = none known
+  std::string last_proxy_address;           // the same
   std::string ca_pem;
   std::optional<HttpProxy> proxy;
 };

@@ -66,6 +66,7 @@ Result<int> Run(int warden_fd) {
   own.servers = std::move(config.servers);
   own.last_addresses = std::move(config.last_addresses);
   own.proxy = std::move(config.proxy);
+  own.last_proxy_address = std::move(config.last_proxy_address);
   if (getrandom(&own.seed, sizeof own.seed, 0) < 0) own.seed = static_cast<unsigned>(getpid());
   LinkProcess process(std::move(own), warden_fd, *client, pipe);
   while (!process.exit_status()) process.OnTurn();

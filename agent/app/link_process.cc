@@ -6,7 +6,9 @@
 
 #include "agent/adapters/linux/machine.h"
 #include "agent/adapters/linux/program_pages.h"
+#include "agent/app/link_routes.h"
 #include "agent/app/log.h"
+#include "agent/app/look_up.h"
 #include "agent/core/next_step.h"
 #include "agent/core/server_frames.h"
 #include "common/adapters/lws/close_reason.h"
@@ -59,6 +61,7 @@ LinkProcess::LinkProcess(Options options, int warden_fd, LwsClient& client, Ward
     : servers_(std::move(options.servers)),
       proxy_(std::move(options.proxy)),
       last_addresses_(std::move(options.last_addresses)),
+      last_proxy_address_(std::move(options.last_proxy_address)),
       warden_fd_(warden_fd),
       client_(client),
       pipe_(pipe),
@@ -71,6 +74,7 @@ LinkProcess::LinkProcess(Options options, int warden_fd, LwsClient& client, Ward
   if (clock_.fd() < 0 || !client_.WatchReadable(clock_.fd(), on_clock, this).ok()) {
     WriteLogLine(LogLine(LogLevel::kWarn, "no_clock_watch"));
   }
+  OnWardenReadable();  // what came along with the configuration
 }
 
 LinkProcess::~LinkProcess() {
@@ -124,6 +128,7 @@ void LinkProcess::Dial(std::size_t route) {
   } else {
     target.last_address = last_addresses_[server_];
   }
+  if (is_closed_in_) SayWhereTo();
   const auto parsed = ParseServerUrl(target.url);
   auto connection = parsed.ok() ? client_.Connect(target, *this)
                                 : Result<LwsClientConnection*>(Error{parsed.error()});
@@ -140,14 +145,30 @@ void LinkProcess::Dial(std::size_t route) {
 void LinkProcess::OnOpened() {
   dialer_.OnOpened(Now());
   is_open_ = true;
-  if (!through_proxy_) ReportAddress();
+  ReportAddress();
   ToWarden(LinkMessageType::kOpened, host_);
 }
 
-// For the day on which the resolver does not answer.
+// The rules around this machine know no names. The same look-up as the dial's, which follows.
+void LinkProcess::SayWhereTo() {
+  const auto server = ParseServerUrl(servers_[server_]);
+  if (!server.ok()) return;
+  std::string report = through_proxy_ ? std::string(kProxyName) : servers_[server_];
+  for (const std::string& address : LookUp(through_proxy_ ? proxy_->host : server.value().host)) {
+    report += " " + address;
+  }
+  ToWarden(LinkMessageType::kDialling, report);
+}
+
+// For the day on which the resolver does not answer, and on which this machine is isolated.
 void LinkProcess::ReportAddress() {
   const std::string& address = connection_->peer_address();
-  if (connection_->used_last_address()) {
+  if (through_proxy_) {
+    const bool is_news = address != proxy_->host && address != last_proxy_address_;
+    if (address.empty() || !is_news) return;
+    last_proxy_address_ = address;
+    ToWarden(LinkMessageType::kReached, std::string(kProxyName) + " " + address);
+  } else if (connection_->used_last_address()) {
     WriteLogLine(
         LogLine(LogLevel::kWarn, "name_unknown").Text("host", host_).Id("dialled", address));
   } else if (!address.empty() && address != last_addresses_[server_]) {
@@ -251,6 +272,7 @@ void LinkProcess::OnWardenMessage(const LinkMessageView& message) {
       if (message.payload.size() == 1) OnBusy(message.payload[0] != 0, now);
       return;
     case LinkMessageType::kHangUp: OnHangUpAsked(message.payload); return;
+    case LinkMessageType::kClosedIn: is_closed_in_ = message.payload == "\1"; return;
     case LinkMessageType::kWelcomed:
       if (message.payload.size() != 8 || !said_hello_) return;
       dialer_.OnWelcomed(std::chrono::seconds(U32(message.payload, 0)),

@@ -30,6 +30,7 @@ class LinkProcess final : private LwsClientDelegate {
     std::vector<std::string> servers;         // as in the bundle, 1..8
     std::vector<std::string> last_addresses;  // of each; fewer or empty: none known
     std::optional<HttpProxy> proxy;           // each server is dialled direct, then through it
+    std::string last_proxy_address;           // empty: none known
     Dialer::Options dialer;                   // its `servers` is set from the routes
     std::uint32_t seed = 0;
   };
@@ -50,6 +51,7 @@ class LinkProcess final : private LwsClientDelegate {
   // A route: a server, direct or through the proxy.
   void Dial(std::size_t route);
   void ReportAddress();
+  void SayWhereTo();
   void OnWardenReadable();
   void OnClockReadable();
   void NoticeDraining(TimePoint now);
@@ -65,6 +67,8 @@ class LinkProcess final : private LwsClientDelegate {
   const std::vector<std::string> servers_;
   const std::optional<HttpProxy> proxy_;
   std::vector<std::string> last_addresses_;
+  std::string last_proxy_address_;
+  bool is_closed_in_ = false;   // the machine is isolated
   std::size_t server_ = 0;      // of the connection
   bool through_proxy_ = false;  // the connection
   const int warden_fd_;

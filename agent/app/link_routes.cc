@@ -127,13 +127,44 @@ Status RouteFile::SetProxy(std::string setting) {
 
 void RouteFile::OnReached(std::string_view report) {
   auto known = ParseKnownAddress(report);
-  if (!known || std::find(servers_.begin(), servers_.end(), known->server) == servers_.end())
-    return;
+  if (!known || !IsOurs(known->server)) return;
   if (routes_.AddressOf(known->server) == known->address) return;
   Put(routes_.known, *std::move(known));
   const Status saved = Save();
   // Kept in memory: it is only missed when the disk is full and the resolver dead after a restart.
   if (!saved.ok()) WriteLogLine(LogLine(LogLevel::kWarn, "routes_not_saved").Err(saved.error()));
+}
+
+void RouteFile::OnDialling(std::string_view report) {
+  std::vector<KnownAddress> found;
+  const auto space = report.find(' ');
+  const std::string server(report.substr(0, space));
+  if (space == std::string_view::npos || !IsOurs(server)) return;
+  for (std::string_view rest = report.substr(space);
+       !rest.empty() && found.size() < kMaxDialledAddresses;) {
+    rest.remove_prefix(1);
+    const auto end = std::min(rest.find(' '), rest.size());
+    const std::string address(rest.substr(0, end));
+    if (IsNumeric(address)) found.push_back({server, address});
+    rest.remove_prefix(end);
+  }
+  std::erase_if(dialled_, [&](const auto& one) { return one.server == server; });
+  dialled_.insert(dialled_.end(), found.begin(), found.end());
+}
+
+std::vector<std::string> RouteFile::AddressesOf(std::string_view server) const {
+  std::vector<std::string> out;
+  if (std::string last = routes_.AddressOf(server); !last.empty()) out.push_back(std::move(last));
+  for (const KnownAddress& one : dialled_) {
+    const bool is_new = std::find(out.begin(), out.end(), one.address) == out.end();
+    if (one.server == server && is_new) out.push_back(one.address);
+  }
+  return out;
+}
+
+bool RouteFile::IsOurs(std::string_view server) const {
+  return server == kProxyName ||
+         std::find(servers_.begin(), servers_.end(), server) != servers_.end();
 }
 
 Status RouteFile::Save() const { return dir_.WriteFile(kFile, FormatRoutes(routes_)); }

@@ -2,7 +2,7 @@
 //
 // One text for the state directory (<state>/routes) and for the link process (kRoutes):
 //   proxy http://USER:PASSWORD@HOST:PORT      at most one; in the state directory also "proxy env"
-//   address wss://HOST:PORT 192.0.2.7         one per server
+//   address wss://HOST:PORT 192.0.2.7         one per server, and one of the proxy under the name "proxy"
 //
 // Limits:    kMaxRoutesBytes. A line that does not read is left out: an agent without routes still has
 //            its servers.
@@ -22,6 +22,9 @@ namespace holdfast::agent {
 
 inline constexpr std::size_t kMaxRoutesBytes = std::size_t{4} * 1024;
 inline constexpr std::string_view kProxyFromEnvironment = "env";
+inline constexpr std::string_view kProxyName = "proxy";  // in the place of a server
+inline constexpr std::size_t kMaxDialledAddresses =
+    16;  // of one server: more than a resolver gives
 
 struct KnownAddress {
   std::string server;   // as in the bundle
@@ -56,13 +59,19 @@ class RouteFile {
   Status SetProxy(std::string setting);
   // What the link process reports: no more to be trusted than the network. Only a server of ours counts.
   void OnReached(std::string_view report);
+  // "SERVER ADDRESS...": where it is about to be looked for. Not kept over a restart.
+  void OnDialling(std::string_view report);
+  // Where a server, or kProxyName, is: where it was reached last, and where it is looked for.
+  std::vector<std::string> AddressesOf(std::string_view server) const;
 
  private:
   Status Save() const;
+  bool IsOurs(std::string_view server) const;
 
   const StateDir& dir_;
   const std::vector<std::string> servers_;
   LinkRoutes routes_;
+  std::vector<KnownAddress> dialled_;
 };
 
 }  // namespace holdfast::agent

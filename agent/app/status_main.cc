@@ -1,5 +1,6 @@
 // status and journal dump: looks at the state directory from outside, beside a running agent or without.
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,7 @@
 #include "agent/adapters/sqlite/sqlite_journal.h"
 #include "agent/app/agent_state.h"
 #include "agent/app/cli.h"
+#include "agent/app/isolation_state.h"
 #include "agent/app/json_text.h"
 #include "agent/app/link_routes.h"
 #include "agent/app/warden_main.h"
@@ -54,6 +56,8 @@ struct Report {
   bool is_running = false;
   std::uint64_t spool_bytes = 0;
   std::string proxy;  // without its password; "env"; or empty
+  std::optional<IsolationTerms> isolation;
+  Moment at;  // of the look
   Result<std::unique_ptr<SqliteJournal>> journal;
 };
 
@@ -77,11 +81,14 @@ void PrintJson(const Report& report, const SqliteJournal::Counts& counts) {
       ok ? static_cast<unsigned long long>(report.journal.value()->meta().epoch) : 0);
   std::printf(
       "\"received\":%llu,\"started\":%llu,\"done\":%llu,\"tombstones\":%llu},"
-      "\"spool_bytes\":%llu}\n",
+      "\"spool_bytes\":%llu,\"isolated_since_ms\":%s,\"isolated_until_ms\":%s}\n",
       static_cast<unsigned long long>(counts.received),
       static_cast<unsigned long long>(counts.started), static_cast<unsigned long long>(counts.done),
       static_cast<unsigned long long>(counts.tombstones),
-      static_cast<unsigned long long>(report.spool_bytes));
+      static_cast<unsigned long long>(report.spool_bytes),
+      report.isolation ? std::to_string(report.isolation->since.get()).c_str() : "null",
+      report.isolation ? std::to_string(WallEnd(*report.isolation, report.at).get()).c_str()
+                       : "null");
 }
 
 void PrintText(const Report& report, const SqliteJournal::Counts& counts) {
@@ -97,6 +104,10 @@ void PrintText(const Report& report, const SqliteJournal::Counts& counts) {
   }
   std::printf("enrolled   %s\n", report.state.bundle.token().empty() ? "yes" : "not finished");
   std::printf("running    %s\n", report.is_running ? "yes" : "no");
+  if (report.isolation) {
+    std::printf("isolated   since %s, until %s\n", UtcText(report.isolation->since).c_str(),
+                UtcText(WallEnd(*report.isolation, report.at)).c_str());
+  }
   if (report.journal.ok()) {
     std::printf(
         "journal    %llu waiting, %llu started, %llu to upload, %llu tombstones; epoch %llu\n",
@@ -115,7 +126,14 @@ Result<Report> Look(const sign::Crypto& crypto, const std::string& path) {
   HF_ASSIGN_OR_RETURN(const StateDir dir, StateDir::Open(path, StateDir::Mode::kLook));
   HF_ASSIGN_OR_RETURN(AgentState state, LoadAgentState(crypto, dir, ReadClocks().wall));
   const MacKey key = state.journal_key;
-  return Report{std::move(state), IsRunning(dir), SpoolBytes(dir), ShownProxy(dir),
+  const Moment at = ReadClocks();
+  auto isolation = IsolationState(dir).Read(at);
+  return Report{std::move(state),
+                IsRunning(dir),
+                SpoolBytes(dir),
+                ShownProxy(dir),
+                isolation.ok() ? std::move(isolation).value() : std::nullopt,
+                at,
                 SqliteJournal::OpenReadOnly(crypto, dir.PathOf(kJournalFile), key)};
 }
 

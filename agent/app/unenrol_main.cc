@@ -11,10 +11,12 @@
 
 #include "agent/adapters/linux/directory.h"
 #include "agent/adapters/linux/machine.h"
+#include "agent/adapters/linux/nft_fence.h"
 #include "agent/adapters/linux/os_error.h"
 #include "agent/adapters/linux/state_dir.h"
 #include "agent/app/agent_state.h"
 #include "agent/app/cli.h"
+#include "agent/app/isolation_state.h"
 #include "agent/app/warden_main.h"
 #include "common/adapters/mbedtls/mbedtls_crypto.h"
 
@@ -40,13 +42,23 @@ Status Remove(const std::string& path) {
 
 // What an agent makes; also ".new" and ".bad", "-wal" and "-shm" of it.
 bool IsOurs(std::string_view name) {
-  constexpr std::array<std::string_view, 9> kOurs = {kEnrolledFile, kBundleFile,  kKeyFile,
-                                                     kJournalFile,  "spool",      "routes",
-                                                     "reserve",     "agent.lock", "doctor."};
+  constexpr std::array<std::string_view, 10> kOurs = {
+      kEnrolledFile, kBundleFile, kKeyFile,     kJournalFile, "spool",
+      "routes",      "reserve",   "agent.lock", "doctor.",    kIsolationFile};
   return std::ranges::any_of(kOurs, [&](std::string_view ours) { return name.starts_with(ours); });
 }
 
+// Nobody would end it any more, but the kernel when its time is over.
+Status EndIsolation(const StateDir& dir) {
+  IsolationState isolation(dir);
+  const auto record = isolation.Load();
+  if (!record.ok() && record.error().code == Code::kNotFound) return Ok();
+  HF_TRY(NftFence().Open());
+  return isolation.Remove();
+}
+
 Status Empty(const StateDir& dir) {
+  HF_TRY(EndIsolation(dir));
   // First what makes it an agent: whatever is interrupted afterwards has ended one.
   for (const std::string_view name : {kEnrolledFile, kBundleFile, kKeyFile}) {
     HF_TRY(Remove(dir.PathOf(name)));
@@ -79,7 +91,8 @@ int Unenrol(const AgentOptions& options) {
   if (!HoldsAnAgent(options.state)) {
     return Fail(kExitUsage, "not enrolled: no agent in " + options.state);
   }
-  const auto dir = StateDir::Open(options.state, StateDir::Mode::kOwn);
+  // One that was interrupted may have taken the lock away already.
+  const auto dir = StateDir::Open(options.state, StateDir::Mode::kCreateAndOwn);
   if (!dir.ok()) {
     const bool runs = dir.error().code == Code::kExists;
     return Fail(kExitFailed, dir.error().message +

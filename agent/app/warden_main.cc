@@ -20,7 +20,9 @@
 #include "agent/adapters/sqlite/sqlite_journal.h"
 #include "agent/app/agent_state.h"
 #include "agent/app/cli.h"
+#include "agent/app/isolation_state.h"
 #include "agent/app/link_child.h"
+#include "agent/app/link_fence.h"
 #include "agent/app/link_routes.h"
 #include "agent/app/log.h"
 #include "agent/app/warden_loop.h"
@@ -119,12 +121,16 @@ Result<Ended> RunWarden(const sign::Crypto& crypto, const WardenRun& run) {
   }
   HF_ASSIGN_OR_RETURN(const SelfExec self, SelfExec::Open());
   LinuxWorkers workers(self, dir.path());
-  Warden warden({crypto, *state.key, state.trust, *journal, *spool, workers, reserve},
-                MakeIdentity(crypto, state), state.LinkConfig());
   const auto link_user = ::geteuid() == 0 ? std::optional<UserIds>(LinkUser()) : std::nullopt;
   const auto& servers = state.bundle.servers();
   RouteFile routes(dir, {servers.begin(), servers.end()});
   if (agent_options.proxy) HF_TRY(routes.SetProxy(*agent_options.proxy));
+  LinkFence fence(routes, {servers.begin(), servers.end()},
+                  link_user ? std::optional<std::uint32_t>(link_user->user) : std::nullopt);
+  IsolationState isolation(dir);
+  Warden warden(
+      {crypto, *state.key, state.trust, *journal, *spool, workers, reserve, fence, isolation},
+      MakeIdentity(crypto, state), state.LinkConfig());
   LinkChild link(self, link_user, routes);
   std::uint32_t seed = 0;
   crypto.Random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});

@@ -1,4 +1,4 @@
-// The subcommands that need the agent's state: enrol, run, status, doctor, journal dump.
+// The subcommands that need the agent's state: enrol, run, status, doctor, release, journal dump.
 #pragma once
 
 #include <cstdint>
@@ -28,5 +28,7 @@ int ShowStatus(const AgentOptions& options);
 int Doctor(const AgentOptions& options);
 int DumpJournal(const AgentOptions& options);
 int Unenrol(const AgentOptions& options);
+int Release(const AgentOptions& options);
+int Reclose(const AgentOptions& options);
 
 }  // namespace holdfast::agent

@@ -4,12 +4,19 @@
 #include <utility>
 
 #include "agent/core/limits.h"
+#include "agent/core/results.h"
 #include "common/sign/envelope.h"
 #include "common/sign/strict.h"
 
 namespace holdfast::agent {
 
 namespace v1 = ::holdfast::command::v1;
+
+namespace {
+
+bool IsRoomless(const OpenCommand& command) { return command.is_cancel() || command.is_own; }
+
+}  // namespace
 
 Admission::Verdict Admission::Check(std::string_view envelope, std::string_view cert_envelope,
                                     Moment at) {
@@ -75,10 +82,11 @@ Admission::Verdict Admission::CheckJournal(sign::VerifiedCommand command) {
     if (known.value()->digest == command.digest) return Dropped{"answered before", {}};
     return refuse(v1::COMMAND_FAILURE_ID_CONFLICT, "another command has this id");
   }
-  if (command.command.has_cancel()) {
+  if (command.command.has_cancel() || IsOwn(command.command)) {
     // Neither a full table nor a full spool keeps it out: it takes no room for output, and is what makes
-    // room. Above its own bound control asks again until others have gone.
-    if (CountCancels() >= kMaxOpenCancels) return Dropped{"too many cancels are open", {}};
+    // room, or what keeps an intruder in who fills the disk. Above its own bound control asks again until others have
+    // gone.
+    if (CountRoomless() >= kMaxOpenCancels) return Dropped{"too many cancels are open", {}};
     return Admitted{std::move(command)};
   }
   if (CountOpen() >= kMaxOpenCommands) {
@@ -108,12 +116,12 @@ void Admission::Remember(const Refused& refused) {
 std::size_t Admission::CountOpen() const {
   return static_cast<std::size_t>(std::count_if(
       table_.begin(), table_.end(),
-      [](const auto& command) { return !command->is_refusal && !command->is_cancel(); }));
+      [](const auto& command) { return !command->is_refusal && !IsRoomless(*command); }));
 }
 
-std::size_t Admission::CountCancels() const {
+std::size_t Admission::CountRoomless() const {
   return static_cast<std::size_t>(std::count_if(
-      table_.begin(), table_.end(), [](const auto& command) { return command->is_cancel(); }));
+      table_.begin(), table_.end(), [](const auto& command) { return IsRoomless(*command); }));
 }
 
 }  // namespace holdfast::agent

@@ -63,8 +63,8 @@ class Admission {
  private:
   bool IsSignersOwn(const sign::Envelope& envelope, std::string_view cert_envelope);
   Verdict CheckJournal(sign::VerifiedCommand command);
-  std::size_t CountOpen() const;  // neither refusals nor cancels
-  std::size_t CountCancels() const;
+  std::size_t CountOpen() const;      // neither refusals nor those that need no room
+  std::size_t CountRoomless() const;  // cancels, and what warden does itself
 
   const Parts& parts_;
   const Identity& identity_;

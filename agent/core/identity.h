@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "agent/core/fence.h"
 #include "agent/core/journal.h"
 #include "agent/core/reserve.h"
 #include "agent/core/spool.h"
@@ -30,6 +31,8 @@ struct Parts {
   Spool& spool;
   Workers& workers;
   Reserve& reserve;
+  Fence& fence;
+  IsolationFile& isolation;
 };
 
 }  // namespace holdfast::agent

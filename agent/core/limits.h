@@ -28,7 +28,7 @@ inline constexpr Duration kDefaultTransferWall = std::chrono::hours(24);
 // Open (RECEIVED to acknowledged Final). Above: TOO_MANY_OPEN. An entry takes a few hundred bytes
 // while idle, and control has at most 16 unreceipted per agent.
 inline constexpr std::size_t kMaxOpenCommands = 64;
-// Cancels beside them: one for each. Above, a delivery is dropped without an answer, and comes again.
+// Cancels beside them, isolations and releases: one for each. Above, a delivery is dropped without an answer, and comes again.
 inline constexpr std::size_t kMaxOpenCancels = kMaxOpenCommands;
 // Workers at once; further commands wait as RECEIVED. Eight saturate the cores of most endpoints.
 inline constexpr std::size_t kMaxRunningWorkers = 8;
@@ -86,6 +86,15 @@ inline constexpr Duration kReserveRetry = std::chrono::seconds(10);
 // Unclean ends of the agent that found a command open: at this one it is set aside (POISON), for it may be
 // what ends the agent. The first may be chance, the second a coincidence.
 inline constexpr std::uint32_t kMaxRecoveries = 3;
+
+// --- isolation ---
+
+// Shorter is over before anybody has looked; longer is forgotten.
+inline constexpr Duration kMinIsolation = std::chrono::minutes(5);
+inline constexpr Duration kMaxIsolation = std::chrono::hours(24 * 30);
+// For the link to prove that it lives under the rules: a cut is noticed, and dialled again, within 20 s.
+inline constexpr Duration kIsolationProof = std::chrono::seconds(30);
+inline constexpr std::size_t kMaxAllowed = 32;  // networks beside the link
 
 // --- log ---
 

@@ -21,11 +21,14 @@ enum class LinkMessageType : std::uint8_t {
   kHangUp = 4,    // u16le CloseReason | detail: send Close, close, redial as the reason says
   kRoutes = 6,    // before kConfig, or not at all: text of agent/app/link_routes.h
   kWelcomed = 5,  // u32le idle beat s | u32le busy beat s: warden accepted Welcome; beats may start
+  kClosedIn = 7,  // 1 byte: 1 = this machine is isolated: say kDialling before a dial; 0 = no more
   // link -> warden
   kOpened = 16,      // the WebSocket is up; payload: host that was dialled (server name)
   kFromServer = 17,  // a serialized LinkMessage (never one that held only a Beat)
-  kReached = 19,     // "SERVER ADDRESS": where the server was found; warden keeps it
-  kClosed = 18,      // u16le CloseReason | detail: the connection is gone; link will dial again
+  kReached =
+      19,  // "SERVER ADDRESS": where the server was found; or "proxy ADDRESS"; warden keeps it
+  kDialling = 20,  // "SERVER ADDRESS...", or "proxy ADDRESS...": where it is about to be looked for
+  kClosed = 18,    // u16le CloseReason | detail: the connection is gone; link will dial again
 };
 
 // A LinkMessage (320 KiB) and its type.

@@ -1,10 +1,11 @@
 // OpenCommand: one command between its admission and the acknowledgement of its Final.
 //
 //   kFetching -> kQueued -> kRunning -> kStopping -> kEnding -> kAnswered
+//                      `--> kJudging ------------------^
 //
 // kFetching: its blob is on the way. kQueued: waits for a worker's place (or the journal).
 // kRunning: its worker lives. kStopping: the worker was told to end, or said its last word;
-// processes may be left. kEnding: the outcome is known and signed, and not yet in the journal.
+// processes may be left. kJudging: warden's own (isolate, release), and Isolation has yet to say how it ended. kEnding: the outcome is known and signed, and not yet in the journal.
 // kAnswered: the Final waits for control. Each may go to kEnding at once (cancel, expiry, failure
 // to start).
 #pragma once
@@ -41,7 +42,15 @@ struct Ending {
 };
 
 struct OpenCommand {
-  enum class Phase : std::uint8_t { kFetching, kQueued, kRunning, kStopping, kEnding, kAnswered };
+  enum class Phase : std::uint8_t {
+    kFetching,
+    kQueued,
+    kRunning,
+    kStopping,
+    kJudging,
+    kEnding,
+    kAnswered
+  };
 
   Digest digest;
   Phase phase = Phase::kQueued;
@@ -53,6 +62,7 @@ struct OpenCommand {
   // run twice.
   bool awaits_ack = false;
   bool has_children = false;  // exec: starts other programs
+  bool is_own = false;        // isolate, release: warden does it itself, and it waits for no place
   std::string payload;        // serialized Command as signed; empty once the worker has it
   RunLimits limits;
   WallTime not_after{0};

@@ -55,6 +55,8 @@ std::string ResultText(std::string_view text, std::size_t max_bytes) {
   return out;
 }
 
+bool IsOwn(const Command& command) { return command.has_isolate() || command.has_release(); }
+
 RunLimits LimitsOf(const Command& command) {
   RunLimits out;
   const bool is_transfer = command.has_get() || command.has_cat() || command.has_put() ||
@@ -75,6 +77,7 @@ RunLimits LimitsOf(const Command& command) {
 void TakeFacts(OpenCommand& command, const Command& parsed, std::string payload) {
   command.is_idempotent = parsed.idempotent();
   command.has_children = parsed.has_exec() || parsed.has_run() || parsed.has_collect();
+  command.is_own = IsOwn(parsed);
   command.limits = LimitsOf(parsed);
   command.not_after = WallTime(parsed.not_after_ms());
   command.payload = std::move(payload);

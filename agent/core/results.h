@@ -31,6 +31,9 @@ std::optional<::holdfast::command::v1::Result> LastWordFrom(std::string_view byt
 // Cut to `max_bytes` at a character; bytes that are not UTF-8 become '?': protobuf refuses them.
 std::string ResultText(std::string_view text, std::size_t max_bytes);
 
+// What no worker does: isolate, release.
+bool IsOwn(const ::holdfast::command::v1::Command& command);
+
 // What the signed limits come to, defaults filled in by verb.
 RunLimits LimitsOf(const ::holdfast::command::v1::Command& command);
 

@@ -5,6 +5,7 @@
 
 #include "agent/core/limits.h"
 #include "agent/core/results.h"
+#include "common/sign/strict.h"
 
 namespace holdfast::agent {
 namespace {
@@ -125,6 +126,7 @@ bool Running::EndIfExpired(OpenCommand& command, Moment at) {
 }
 
 bool Running::BeginsAtOnce(const Command& parsed) const {
+  if (IsOwn(parsed)) return true;
   return !parsed.has_cancel() && !NeedsBlob(parsed) && CountRunning() < kMaxRunningWorkers &&
          std::none_of(table_.begin(), table_.end(),
                       [](const auto& command) { return command->phase == Phase::kQueued; });
@@ -132,12 +134,15 @@ bool Running::BeginsAtOnce(const Command& parsed) const {
 
 void Running::StartQueued(Moment at) {
   for (const auto& command : table_) {
-    if (CountRunning() >= kMaxRunningWorkers) return;
-    if (command->phase != Phase::kQueued || command->cancels) continue;
+    if (command->phase != Phase::kQueued || command->cancels || !HasPlaceFor(*command)) continue;
     if (command->awaits_ack && !command->is_idempotent) continue;
     if (command->retry_at && at.now < *command->retry_at) continue;
     if (!Start(*command, at)) return;
   }
+}
+
+bool Running::HasPlaceFor(const OpenCommand& command) const {
+  return command.is_own || CountRunning() < kMaxRunningWorkers;
 }
 
 // False: the journal refuses, and will refuse the next one too.
@@ -155,6 +160,10 @@ bool Running::Start(OpenCommand& command, Moment at) {
   command.started_at = at.wall;
   HF_CHECK(command.stream->AddStarted(at.wall).ok());
   command.hash = parts_.crypto.NewSha256();
+  if (command.is_own) {
+    StartOwn(command, at);
+    return true;
+  }
   WorkerStart start;
   start.id = WorkerId(next_worker_++);
   start.command = std::exchange(command.payload, {});
@@ -176,6 +185,28 @@ bool Running::Start(OpenCommand& command, Moment at) {
                .Id("digest", command.digest.hex())
                .Num("attempt", attempt));
   return true;
+}
+
+// Started is in its stream and not yet on its way: what control acknowledges of it was sent under the rules.
+void Running::StartOwn(OpenCommand& command, Moment at) {
+  command.phase = Phase::kJudging;
+  const auto parsed = sign::ParseCommand(std::exchange(command.payload, {}));
+  HF_CHECK(parsed.ok());  // it was parsed before it came here
+  if (parsed.value().has_isolate()) {
+    isolation_.Isolate(command.digest, parsed.value().isolate(), at);
+  } else {
+    isolation_.Release(command.digest, at);
+  }
+  TakeVerdicts(at);
+}
+
+void Running::TakeVerdicts(Moment at) {
+  while (auto verdict = isolation_.NextVerdict()) {
+    OpenCommand* command = FindCommand(table_, verdict->first);
+    if (command != nullptr && command->phase == Phase::kJudging) {
+      End(*command, std::move(verdict->second), at);
+    }
+  }
 }
 
 void Running::Cancel(OpenCommand& canceller, Moment at) {
@@ -209,6 +240,12 @@ void Running::Stop(OpenCommand& command, Ending ending) {
   // What it had written and we had not read goes with it.
   if (!command.last_word) command.is_truncated = true;
   parts_.workers.Kill(*command.worker);
+}
+
+void Running::StopUnheard(OpenCommand& command) {
+  if (command.phase != Phase::kRunning) return;
+  log_.Add(LogLine(LogLevel::kWarn, "ended_by_control").Id("digest", command.digest.hex()));
+  Stop(command, {v1::OUTCOME_INTERRUPTED, v1::COMMAND_FAILURE_INTERRUPTED, "control had ended it"});
 }
 
 void Running::OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_view payload,
@@ -323,6 +360,7 @@ void Running::ReplaceStream(OpenCommand& command, Ending ending, Moment at) {
 
 void Running::End(OpenCommand& command, Ending ending, Moment at) {
   HF_CHECK(!command.worker);
+  if (command.phase == Phase::kJudging) isolation_.Withdraw(command.digest, at);
   if (!command.hash) command.hash = parts_.crypto.NewSha256();
   const Digest sha256 = command.hash->Finish();
   command.hash.reset();
@@ -413,11 +451,10 @@ std::optional<TimePoint> Running::NextDeadline() const {
   const auto consider = [&](const std::optional<TimePoint>& at) {
     if (at && (!soonest || *at < *soonest)) soonest = at;
   };
-  const bool has_place = CountRunning() < kMaxRunningWorkers;
   for (const auto& command : table_) {
     consider(command->wall_deadline);
     // One that waits for a place is not looked at before there is one.
-    if (command->phase != Phase::kQueued || has_place) consider(command->retry_at);
+    if (command->phase != Phase::kQueued || HasPlaceFor(*command)) consider(command->retry_at);
     consider(command->give_up_at);
     if (IsWaiting(*command)) consider(command->expires_at);
   }

@@ -1,5 +1,6 @@
 // Running: what happens to a command once it is journaled: fetch, wait, run, end.
 //
+// isolate and release are Isolation's to do; they wait for no place among the workers.
 // Starts workers, feeds their output into the answer, keeps their limits, ends them, and signs and
 // journals the outcome.
 //
@@ -23,6 +24,7 @@
 #include <string_view>
 
 #include "agent/core/identity.h"
+#include "agent/core/isolation.h"
 #include "agent/core/log_queue.h"
 #include "agent/core/moment.h"
 #include "agent/core/open_command.h"
@@ -34,8 +36,9 @@ class Running {
  public:
   static constexpr Duration kRetry = std::chrono::seconds(2);  // a full disk is not freed faster
 
-  Running(const Parts& parts, const Identity& identity, CommandTable& table, LogQueue& log)
-      : parts_(parts), identity_(identity), table_(table), log_(log) {}
+  Running(const Parts& parts, const Identity& identity, CommandTable& table, Isolation& isolation,
+          LogQueue& log)
+      : parts_(parts), identity_(identity), table_(table), isolation_(isolation), log_(log) {}
 
   // Whether Accept() would start it in the same breath: then one commit says Received and Started.
   bool BeginsAtOnce(const ::holdfast::command::v1::Command& parsed) const;
@@ -47,6 +50,9 @@ class Running {
   void EndAnew(OpenCommand& command, Ending ending, Moment at);
   // The stream's output can no longer be read: report that instead of it.
   void LoseOutput(OpenCommand& command, const Error& why, Moment at);
+  // Control has ended it by itself and takes nothing more of it: nobody will read what it still says. Its Final
+  // is made all the same, and answered like any that is repeated.
+  void StopUnheard(OpenCommand& command);
   // Control has more of it than this journal, up to `attempt`: it ran in a time that was taken back.
   void LosePlace(OpenCommand& command, std::uint32_t attempt, Moment at);
 
@@ -55,6 +61,8 @@ class Running {
   void OnWorkerBroken(WorkerId id, const Error& why);
   void OnWorkerGone(WorkerId id, const WorkerEnd& end, Moment at);
   void OnBlob(OpenCommand& command, Moment at);  // its fetch has changed state
+  // Ends what Isolation has a verdict on.
+  void TakeVerdicts(Moment at);
   void OnTick(Moment at);
 
   bool WantsOutput(WorkerId id) const;
@@ -64,6 +72,8 @@ class Running {
   void StartQueued(Moment at);
   bool EndIfExpired(OpenCommand& command, Moment at);
   bool Start(OpenCommand& command, Moment at);
+  bool HasPlaceFor(const OpenCommand& command) const;
+  void StartOwn(OpenCommand& command, Moment at);
   void Cancel(OpenCommand& canceller, Moment at);
   void Stop(OpenCommand& command, Ending ending);
   void ReplaceStream(OpenCommand& command, Ending ending, Moment at);
@@ -79,6 +89,7 @@ class Running {
   const Parts& parts_;
   const Identity& identity_;
   CommandTable& table_;
+  Isolation& isolation_;
   LogQueue& log_;
   std::uint32_t next_worker_ = 1;
   TimePoint looked_at_{};  // for room, of the last tick

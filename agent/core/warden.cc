@@ -68,7 +68,8 @@ Warden::Warden(const Parts& parts, Identity identity, std::string link_config)
       link_config_(std::move(link_config)),
       greeting_(parts_, identity_),
       admission_(parts_, identity_, table_),
-      running_(parts_, identity_, table_, log_),
+      isolation_(parts_.fence, parts_.isolation, log_),
+      running_(parts_, identity_, table_, isolation_, log_),
       outbox_(table_) {}
 
 // --- link process --------------------------------------------------------------------------------
@@ -76,6 +77,7 @@ Warden::Warden(const Parts& parts, Identity identity, std::string link_config)
 void Warden::OnLinkStarted() {
   has_link_ = true;
   told_busy_ = false;
+  told_closed_ = false;
   queued_.clear();
   Queue(LinkMessageType::kConfig, link_config_);
 }
@@ -93,6 +95,7 @@ void Warden::OnLinkMessage(LinkMessageType type, std::string_view payload, Momen
     case LinkMessageType::kOpened:
       close_said_ = false;
       outbox_.OnLinkDown();
+      isolation_.OnLinkOpened();
       return greeting_.OnOpened(payload.substr(0, 255), at.now);
     case LinkMessageType::kFromServer: return OnFrames(payload, at);
     case LinkMessageType::kClosed: {
@@ -163,7 +166,7 @@ bool Warden::OnFrame(const link::Frame& frame, Moment at) {
 void Warden::OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at) {
   const Nonce16 incarnation = parts_.journal.meta().incarnation;
   const auto hang_up = greeting_.OnWelcome(welcome, at);
-  if (parts_.journal.meta().incarnation != incarnation) DropEverything();
+  if (parts_.journal.meta().incarnation != incarnation) DropEverything(at);
   if (hang_up) return CloseLink(*hang_up);
   std::string beats;
   PutLe(beats, welcome.beat_idle_s(), 4);
@@ -173,16 +176,19 @@ void Warden::OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at) 
   log_.Add(LogLine(LogLevel::kInfo, "link_open")
                .Num("epoch", static_cast<std::int64_t>(greeting_.epoch())));
   LookAfterReserve(at.now);
+  isolation_.OnWelcome(at);
+  running_.TakeVerdicts(at);
   running_.OnTick(at);
 }
 
 // The incarnation they belong to has ended, and control has ended them with it.
-void Warden::DropEverything() {
+void Warden::DropEverything(Moment at) {
   log_.Add(LogLine(LogLevel::kError, "journal_reverted")
                .Num("dropped", static_cast<std::int64_t>(table_.size()))
                .Id("incarnation", parts_.journal.meta().incarnation.hex()));
   for (const auto& command : table_) {
     if (command->worker) parts_.workers.Kill(*command->worker);
+    isolation_.Withdraw(command->digest, at);
     parts_.spool.BlobRemove(command->digest);
     parts_.spool.Remove(command->stream->key());
   }
@@ -304,16 +310,18 @@ void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
   if (!digest || ack.attempt() >= link::kMaxAttempt) return;
   OpenCommand* command = FindCommand(table_, *digest);
   if (command == nullptr) return OnAckOfUnknown(*digest, ack, at);
-  if (std::exchange(command->awaits_ack, false)) {
-    if (IsBehind(*command->stream, ack)) return running_.LosePlace(*command, ack.attempt(), at);
+  const bool awaited_ack = std::exchange(command->awaits_ack, false);
+  if (awaited_ack && IsBehind(*command->stream, ack)) {
+    return running_.LosePlace(*command, ack.attempt(), at);
+  }
+  if (ack.complete() && !command->stream->has_final()) {  // control has ended it without us
     const bool has_not_begun = command->phase == OpenCommand::Phase::kQueued ||
                                command->phase == OpenCommand::Phase::kFetching;
-    if (has_not_begun && ack.complete()) {  // control has ended it without us
-      parts_.spool.BlobRemove(*digest);
-      return Forget(*digest, at);
-    }
-    running_.OnTick(at);
+    if (!has_not_begun) return running_.StopUnheard(*command);
+    parts_.spool.BlobRemove(*digest);
+    return Forget(*digest, at);
   }
+  if (awaited_ack) running_.OnTick(at);
   const std::uint64_t before = command->stream->sender().delivered_cost();
   if (auto taken = command->stream->OnAck(ack, at.now); !taken.ok()) {
     log_.Add(
@@ -321,7 +329,13 @@ void Warden::OnAck(const ::holdfast::link::v1::Ack& ack, Moment at) {
     return;
   }
   outbox_.OnAcked(command->stream->sender().delivered_cost() - before, at.now);
-  if (command->stream->sender().complete()) Forget(*digest, at);
+  if (command->stream->sender().complete()) return Forget(*digest, at);
+  // Started was the last that was recorded.
+  const auto& sender = command->stream->sender();
+  if (command->phase == OpenCommand::Phase::kJudging && sender.acked() == sender.recorded()) {
+    isolation_.OnAcknowledged(*digest, at);
+    running_.TakeVerdicts(at);
+  }
 }
 
 // Control has a receipt for a command that was never here.
@@ -397,7 +411,9 @@ void Warden::OnTick(Moment at) {
     return command->give_up_at && at.now >= *command->give_up_at;
   });
   outbox_.OnTick(at.now);
+  isolation_.OnTick(at);
   running_.OnTick(at);
+  running_.TakeVerdicts(at);
   if (reserve_look_at_ && at.now >= *reserve_look_at_) LookAfterReserve(at.now);
 }
 
@@ -412,8 +428,15 @@ void Warden::TellBusy() {
   Queue(LinkMessageType::kBusy, std::string(1, is_busy ? '\1' : '\0'));
 }
 
+void Warden::TellClosed() {
+  if (!has_link_ || isolation_.is_closed() == told_closed_) return;
+  told_closed_ = !told_closed_;
+  Queue(LinkMessageType::kClosedIn, std::string(1, told_closed_ ? '\1' : '\0'));
+}
+
 bool Warden::NextLinkBytes(std::string& out, Moment at) {
   TellBusy();
+  TellClosed();
   if (!queued_.empty()) {
     out = std::exchange(queued_, {});
     return true;
@@ -440,7 +463,8 @@ bool Warden::NextLinkBytes(std::string& out, Moment at) {
 
 std::optional<TimePoint> Warden::NextDeadline() const {
   std::optional<TimePoint> soonest = greeting_.NextDeadline();
-  for (const auto& other : {outbox_.NextDeadline(), running_.NextDeadline(), reserve_look_at_}) {
+  for (const auto& other : {outbox_.NextDeadline(), running_.NextDeadline(),
+                            isolation_.NextDeadline(), reserve_look_at_}) {
     if (other && (!soonest || *other < *soonest)) soonest = other;
   }
   return soonest;

@@ -31,6 +31,7 @@
 #include "agent/core/admission.h"
 #include "agent/core/hello.h"
 #include "agent/core/identity.h"
+#include "agent/core/isolation.h"
 #include "agent/core/link_messages.h"
 #include "agent/core/log_queue.h"
 #include "agent/core/moment.h"
@@ -87,12 +88,13 @@ class Warden {
   void RecoverWaiting(const JournalCommand& row, Moment at);
   void CountRecoveries(std::vector<JournalCommand>& rows);
   void OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at);
-  void DropEverything();
+  void DropEverything(Moment at);
   void LookAfterReserve(TimePoint now);
   void Forget(const Digest& digest, Moment at);
   void CloseLink(const HangUp& why);
   void Queue(LinkMessageType type, std::string_view payload);
   void TellBusy();
+  void TellClosed();
   OpenCommand& AddToTable(const Digest& digest, std::uint32_t attempt, Moment at);
 
   const Parts parts_;
@@ -102,11 +104,13 @@ class Warden {
   CommandTable table_;
   Greeting greeting_;
   Admission admission_;
+  Isolation isolation_;
   Running running_;
   Outbox outbox_;
   std::string queued_;     // framed control messages for the link process, a few hundred bytes
   bool has_link_ = false;  // the link process runs
   bool told_busy_ = false;
+  bool told_closed_ = false;
   std::optional<HangUp> last_close_;
   bool close_said_ = false;  // the server's Close said why; the socket's end adds nothing
   std::uint32_t forgotten_ = 0;

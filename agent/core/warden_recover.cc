@@ -13,6 +13,7 @@ namespace holdfast::agent {
 namespace v1 = ::holdfast::command::v1;
 
 Status Warden::Recover(Moment at) {
+  isolation_.Recover(at);                                   // the link process has not been started
   const bool was_orderly = parts_.journal.meta().is_clean;  // any write takes it back
   if (auto purged = parts_.journal.Purge(parts_.journal.meta().time_floor); !purged.ok()) {
     log_.Add(LogLine(LogLevel::kWarn, "journal_refuses").Err(purged.error()));  // the next one will
@@ -25,6 +26,7 @@ Status Warden::Recover(Moment at) {
   for (const JournalCommand& row : rows) {
     if (row.state != CommandState::kDone) RecoverWaiting(row, at);
   }
+  running_.TakeVerdicts(at);
   LookAfterReserve(at.now);
   for (const SpooledStream& stream : parts_.spool.Streams()) {
     const OpenCommand* command = FindCommand(table_, stream.key.digest);

@@ -1,6 +1,6 @@
-#include "agent/tables/decompress.h"
-
 #include <cstdint>
+
+#include "agent/tables/decompress.h"
 
 namespace holdfast::agent {
 namespace {

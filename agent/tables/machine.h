@@ -90,6 +90,7 @@ struct SystemFacts {
   std::int64_t pid = 0;        // of the process that answers
   std::int64_t unix_time = 0;  // s
   std::string time_zone;       // abbreviation of the local one now: "CET"
+  std::string agent_state;     // directory of the agent that answers; empty: none
 };
 
 // A program that the kernel has loaded (bpf(2)).

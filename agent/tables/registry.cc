@@ -45,6 +45,7 @@ constexpr std::array kTables = {
     &kInterfaceAddressesTable,
     &kInterfaceDetailsTable,
     &kIptablesTable,
+    &kIsolationTable,
     &kJournalTable,
     &kKernelInfoTable,
     &kKernelModulesTable,

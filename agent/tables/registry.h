@@ -60,6 +60,7 @@ extern const Table kHiddenProcessesTable;
 extern const Table kInterfaceAddressesTable;
 extern const Table kInterfaceDetailsTable;
 extern const Table kIptablesTable;
+extern const Table kIsolationTable;
 extern const Table kJournalTable;
 extern const Table kKernelInfoTable;
 extern const Table kKernelModulesTable;

@@ -150,15 +150,27 @@ class Archive {
   Skipped skipped_;
 };
 
+// A path that was named is no accident: if it cannot be read, nothing is sent.
+pb::Result CanBeRead(const std::string& path) {
+  FileStat stat;
+  if (const int error = StatAt(AT_FDCWD, path.c_str(), 0, stat); error != 0) {
+    return FailedErrno(error, path);
+  }
+  if (S_ISREG(stat.mode)) {
+    const OpenedFile file = OpenRegular(path);
+    return file.error == 0 ? Done() : OpenFailure(file, path);
+  }
+  if (!S_ISDIR(stat.mode)) return Done();
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK));
+  return fd.valid() ? Done() : FailedErrno(errno, path);
+}
+
 }  // namespace
 
 pb::Result RunArchive(const pb::ArchiveArgs& args, VerbRun& run) {
   if (PathCheck check = CheckPaths(args.paths()); !check.good) return std::move(check.failure);
-  for (const std::string& path : args.paths()) {  // before anything is sent
-    FileStat stat;
-    if (const int error = StatAt(AT_FDCWD, path.c_str(), 0, stat); error != 0) {
-      return FailedErrno(error, path);
-    }
+  for (const std::string& path : args.paths()) {
+    if (pb::Result can = CanBeRead(path); can.outcome() != pb::OUTCOME_DONE) return can;
   }
   Archive archive(run);
   for (const std::string& path : args.paths()) {

@@ -91,7 +91,11 @@ void MakeDirectories(const pb::MkdirArgs& args, Changes& changes) {
     }
   }
   const int error = MakeOne(path, mode, args.parents(), changes);
-  if (error == EEXIST) return changes.Fail(AlreadyThere(path));
+  if (error == EEXIST) {
+    return changes.Fail(Failed(
+        pb::COMMAND_FAILURE_BAD_ARGUMENT,
+        Shown(path) + ": " + ErrnoText(error) + (args.parents() ? ", and is no directory" : "")));
+  }
   if (error != 0) changes.Fail(path, error);
 }
 

@@ -1,4 +1,6 @@
 // query: SQL over the tables.
+#include <string>
+
 #include "agent/adapters/procfs/procfs_machine.h"
 #include "agent/adapters/query/query_engine.h"
 #include "agent/tables/registry.h"
@@ -54,7 +56,7 @@ pb::Result ResultOf(const QueryEnd& end) {
 }  // namespace
 
 pb::Result RunQuery(const pb::QueryArgs& args, VerbRun& run) {
-  ProcfsMachine machine;
+  ProcfsMachine machine("", std::string(run.state_dir));
   // SQLite's heap gets half: rows and files that tables hold need the rest of the worker's memory.
   QueryEngine engine(machine, AllTables(),
                      {.wall_ms = run.limits.wall_ms, .heap_bytes = run.limits.mem_bytes / 2});

@@ -30,6 +30,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kMaxLines = 100'000;  // TailArgs
 constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
+constexpr std::size_t kMaxKeptBytes = std::size_t{16} << 20;  // of lines without an end
 constexpr std::chrono::milliseconds kLookInterval{1000};
 
 class Tail {
@@ -46,7 +47,11 @@ class Tail {
   pb::Result Run() {
     file_ = key_.Guard(OpenRegular(args_.path()));
     if (file_.error != 0) return OpenFailure(file_, args_.path());
-    if (const int error = FindLines(); error != 0) return FailedErrno(error, args_.path());
+    if (file_.stat.size == 0) {
+      if (pb::Result sent = SendLastLines(); sent.outcome() != pb::OUTCOME_DONE) return sent;
+    } else if (const int error = FindLines(); error != 0) {
+      return FailedErrno(error, args_.path());
+    }
     while (true) {
       if (pb::Result sent = SendRest(); sent.outcome() != pb::OUTCOME_DONE) return sent;
       if (!args_.follow() || IsMadeUp()) return Done();
@@ -58,7 +63,36 @@ class Tail {
   }
 
  private:
-  // Moves the offset to where the last lines begin. A file of /proc has no size: all of it.
+  // Of what has no size, as files of /proc: it can only be read to its end, and the last lines are kept meanwhile.
+  pb::Result SendLastLines() {
+    std::string kept;
+    while (true) {
+      const ssize_t got = read(file_.fd.get(), buffer_.get(), kPieceBytes);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return FailedErrno(errno, args_.path());
+      if (got == 0) break;
+      offset_ += static_cast<std::uint64_t>(got);
+      kept.append(buffer_.get(), static_cast<std::size_t>(got));
+      kept.erase(0, LastLinesIn(kept, args_.lines()));
+      if (kept.size() > kMaxKeptBytes) kept.erase(0, kept.size() - kMaxKeptBytes);
+      if (Clock::now() >= deadline_) return AtWallLimit();
+    }
+    return kept.empty() || stdio_.Send(StdioWriter::kStdout, kept) ? Done() : AtOutputLimit();
+  }
+
+  // Where the last `lines` lines of `text` begin.
+  static std::size_t LastLinesIn(std::string_view text, std::uint32_t lines) {
+    std::size_t begin = text.size();
+    for (std::uint32_t i = 0; i < lines && begin > 0; ++i) {
+      const std::size_t line_end = begin - (text[begin - 1] == '\n' ? 1 : 0);
+      const std::size_t before =
+          line_end == 0 ? std::string_view::npos : text.rfind('\n', line_end - 1);
+      begin = before == std::string_view::npos ? 0 : before + 1;
+    }
+    return begin;
+  }
+
+  // Moves the offset to where the last lines begin.
   int FindLines() {
     std::uint64_t at = file_.stat.size;
     std::uint32_t line_ends = 0;

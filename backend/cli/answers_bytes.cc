@@ -156,10 +156,9 @@ class GetAnswers final : public FileAnswers {
     }
     HF_ASSIGN_OR_RETURN(sdk::PartialFile * file, FileOf(end.agent));
     using IfThere = sdk::PartialFile::IfThere;
-    const bool keeps = is_archive() && !call_.options.force;
     const IfThere if_there = call_.options.local_file.empty() ? IfThere::kNumber
-                             : keeps                          ? IfThere::kRefuse
-                                                              : IfThere::kReplace;
+                             : call_.options.force            ? IfThere::kReplace
+                                                              : IfThere::kRefuse;
     HF_ASSIGN_OR_RETURN(const std::string path, file->Commit(if_there));
     Drop(end.agent);
     answer.Text("path", path);

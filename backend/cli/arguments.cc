@@ -149,6 +149,16 @@ void Grammar::AddOperators() {
 
 namespace {
 
+// CLI11 says "Could not convert: --max-rows = x".
+std::string WordsOf(const CLI::ParseError& why) {
+  constexpr std::string_view kConvert = "Could not convert: ";
+  const std::string text = why.what();
+  const std::size_t equals = text.find(" = ");
+  if (!text.starts_with(kConvert) || equals == std::string::npos) return text;
+  const std::string option = text.substr(kConvert.size(), equals - kConvert.size());
+  return option + ": '" + text.substr(equals + 3) + "' is no number that it takes";
+}
+
 // "; did you mean query?", or nothing.
 std::string DidYouMean(Grammar& grammar, const std::string& word) {
   constexpr std::size_t kLongest = 32;  // no command is longer
@@ -185,7 +195,7 @@ std::optional<int> Parse(Grammar& grammar, const std::vector<std::string>& words
       std::fprintf(stderr, "holdfast: put -- before the program: holdfast exec %s -- %s\n",
                    grammar.options().target.c_str(), unknown.front().c_str());
     } else {
-      std::fprintf(stderr, "holdfast: %s\n", no_command ? "which command?" : why.what());
+      std::fprintf(stderr, "holdfast: %s\n", no_command ? "which command?" : WordsOf(why).c_str());
     }
     std::string name = "holdfast";
     for (const CLI::App* sub : grammar.app().get_subcommands()) name += " " + sub->get_name();

@@ -122,9 +122,8 @@ Told TellEnd(const Call& call, const Digest& digest, const api::Delivery& delive
     end.result = std::move(result).value();
   } else if (!sdk::MayEndUnsigned(delivery.outcome())) {
     // Control leaves out what was signed where the list would be too long: for `results` to check.
-    told.outcome = Cell::Text(OutcomeName(delivery.outcome()));
+    // Or it ended it alone (POISON): its word, and marked as no more than that.
     told.problem = "not verified here; see: holdfast results " + digest.hex().substr(0, kShortJob);
-    return told;
   }
   told.outcome = Cell::Text(OutcomeName(end.outcome()));
   if (end.failure() != pb::COMMAND_FAILURE_UNSPECIFIED) {

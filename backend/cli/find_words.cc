@@ -30,17 +30,18 @@ bool Take(std::string_view& text, char c) {
 }
 
 std::optional<std::int64_t> ParseDate(std::string_view text) {
-  using namespace std::chrono;
+  namespace chrono = std::chrono;
   const auto number_year = Digits(text, 4);
   if (!number_year || !Take(text, '-')) return std::nullopt;
   const auto number_month = Digits(text, 2);
   if (!number_month || !Take(text, '-')) return std::nullopt;
   const auto number_day = Digits(text, 2);
   if (!number_day) return std::nullopt;
-  const year_month_day date{year(static_cast<int>(*number_year)), month(*number_month),
-                            day(*number_day)};
+  const chrono::year_month_day date{chrono::year(static_cast<int>(*number_year)),
+                                    chrono::month(*number_month), chrono::day(*number_day)};
   if (!date.ok()) return std::nullopt;
-  std::int64_t at = duration_cast<seconds>(sys_days(date).time_since_epoch()).count();
+  std::int64_t at =
+      chrono::duration_cast<chrono::seconds>(chrono::sys_days(date).time_since_epoch()).count();
   if (text.empty()) return at;
   if (!Take(text, 'T') && !Take(text, ' ')) return std::nullopt;
   constexpr std::array<std::pair<unsigned, int>, 3> kParts = {{{24, 3600}, {60, 60}, {60, 1}}};

@@ -36,6 +36,7 @@ class Grammar {
     AddActs();
     AddChanges();
     AddRuns();
+    AddIsolation();
     AddProgramWords();
     AddJobs();
     AddOperators();
@@ -74,8 +75,8 @@ class Grammar {
   static void AddNotes(CLI::App* app, const std::string& notes) {
     app->footer(notes + "\n" + kEveryCommand);
   }
-  void AddDuration(CLI::App* app, const std::string& name, std::function<void(Duration)> set,
-                   const std::string& text) {
+  CLI::Option* AddDuration(CLI::App* app, const std::string& name,
+                           std::function<void(Duration)> set, const std::string& text) {
     const auto parse = [set = std::move(set), name](const std::string& value) {
       const auto duration = ParseDuration(value);
       if (!duration) {
@@ -83,7 +84,7 @@ class Grammar {
       }
       set(*duration);
     };
-    app->add_option_function<std::string>(name, parse, text)->type_name("DUR");
+    return app->add_option_function<std::string>(name, parse, text)->type_name("DUR");
   }
   void AddLabels(CLI::App* app, const std::string& text) {
     app->add_option("--label", options_.labels, text + "; may be repeated")
@@ -94,6 +95,10 @@ class Grammar {
     app->add_option("--max-bytes", options_.max_bytes,
                     "Most output; more is the failure OUTPUT_LIMIT")
         ->type_name("BYTES");
+    AddMaxTime(app);
+  }
+  // Alone for what answers with a row for each path: a bound on that would only fail what was done.
+  void AddMaxTime(CLI::App* app) {
     AddDuration(
         app, "--max-time", [this](Duration d) { options_.max_time = d; },
         "End it on the endpoint after this long");
@@ -123,6 +128,7 @@ class Grammar {
   void AddActs();
   void AddChanges();
   void AddRuns();
+  void AddIsolation();
   void AddProgramWords();
   void AddJobs();
   void AddOperators();

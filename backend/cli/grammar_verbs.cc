@@ -17,7 +17,7 @@ void Grammar::AddReads() {
   CLI::App* ls = AddVerb("ls", "List a directory", Command::kLs);
   ls->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
   ls->add_flag("-a,--all", options_.all, "Also names that begin with a dot");
-  ls->add_flag("-R,--recursive", options_.recursive, "And everything below");
+  ls->add_flag("-r,-R,--recursive", options_.recursive, "And everything below");
   ls->add_option("--max-rows", options_.max_rows,
                  "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
       ->type_name("N");
@@ -45,6 +45,7 @@ void Grammar::AddReads() {
       ->type_name("DIR");
   get->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
       ->type_name("FILE");
+  get->add_flag("--force", options_.force, "Replace the file of --as if it is there");
   AddLimits(get);
 
   AddVerb("ps", "List the processes", Command::kPs);
@@ -247,18 +248,18 @@ void Grammar::AddChanges() {
   };
   CLI::App* cp = AddVerb("cp", "Copy a file or a directory on the endpoint", Command::kCp);
   add_two(cp);
-  cp->add_flag("-R,--recursive", options_.recursive, "A directory and all below it");
-  AddLimits(cp);
+  cp->add_flag("-r,-R,--recursive", options_.recursive, "A directory and all below it");
+  AddMaxTime(cp);
   AddNotes(cp, "Symbolic links below FROM are copied as links, other file systems not entered.");
   CLI::App* mv = AddVerb("mv", "Move a file or a directory on the endpoint", Command::kMv);
   add_two(mv);
-  AddLimits(mv);
+  AddMaxTime(mv);
   AddNotes(mv, "Between file systems it copies, syncs, and then removes FROM.");
 
   CLI::App* rm = AddVerb("rm", "Remove files and directories from the endpoint", Command::kRm);
   AddPaths(rm);
-  rm->add_flag("-R,--recursive", options_.recursive, "Directories and all below them");
-  AddLimits(rm);
+  rm->add_flag("-r,-R,--recursive", options_.recursive, "Directories and all below them");
+  AddMaxTime(rm);
   AddNotes(rm, "A symbolic link is removed itself; mounted file systems are not entered.");
 }
 
@@ -284,6 +285,28 @@ void Grammar::AddRuns() {
   AddNotes(add("run", "Run a program from here on the endpoint"),
            "Its arguments follow after --. Nothing of it stays on the endpoint.\n"
            "  holdfast run web01 ./collector -- --quick");
+}
+
+void Grammar::AddIsolation() {
+  CLI::App* isolate =
+      AddVerb("isolate", "Close the endpoint's network, but for its link here", Command::kIsolate);
+  AddDuration(
+      isolate, "--for", [this](Duration d) { options_.isolate_for = d; },
+      "How long: 5m to 30d; then the endpoint opens it by itself")
+      ->required();
+  isolate
+      ->add_option("--allow", options_.allow,
+                   "Also these, to and fro; with a port, what listens on it there. May be repeated")
+      ->type_name("CIDR[:PORT]")
+      ->allow_extra_args(false);
+  isolate->callback([this] { options_.asks_first = true; });
+  AddNotes(
+      isolate,
+      "Ends when the endpoint has answered from behind its rules; if it does not within 30 s it\n"
+      "removes them. Goes on over a restart. Once more: the new time and networks count.\n"
+      "  holdfast isolate web01 --for 4h --allow 10.0.0.5 --allow 10.1.0.0/16:443");
+  CLI::App* release = AddVerb("release", "End an isolation", Command::kRelease);
+  AddNotes(release, "At the endpoint itself, as root: holdfast-agent release");
 }
 
 // Words that stand for a program of the endpoint.

@@ -39,6 +39,8 @@ int Dispatch(const Call& call) {
     case Command::kMv:
     case Command::kRm:
     case Command::kRun:
+    case Command::kIsolate:
+    case Command::kRelease:
     case Command::kKill: return RunAct(call);
     case Command::kCancel: return RunCancel(call);
     case Command::kResults: return RunResults(call);

@@ -39,14 +39,19 @@ std::string NextStep(const pb::Command& command, pb::CommandFailure failure,
       if (Has(message, "recursive was not asked for")) return "--recursive takes all that is in it";
       if (!Has(message, "directory") || command.has_put()) return "";
       return "to see what is in a directory: holdfast ls TARGET PATH";
+    case pb::COMMAND_FAILURE_NO_SUCH_FILE:
+      return command.has_mkdir() && !command.mkdir().parents()
+                 ? "--parents makes those above it too"
+                 : "";
     case pb::COMMAND_FAILURE_BAD_ARGUMENT:
-      if (!command.has_put() && !command.has_cp() && !command.has_mv()) return "";
       if (!Has(message, "File exists")) return "";
+      if (command.has_mkdir() && !command.mkdir().parents()) {
+        return "--parents takes a directory that is there";
+      }
+      if (!command.has_put() && !command.has_cp() && !command.has_mv()) return "";
       return "--overwrite replaces the file that is there";
     case pb::COMMAND_FAILURE_ROW_LIMIT:
-      return command.has_query()
-                 ? "the rows above are the first ones; LIMIT in the SQL asks for fewer"
-                 : "the rows above are the first ones; --max-rows allows more";
+      return "the rows above are the first ones; --max-rows allows more";
     case pb::COMMAND_FAILURE_WALL_LIMIT: return std::string(LongerTime(command));
     case pb::COMMAND_FAILURE_NOT_DELIVERED:
       return "--ttl says how long it may wait for an endpoint";

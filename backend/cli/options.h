@@ -32,6 +32,8 @@ enum class Command : std::uint8_t {
   kArchive,
   kCollect,
   kVerify,
+  kIsolate,
+  kRelease,
   kMkdir,
   kCp,
   kMv,
@@ -87,7 +89,7 @@ struct Options {
   std::string case_id;
   std::string reason;
   bool yes = false;
-  bool asks_first = false;  // even for one host: restart, shutdown
+  bool asks_first = false;  // even for one host: restart, shutdown, isolate
   Duration timeout =
       std::chrono::seconds(30);  // for one answer of the backend, reconnects included
 
@@ -113,11 +115,13 @@ struct Options {
   std::string signal = "TERM";
   bool tree = false;  // kill
   FindOptions find;
+  Duration isolate_for{0};  // isolate
+  std::vector<std::string> allow;
   bool parents = false;      // mkdir
   std::string to;            // cp, mv
   std::uint32_t lines = 10;  // tail
   bool follow = false;
-  bool force = false;          // archive, collect: --as
+  bool force = false;          // get, archive, collect: --as
   std::string interpreter;     // runscript
   std::vector<std::string> names;        // collect: artifacts
   std::vector<std::string> definitions;  // collect: directories

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "backend/cli/signal_names.h"
 #include "backend/cli/size_text.h"
 #include "backend/cli/time_text.h"
 
@@ -84,6 +85,13 @@ Cell CommandLine(const Values& v) {
   return Cell::Text("[" + TextOf(v[1]) + "]");
 }
 
+// signal
+Cell Signal(const Values& v) {
+  const auto number = NumberIn<std::int32_t>(v[0]);
+  std::string name = number ? SignalName(*number) : "";
+  return name.empty() ? v[0] : Cell::Text(std::move(name));
+}
+
 struct Shown {
   RecordColumn column;
   Cell (*render)(const Values&);
@@ -114,6 +122,13 @@ std::vector<Shown> ProcessColumns() {
           {{"command", true, Fit::kFlows}, CommandLine, {"cmdline", "name"}}};
 }
 
+std::vector<Shown> SignalColumns() {
+  return {{{"pid"}, AsItIs, {"pid"}},
+          {{"name"}, AsItIs, {"name"}},
+          {{"signal"}, Signal, {"signal"}},
+          {{"result", true, Fit::kFlows}, AsItIs, {"result"}}};
+}
+
 }  // namespace
 
 std::optional<RowView> RowView::For(const ::holdfast::command::v1::Command& command,
@@ -127,6 +142,7 @@ std::optional<RowView> RowView::For(const ::holdfast::command::v1::Command& comm
   }
   if (command.has_hash()) shown = HashColumns();
   if (command.has_ps()) shown = ProcessColumns();
+  if (command.has_kill()) shown = SignalColumns();
   if (shown.empty()) return std::nullopt;
   RowView view;
   for (auto& column : shown) {

@@ -1,4 +1,4 @@
-// RowView: what people look for in the rows of ls, stat, hash and ps, in words: "drwxr-xr-x", a time.
+// RowView: what people look for in the rows of ls, stat, hash, ps and kill, in words: "drwxr-xr-x", a time.
 //
 // The other formats keep every column as it came.
 //

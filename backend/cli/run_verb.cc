@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "backend/cli/collect_words.h"
+#include "backend/cli/duration_text.h"
 #include "backend/cli/find_words.h"
 #include "backend/cli/host_names.h"
 #include "backend/cli/job.h"
+#include "backend/cli/signal_names.h"
 #include "backend/cli/size_text.h"
 #include "backend/cli/time_text.h"
 #include "backend/sdk/clock.h"
@@ -26,44 +28,6 @@ using sdk::Verb;
 constexpr std::size_t kMaxStdinBytes = std::size_t{16} * 1024;  // command.proto, ExecArgs
 // A certificate lives 24 h at most: a command that waits longer ends with it.
 constexpr Duration kLongestCert = sdk::kMaxCertTtl - std::chrono::minutes(30);
-
-Result<std::int32_t> SignalNumber(std::string name) {
-  struct Named {
-    const char* name;
-    std::int32_t number;
-  };
-  // signal(7), the numbers of x86 and ARM.
-  static constexpr std::array<Named, 19> kSignals = {{{"HUP", 1},
-                                                      {"INT", 2},
-                                                      {"QUIT", 3},
-                                                      {"ILL", 4},
-                                                      {"TRAP", 5},
-                                                      {"ABRT", 6},
-                                                      {"BUS", 7},
-                                                      {"FPE", 8},
-                                                      {"KILL", 9},
-                                                      {"USR1", 10},
-                                                      {"SEGV", 11},
-                                                      {"USR2", 12},
-                                                      {"PIPE", 13},
-                                                      {"ALRM", 14},
-                                                      {"TERM", 15},
-                                                      {"CHLD", 17},
-                                                      {"CONT", 18},
-                                                      {"STOP", 19},
-                                                      {"TSTP", 20}}};
-  std::int32_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (error == std::errc() && end == name.data() + name.size()) return number;
-  for (char& c : name) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  if (name.starts_with("SIG")) name.erase(0, 3);
-  for (const auto& known : kSignals) {
-    if (name == known.name) return known.number;
-  }
-  return Error{Code::kInvalid, "'" + name + "' is no signal; TERM, KILL, HUP, ... or a number"};
-}
 
 Result<Verb> MakeRead(const Call& call) {
   const Options& o = call.options;
@@ -148,6 +112,8 @@ Result<Verb> MakeAct(const Call& call, sdk::Client& client) {
       HF_ASSIGN_OR_RETURN(const std::uint32_t mode, OctalMode(o.directory_mode));
       return Verb::Mkdir(o.path, mode, o.parents);
     }
+    case Command::kIsolate: return Verb::Isolate(o.isolate_for, o.allow);
+    case Command::kRelease: return Verb::Release();
     case Command::kCp: return Verb::Cp({o.path, o.to, o.recursive, o.overwrite});
     case Command::kMv: return Verb::Mv({o.path, o.to, true, o.overwrite});
     case Command::kRm: return Verb::Rm(o.paths, o.recursive);
@@ -181,6 +147,7 @@ bool Agreed(const Call& call, const Verb& verb, const Job& job) {
   for (const auto& target : job.targets) list += "  " + job.hosts.at(target.id) + "\n";
   std::string what = job.verb;
   for (const auto& word : job.command.exec().argv()) what += " " + ForTerminal(Untrusted(word));
+  if (job.command.has_isolate()) what += " for " + FormatDuration(call.options.isolate_for);
   call.console.SayPlain(what + " on " + std::to_string(job.targets.size()) +
                         (job.targets.size() == 1 ? " host:\n" : " hosts:\n") + list);
   return call.console.Confirm("Sign and send it?");
@@ -288,9 +255,7 @@ Status MakePlaceForFiles(const Options& options) {
     return Error{Code::kExists,
                  options.local_file + " is there, and is no regular file; give another name"};
   }
-  const bool keeps =
-      options.command == Command::kArchive || options.command == Command::kCollect;
-  if (is_there && keeps && !options.force) {
+  if (is_there && !options.force) {
     return Error{Code::kExists, options.local_file + " is there already; --force replaces it"};
   }
   HF_TRY(sdk::MakeDirs(dir, sdk::kDirMode));

@@ -19,7 +19,7 @@ struct Shorthand {
   bool takes_pid = false;
 };
 
-inline constexpr std::array<Shorthand, 9> kShorthands = {{
+inline constexpr std::array<Shorthand, 10> kShorthands = {{
     {"env", "The environment of a process", "SELECT key, value FROM process_envs WHERE pid = PID",
      true},
     {"mounts", "The mounted file systems, and how full they are",
@@ -42,6 +42,9 @@ inline constexpr std::array<Shorthand, 9> kShorthands = {{
     {"services", "The services of systemd, from their files",
      "SELECT id, active_state, unit_file_state, fragment_path FROM systemd_units "
      "WHERE id LIKE '%.service'"},
+    {"isolation", "Whether the endpoint is isolated, and until when",
+     "SELECT state, datetime(since, 'unixepoch') AS since, datetime(until, 'unixepoch') AS until, "
+     "seconds_left, allow, job FROM isolation"},
     {"packages", "The packages of dpkg and rpm",
      "SELECT name, version, arch FROM deb_packages UNION ALL "
      "SELECT name, version || '-' || release, arch FROM rpm_packages"},

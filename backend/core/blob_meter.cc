@@ -16,7 +16,7 @@ std::size_t CostOf(const BlobMeter::Range& range) { return range.bytes + kAnswer
 }  // namespace
 
 void BlobMeter::OnRequest(const Range& range, std::string_view frame) {
-  if (waiting_.size() >= kMaxWaiting) return;
+  if (waiting_.size() >= kMaxWaiting || frame.size() > kMaxRequestBytes) return;
   waiting_.push_back({range, std::string(frame)});
 }
 

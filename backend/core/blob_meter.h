@@ -7,7 +7,7 @@
 //   OnRequest OnAnswer --> [BlobMeter] --> NextRequest
 //
 // Ordering:  requests leave in the order they came.
-// Limits:    kMaxWaiting requests; beyond it they are dropped, and the agent repeats them. Answers that do not
+// Limits:    kMaxWaiting requests of kMaxRequestBytes; beyond it they are dropped, and the agent repeats them. Answers that do not
 //            come within kPatience (Redis may have forgotten them) are not waited for any longer.
 // Threading: thread-compatible.
 #pragma once
@@ -31,7 +31,9 @@ class BlobMeter {
     std::uint64_t offset = 0;
     std::uint32_t bytes = 0;
   };
-  static constexpr std::size_t kMaxWaiting = 64;         // 16 commands with 4 each
+  static constexpr std::size_t kMaxWaiting = 64;  // 16 commands with 4 each
+  // Some 100 are the most that a request needs; a frame may hold more that nobody knows.
+  static constexpr std::size_t kMaxRequestBytes = 256;
   static constexpr std::uint32_t kPatienceSeconds = 10;  // when the agent asks again
 
   void OnRequest(const Range& range, std::string_view frame);

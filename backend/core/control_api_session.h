@@ -132,8 +132,8 @@ class ApiSession {
   // control_api_commands.cc
   void Submit(std::uint64_t id, const api::v1::Submit& request, Moment now);
   Result<Digest> Accept(const api::v1::Submit& request, Moment now);
-  Status CheckTargets(const sign::VerifiedCommand& command, std::vector<AgentId>& targets) const;
-  void EndWhatACancelReaches(const sign::VerifiedCommand& command,
+  Status CheckTargets(const sign::VerifiedCommand& verified, std::vector<AgentId>& targets) const;
+  void EndWhatACancelReaches(const sign::VerifiedCommand& verified,
                              const std::vector<AgentId>& targets, Moment now);
   Result<std::optional<CommandRow>> Find(const Digest& digest) const;
   api::v1::Waiting WhyOpen(const DeliveryRow& row) const;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/base/utf8.h"
+
 namespace holdfast::backend {
 namespace {
 
@@ -49,8 +51,7 @@ void AuditLog::Append(AuditEntry entry, Moment now) {
   row.action = entry.action;
   row.digest = std::move(entry.digest);
   row.agent_id = std::move(entry.agent_id);
-  row.detail = std::move(entry.detail);
-  if (row.detail.size() > kMaxAuditDetailBytes) row.detail.resize(kMaxAuditDetailBytes);
+  row.detail = Utf8Prefix(entry.detail, kMaxAuditDetailBytes);
   row.prev_hash = hash_;
   row.hash = AuditHash(crypto_, row);
   hash_ = row.hash;

@@ -32,6 +32,9 @@ void Blobs::Begin(ApiRequestRef from, const Digest& sha256, std::uint64_t size) 
     return Fail(from, {Code::kInvalid, "this blob is being uploaded with another size"});
   }
   if (found == uploads_.end()) {
+    if (!MakeWay(sha256)) {
+      return Fail(from, {Code::kUnavailable, "an upload whose hash begins alike is at work"});
+    }
     // One that nobody works on makes room: it goes on from its file when it is begun again.
     std::erase_if(uploads_, [this](const auto& entry) {
       return uploads_.size() >= options_.max_uploads && !entry.second.running;
@@ -51,6 +54,19 @@ void Blobs::Begin(ApiRequestRef from, const Digest& sha256, std::uint64_t size) 
     return StartJob(sha256, upload);
   }
   replies_.push_back({from, Progress{upload.end, false}});
+}
+
+// Two hashes with the same first half name one file, of which only one upload can be right. Whoever makes such a
+// pair up must not be able to keep the other from coming.
+bool Blobs::MakeWay(const Digest& sha256) {
+  const FileName name = NameOf(sha256);
+  const auto alike = std::ranges::find_if(
+      uploads_, [&](const auto& entry) { return NameOf(entry.first) == name; });
+  if (alike == uploads_.end()) return true;
+  if (alike->second.running) return false;
+  files_.Forget(name);
+  uploads_.erase(alike);
+  return true;
 }
 
 void Blobs::Part(ApiRequestRef from, const Digest& sha256, std::uint64_t offset, std::string data) {
@@ -145,11 +161,20 @@ void Blobs::Ask(const AgentId& agent, const link::v1::BlobRequest& request) {
   asked_.push_back({key, *sha256, request.offset(), length});
 }
 
-std::optional<Blobs::Out> Blobs::NextData() {
+std::optional<Blobs::Out> Blobs::NextData(const std::function<bool(const AgentId&)>& has_room) {
   // What a question costs that reads nothing: the envelope is parsed, the file looked for.
   constexpr std::size_t kLeastCost = std::size_t{16} * 1024;
-  while (!asked_.empty() && left_in_turn_ > 0) {
+  std::size_t passed_over = 0;
+  while (passed_over < asked_.size() && left_in_turn_ > 0) {
     const Asked asked = asked_.front();
+    if (!has_room(asked.key.agent)) {
+      if (left_to_pass_ == 0) return std::nullopt;
+      --left_to_pass_;
+      ++passed_over;
+      asked_.pop_front();
+      asked_.push_back(asked);
+      continue;
+    }
     asked_.pop_front();
     const auto count = asked_of_.find(asked.key);
     if (--count->second == 0) asked_of_.erase(count);

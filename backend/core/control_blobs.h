@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -43,6 +44,8 @@ class Blobs {
     std::size_t max_asked = 4;  // ranges per delivery (link.proto); more are dropped
     // Read for agents in one turn, so that no storm of small questions becomes memory.
     std::size_t turn_bytes = std::size_t{4} * 1024 * 1024;
+    // Questions for gateways without room that a turn looks at and leaves where they are.
+    std::size_t turn_passed_over = 1024;
   };
   Blobs(Options options, OutputFiles& files, const Ledger& ledger)
       : options_(options), files_(files), ledger_(ledger) {}
@@ -67,9 +70,13 @@ class Blobs {
     AgentId agent;
     link::v1::BlobData data;
   };
-  void BeginTurn() { left_in_turn_ = options_.turn_bytes; }
-  // The oldest question that deserves an answer; nullopt: none, or this turn has read enough.
-  std::optional<Out> NextData();
+  void BeginTurn() {
+    left_in_turn_ = options_.turn_bytes;
+    left_to_pass_ = options_.turn_passed_over;
+  }
+  // The oldest question that deserves an answer and of whose agent `has_room` says so; nullopt: none, or this
+  // turn has done enough.
+  std::optional<Out> NextData(const std::function<bool(const AgentId&)>& has_room);
 
  private:
   struct Asked {
@@ -91,6 +98,7 @@ class Blobs {
     };
     std::vector<Waiting> waiting;
   };
+  bool MakeWay(const Digest& sha256);
   void StartJob(const Digest& sha256, Upload& upload);
   void Fail(ApiRequestRef to, Error error) { replies_.push_back({to, std::move(error)}); }
 
@@ -103,7 +111,8 @@ class Blobs {
   std::vector<Reply> replies_;
   std::deque<Asked> asked_;
   std::map<DeliveryKey, std::size_t> asked_of_;  // how many of them
-  std::size_t left_in_turn_ = 0;
+  std::size_t left_in_turn_ = 0;                 // bytes
+  std::size_t left_to_pass_ = 0;                 // questions
 };
 
 }  // namespace holdfast::backend

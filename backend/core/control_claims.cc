@@ -4,6 +4,7 @@
 
 #include "backend/core/control_hello.h"
 #include "backend/core/control_sessions.h"
+#include "common/base/utf8.h"
 
 namespace holdfast::backend {
 
@@ -25,20 +26,21 @@ void Sessions::OnClaim(const std::string& name, const route::v1::Claim& claim, M
   auto hello = VerifyHello(crypto_, options_.fleet_id, claim.hello_envelope());
   if (!hello.ok()) {
     ProvedHello unknown;
-    Deny(name, claim.link_ref(), unknown, {CloseReason::CLOSE_REASON_BAD_IDENTITY});
+    Deny(name, claim.link_ref(), unknown.agent, unknown.epoch,
+         {CloseReason::CLOSE_REASON_BAD_IDENTITY});
     return;
   }
   const std::optional<Denial> denial = Decide(name, claim, hello.value(), now);
-  if (denial) Deny(name, claim.link_ref(), hello.value(), *denial);
+  if (denial) Deny(name, claim.link_ref(), hello.value().agent, hello.value().epoch, *denial);
 }
 
-void Sessions::Deny(const std::string& gateway, std::uint64_t link_ref, const ProvedHello& hello,
-                    Denial denial) {
+void Sessions::Deny(const std::string& gateway, std::uint64_t link_ref, const AgentId& agent,
+                    std::uint64_t epoch, Denial denial) {
   Answer answer{gateway, {}};
   auto& denied = *answer.message.mutable_claim_answer();
   denied.set_link_ref(link_ref);
-  denied.set_agent_id(hello.agent.str());
-  denied.set_epoch(hello.epoch);
+  denied.set_agent_id(agent.str());
+  denied.set_epoch(epoch);
   denied.set_reason(denial.reason);
   denied.set_retry_after_s(denial.retry_after_s);
   answers_.push_back(std::move(answer));
@@ -153,7 +155,7 @@ void Sessions::Grants(const std::string& gateway, const route::v1::Claim& claim,
   row.incarnation = hello.incarnation;
   row.facts = hello.facts;
   constexpr std::size_t kMaxAddressBytes = 64;  // "[IPv6%scope]:port"
-  row.address = std::string_view(claim.peer_address()).substr(0, kMaxAddressBytes);
+  row.address = Utf8Prefix(claim.peer_address(), kMaxAddressBytes);
   row.last_seen_ms = now.wall_ms();
   // What it had when it dialled is now the one before, unless it was none of ours.
   grants_.push_back({gateway, claim.link_ref(), hello.agent, hello.epoch, row.contact, journal_lost,

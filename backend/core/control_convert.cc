@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/base/utf8.h"
+
 namespace holdfast::backend {
 
 namespace api = ::holdfast::api::v1;
@@ -29,7 +31,7 @@ api::Delivery ToProto(const DeliveryRow& row, const AgentRow* agent) {
   out.set_stored_bytes(row.stored_bytes);
   out.set_outcome(row.outcome);
   out.set_failure(row.failure);
-  out.set_message(row.message);
+  out.set_message(Utf8Prefix(row.message, row.message.size()));
   out.set_result_envelope(row.result_envelope);
   return out;
 }
@@ -44,7 +46,7 @@ api::CommandSummary ToProto(const CommandRow& row) {
   out.set_targets(row.targets);
   out.set_ended(row.ended);
   out.set_succeeded(row.succeeded);
-  out.set_detail(row.detail.substr(0, kMaxSummaryDetailBytes));
+  out.set_detail(Utf8Prefix(row.detail, kMaxSummaryDetailBytes));
   return out;
 }
 
@@ -56,7 +58,7 @@ api::AuditRecord ToProto(const AuditRow& row) {
   out.set_action(row.action);
   out.set_digest(row.digest);
   out.set_agent_id(row.agent_id);
-  out.set_detail(row.detail);
+  out.set_detail(Utf8Prefix(row.detail, row.detail.size()));  // what an older control cut
   out.set_prev_hash(row.prev_hash.str());
   out.set_hash(row.hash.str());
   return out;
@@ -74,7 +76,7 @@ api::Agent ToProto(const AgentRow& row) {
     label.set_key(key);
     label.set_value(value);
   }
-  out.set_address(row.address.str());
+  out.set_address(Utf8Prefix(row.address, std::string_view(row.address).size()));
   out.set_epoch(row.epoch);
   out.set_clone_suspected(row.clone_suspected);
   out.set_pubkey(row.pubkey.str());
@@ -101,7 +103,7 @@ api::ApiCode ToApiCode(Code code) {
 api::ApiError ToApiError(const Error& error) {
   api::ApiError out;
   out.set_code(ToApiCode(error.code));
-  out.set_message(error.message.substr(0, kMaxErrorBytes));
+  out.set_message(Utf8Prefix(error.message, kMaxErrorBytes));
   return out;
 }
 

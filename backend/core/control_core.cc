@@ -55,6 +55,7 @@ void ControlCore::OnEntry(std::string_view id, std::string_view bytes, Moment no
     OnFromAgent(gateway, message.from_agent(), now);
   } else if (message.has_gateway_up()) {
     sessions_.OnGatewayUp(gateway, message.gateway_up(), now);
+    room_.OnHandled(gateway, message.gateway_up().handled_bytes(), now.at);
   } else if (message.has_claim()) {
     sessions_.OnClaim(gateway, message.claim(), now);
   } else if (message.has_link_closed()) {
@@ -127,7 +128,7 @@ void ControlCore::OnPoison(const DeliveryKey& key) {
 }
 
 void ControlCore::OnTick(Moment now) {
-  sessions_.OnTick(now);
+  sessions_.OnTick(now, wants_reading_);
   for (auto& [connection, session] : api_) session->OnTick(now);
   if (now.at - swept_at_ >= options_.sweep) {
     swept_at_ = now.at;

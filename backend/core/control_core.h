@@ -28,6 +28,7 @@
 
 #include "backend/core/control_api_session.h"
 #include "backend/core/control_results.h"
+#include "backend/core/stream_room.h"
 #include "common/base/log_line.h"
 
 namespace holdfast::backend {
@@ -128,10 +129,11 @@ class ControlCore {
   void AfterFailure(const Error& why, Moment now);
   void HearNews(Moment now);
   void Emit(Moment now);
-  void EmitSends();
-  void Add(const std::string& gateway, route::v1::ToGateway message);
+  void EmitSends(Moment now);
+  void EmitBlobs(Moment now);
+  void Add(const std::string& gateway, route::v1::ToGateway message, Moment now);
   void AddFrames(const std::string& gateway, const AgentId& agent,
-                 const std::vector<std::string>& frames, std::string_view digest);
+                 const std::vector<std::string>& frames, std::string_view digest, Moment now);
   bool changed() const { return ledger_.changed() || agents_.changed() || audit_.changed(); }
   void Log(LogLine line);
 
@@ -145,6 +147,7 @@ class ControlCore {
   Dispatcher dispatcher_;
   Results results_;
   Blobs blobs_;
+  StreamRoom room_;
   std::map<std::uint64_t, std::unique_ptr<ApiSession>> api_;
   std::vector<DeliveryKey> poison_;  // to be set aside, until that is on disk
   std::vector<AgentId> revoked_;     // close their links after the commit

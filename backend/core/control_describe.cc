@@ -94,6 +94,9 @@ void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& 
     AddIf(out, "cwd", run.cwd());
     for (const std::string& entry : run.env()) out += " env=" + Quoted(entry);
     if (!run.stdin().empty()) out += " stdin=" + std::to_string(run.stdin().size()) + "B";
+  } else if (command.has_isolate()) {
+    out += " duration_ms=" + std::to_string(command.isolate().duration_ms());
+    for (const std::string& peer : command.isolate().allow()) AddIf(out, "allow", peer);
   }
 }
 

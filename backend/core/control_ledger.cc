@@ -51,16 +51,20 @@ std::optional<Digest> TargetOfCancel(const CommandRow& command) {
 Status Ledger::Load(Store& store) {
   HF_ASSIGN_OR_RETURN(std::vector<CommandRow> commands, store.LoadOpenCommands());
   HF_ASSIGN_OR_RETURN(std::vector<DeliveryRow> deliveries, store.LoadOpenDeliveries());
+  std::map<Digest, std::size_t> place;
   for (CommandRow& command : commands) {
     const Digest digest = command.digest;
+    place.emplace(digest, place.size());
     commands_.Load(digest, std::move(command));
   }
-  // By acceptance, so that each agent's queue is in order.
-  std::stable_sort(deliveries.begin(), deliveries.end(),
-                   [](const auto& a, const auto& b) { return a.accepted_ms < b.accepted_ms; });
+  for (const DeliveryRow& row : deliveries) {
+    if (!place.contains(row.digest)) return Error{Code::kCorrupt, "a delivery without its command"};
+  }
+  // By acceptance, so that each agent's queue is in order. Clocks are set back, and a millisecond is long.
+  std::ranges::stable_sort(deliveries, {},
+                           [&place](const DeliveryRow& row) { return place.at(row.digest); });
   for (DeliveryRow& row : deliveries) {
     const CommandRow* command = commands_.Find(row.digest);
-    if (command == nullptr) return Error{Code::kCorrupt, "a delivery without its command"};
     const DeliveryKey key{row.digest, row.agent_id};
     deliveries_.Load(key, std::move(row));
     AddToIndexes(*command, key.agent);

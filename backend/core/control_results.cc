@@ -51,7 +51,7 @@ Results::Stream* Results::Open(const DeliveryKey& key, std::uint32_t attempt,
 
 void Results::OnUp(const AgentId& agent, link::v1::Up up, Moment now) {
   const auto digest = Digest::From(up.digest());
-  if (!digest || up.attempt() == 0 || up.attempt() > link::kMaxAttempt) return;
+  if (!digest || !link::IsAttempt(up.attempt())) return;
   const DeliveryKey key{*digest, agent};
   Stream* stream = Open(key, up.attempt(), up.seq() + 1);
   if (stream == nullptr) return ForgetStrangeRefusal(key, up);
@@ -108,7 +108,7 @@ void Results::ForgetStrangeRefusal(const DeliveryKey& key, const link::v1::Up& u
 void Results::OnSync(const AgentId& agent, const link::v1::Sync& sync, Moment now) {
   for (const auto& ref : sync.streams()) {
     const auto digest = Digest::From(ref.digest());
-    if (!digest || ref.attempt() == 0 || ref.attempt() > link::kMaxAttempt) continue;
+    if (!digest || !link::IsAttempt(ref.attempt())) continue;
     const DeliveryKey key{*digest, agent};
     Stream* stream = Open(key, ref.attempt(), 0);
     if (stream == nullptr) {
@@ -246,10 +246,21 @@ void Results::Process(const DeliveryKey& key, Stream& stream, Moment now) {
   if (stream.job) StartJob(stream);
 }
 
+// Each receipt and start is a line of the audit, whose number an agent must not be able to choose.
+bool Results::IsInPlace(const link::v1::Up& up, const DeliveryRow& before) const {
+  if (up.attempt() > options_.max_attempts) return false;
+  if (up.seq() == 0) return true;
+  const bool follows_receipt = up.seq() == 1 && before.state != DeliveryState::kStarted;
+  return up.has_started() && follows_receipt;
+}
+
 void Results::Take(const DeliveryKey& key, Stream& stream, link::v1::Up up, Moment now) {
   ports_.dispatcher.OnAlive(key);
   if (up.has_chunk()) return TakeChunk(key, stream, std::move(up), now);
   if (up.has_final()) return TakeFinal(key, stream, up, now);
+  if (!IsInPlace(up, *ports_.ledger.Find(key))) {
+    return Finish(key, stream, BadResult("a receipt or a start where none belongs"), now);
+  }
   stream.touched = true;
   DeliveryRow& row = ports_.ledger.ChangeRow(key);
   row.attempt = up.attempt();

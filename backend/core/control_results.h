@@ -52,12 +52,14 @@ class Results {
     std::size_t max_waiting_bytes = std::size_t{2} * link::kMaxWindowBytes;
     std::size_t max_waiting_records = 8192;
     std::size_t job_bytes = std::size_t{4} * 1024 * 1024;  // one write and fsync
-    Duration retry = std::chrono::seconds(1);              // after a failed write
+    // Runs of one command at one agent that may begin: one for each time that the endpoint died over it.
+    std::uint32_t max_attempts = 1000;
+    Duration retry = std::chrono::seconds(1);  // after a failed write
     // Receipts may wait this long for what follows them: nobody waits for their commit, and most
     // queries are answered by then. Less than a person or a timeout of the protocol can notice.
     Duration receipt_delay = std::chrono::milliseconds(4);
     // Stored of one output when the command's limits say 0: as the agent has it for what makes rows
-    // and for exec; for get and cat, which a file bounds there, what no file of ours may pass.
+    // and for exec; for get, cat and archive, which files bound there, what no file of ours may pass.
     std::uint64_t default_output_bytes = std::uint64_t{1} << 30;
     std::uint64_t default_file_bytes = std::uint64_t{64} << 30;
   };
@@ -141,6 +143,7 @@ class Results {
   void ForgetStrangeRefusal(const DeliveryKey& key, const link::v1::Up& up);
   bool Ensure(const DeliveryKey& key);
   void Process(const DeliveryKey& key, Stream& stream, Moment now);
+  bool IsInPlace(const link::v1::Up& up, const DeliveryRow& before) const;
   void Take(const DeliveryKey& key, Stream& stream, link::v1::Up up, Moment now);
   void TakeChunk(const DeliveryKey& key, Stream& stream, link::v1::Up up, Moment now);
   void TakeFinal(const DeliveryKey& key, Stream& stream, const link::v1::Up& up, Moment now);

@@ -60,7 +60,12 @@ void Sessions::OnLinks(const std::string& name, const route::v1::Links& links, M
   if (gateway == nullptr) return;
   for (const auto& link : links.links()) {
     const auto agent = AgentId::From(link.agent_id());
-    if (agent) gateway->list[*agent] = link.epoch();
+    if (!agent) continue;
+    if (agents_.Find(*agent) == nullptr) {
+      CloseLink(name, *agent, link.epoch(), CloseReason::CLOSE_REASON_NOT_ENROLLED);
+    } else {
+      gateway->list[*agent] = link.epoch();
+    }
   }
   if (!links.last()) return;
   // Older than what we know: events that came after it would be undone. Ask again.
@@ -79,9 +84,15 @@ void Sessions::FinishList(const std::string& name, Gateway& gateway, Moment now)
   const bool lost = std::exchange(gateway.lost, false);
   std::vector<AgentId> gone;
   for (const auto& [agent, link] : links_) {
-    if (link.gateway() != name || now.at - link.since < options_.fresh_grant) continue;
+    if (link.gateway() != name) continue;
     const auto listed = list.find(agent);
-    if (listed == list.end() || listed->second < link.epoch) gone.push_back(agent);
+    if (listed != list.end() && listed->second >= link.epoch) continue;
+    if (now.at - link.since >= options_.fresh_grant) {
+      gone.push_back(agent);
+    } else {
+      // Its answer may have been on its way, or be lost: the next list tells.
+      gateway.listed = false;
+    }
   }
   for (const AgentId& agent : gone) DropLink(agent, now);
   for (const auto& [agent, epoch] : list) {
@@ -116,8 +127,12 @@ void Sessions::OnTransport(bool connected, Moment now) {
   }
 }
 
-void Sessions::OnTick(Moment now) {
+void Sessions::OnTick(Moment now, bool is_reading) {
   if (!connected_) return;
+  if (!is_reading) {
+    for (auto& [name, gateway] : gateways_) gateway.heard = now.at;
+    return;
+  }
   for (auto it = gateways_.begin(); it != gateways_.end();) {
     auto& [name, gateway] = *it;
     if (now.at - gateway.heard < options_.gateway_silence) {
@@ -174,6 +189,9 @@ void Sessions::OnLinkClosed(const std::string& name, const route::v1::LinkClosed
   if (!InOrder(name, *gateway, closed.event_no(), now)) return;
   const auto agent = AgentId::From(closed.agent_id());
   if (!agent) return;
+  std::erase_if(grants_, [&](const Grant& grant) {  // of this very turn
+    return grant.agent == *agent && grant.gateway == name && grant.epoch == closed.epoch();
+  });
   const LinkAt* link = FindLink(*agent);
   if (link != nullptr && link->gateway() == name && link->epoch == closed.epoch()) {
     DropLink(*agent, now);
@@ -210,6 +228,11 @@ void Sessions::Revoke(const AgentId& agent, Moment now) {
 void Sessions::Keep(Moment now) {
   lost_journals_.clear();
   for (Grant& grant : std::exchange(grants_, {})) {
+    if (agents_.FindActive(grant.agent) == nullptr) {  // removed in this very turn
+      Deny(grant.gateway, grant.link_ref, grant.agent, grant.epoch,
+           {CloseReason::CLOSE_REASON_REVOKED});
+      continue;
+    }
     const LinkAt* old = FindLink(grant.agent);
     if (old != nullptr && old->epoch < grant.epoch) {
       CloseLink(old->gateway(), grant.agent, old->epoch, CloseReason::CLOSE_REASON_SUPERSEDED);
@@ -231,14 +254,9 @@ void Sessions::Keep(Moment now) {
 void Sessions::Undo() {
   lost_journals_.clear();
   for (const Grant& grant : std::exchange(grants_, {})) {
-    Answer answer{grant.gateway, {}};
-    auto& denied = *answer.message.mutable_claim_answer();
-    denied.set_link_ref(grant.link_ref);
-    denied.set_agent_id(grant.agent.str());
-    denied.set_epoch(grant.epoch);
-    denied.set_reason(CloseReason::CLOSE_REASON_TRY_LATER);
-    denied.set_retry_after_s(5);  // a full disk is not mended sooner
-    answers_.push_back(std::move(answer));
+    // A full disk is not mended sooner.
+    Deny(grant.gateway, grant.link_ref, grant.agent, grant.epoch,
+         {CloseReason::CLOSE_REASON_TRY_LATER, 5});
   }
 }
 

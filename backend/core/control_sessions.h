@@ -51,7 +51,8 @@ class Sessions {
     FleetId fleet_id;
     std::size_t max_gateways = 4096;
     Duration gateway_silence = std::chrono::seconds(15);  // docs/protocol.md 5
-    // A list of links was written before answers that were still on their way to its gateway.
+    // A list of links was written before answers that were still on their way to its gateway: what is younger and
+    // not in it is asked for again.
     Duration fresh_grant = std::chrono::seconds(15);
     Duration announce_repeat = std::chrono::seconds(5);  // the list got lost: ask again
     // A rollout must not take the commits of those who are at work. Above it: TRY_LATER, each with a
@@ -64,13 +65,14 @@ class Sessions {
       : options_(options), crypto_(crypto), agents_(agents), tokens_(tokens), audit_(audit) {}
 
   void OnGatewayUp(const std::string& name, const route::v1::GatewayUp& up, Moment now);
-  void OnClaim(const std::string& gateway, const route::v1::Claim& claim, Moment now);
+  void OnClaim(const std::string& name, const route::v1::Claim& claim, Moment now);
   void OnLinkClosed(const std::string& name, const route::v1::LinkClosed& closed, Moment now);
   void OnLinks(const std::string& name, const route::v1::Links& links, Moment now);
   // Frames of a session arrived: true if they count. Learns the session if it was not known.
   bool OnFrames(const std::string& name, const AgentId& agent, std::uint64_t epoch, Moment now);
   void OnTransport(bool connected, Moment now);
-  void OnTick(Moment now);
+  // `is_reading`: what gateways say is being read; else their silence is ours.
+  void OnTick(Moment now, bool is_reading = true);
   // The operator removed it: its link closes with REVOKED.
   void Revoke(const AgentId& agent, Moment now);
 
@@ -92,6 +94,7 @@ class Sessions {
     bool again = false;         // it was online all the time, but what was on its way is lost
   };
   std::vector<News> TakeNews();
+  bool has_news() const { return !news_.empty(); }
   struct Housekeeping {
     std::string gateway;
     std::string trim_to;  // entry id; empty: the gateway is gone, remove its stream
@@ -111,8 +114,9 @@ class Sessions {
     std::uint64_t event_no = 0;
     bool listed = false;  // its links are known
     TimePoint announced{};
-    bool lost = false;                      // Redis was away since its links were listed
-    std::map<AgentId, std::uint64_t> list;  // parts of Links that have come so far
+    bool lost = false;  // Redis was away since its links were listed
+    // Parts of Links that have come so far; known agents only.
+    std::map<AgentId, std::uint64_t> list;
   };
   struct Grant {
     std::string gateway;
@@ -140,8 +144,8 @@ class Sessions {
   void Grants(const std::string& gateway, const route::v1::Claim& claim, const ProvedHello& hello,
               Moment now);
   void SuspectClone(const AgentId& agent, std::string detail, Moment now);
-  void Deny(const std::string& gateway, std::uint64_t link_ref, const ProvedHello& hello,
-            Denial denial);
+  void Deny(const std::string& gateway, std::uint64_t link_ref, const AgentId& agent,
+            std::uint64_t epoch, Denial denial);
   void CloseLink(const std::string& gateway, const AgentId& agent, std::uint64_t epoch,
                  ::holdfast::link::v1::CloseReason reason);
   void SetLink(const AgentId& agent, LinkAt link);

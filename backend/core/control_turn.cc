@@ -20,10 +20,12 @@ void ControlCore::EndTurn(Moment now) {
     BeforeCommit(now);
     if (!changed()) {
       // Nothing to make durable: answers that only read may leave.
-      poison_.clear();  // it is over already, or not ours
+      poison_.clear();      // it is over already, or not ours
+      sessions_.Keep(now);  // a claim that came again
       results_.Keep();
       for (auto& [connection, session] : api_) session->Keep();
       Emit(now);
+      if (sessions_.has_news()) continue;
       break;
     }
     Status status = WriteAll();
@@ -119,7 +121,10 @@ void ControlCore::AfterCommit(Moment now) {
   sessions_.Keep(now);
   std::vector<DeliveryKey> ended;
   for (const auto& key : ledger_.ChangedKeys()) {
-    if (ledger_.Find(key)->ended()) ended.push_back(key);
+    // A late stream changes a row that had ended before, and goes on.
+    const DeliveryRow* before = ledger_.Committed(key);
+    const bool had_ended = before != nullptr && before->ended();
+    if (ledger_.Find(key)->ended() && !had_ended) ended.push_back(key);
   }
   const std::vector<DeliveryKey> changed = ledger_.Keep();
   for (const DeliveryKey& key : ended) {
@@ -149,13 +154,15 @@ void ControlCore::AfterFailure(const Error& why, Moment now) {
 
 // --- what leaves ----------------------------------------------------------------------------------
 
-void ControlCore::Add(const std::string& gateway, route::v1::ToGateway message) {
+void ControlCore::Add(const std::string& gateway, route::v1::ToGateway message, Moment now) {
   message.set_control(options_.instance);
+  message.set_sent_bytes(room_.OnSend(gateway, message.ByteSizeLong(), now.at));
   out_.push_back({RouteOut::Kind::kAdd, gateway, message.SerializeAsString()});
 }
 
 void ControlCore::AddFrames(const std::string& gateway, const AgentId& agent,
-                            const std::vector<std::string>& frames, std::string_view digest) {
+                            const std::vector<std::string>& frames, std::string_view digest,
+                            Moment now) {
   route::v1::ToGateway message;
   std::size_t bytes = 0;
   for (const std::string& frame : frames) {
@@ -165,7 +172,7 @@ void ControlCore::AddFrames(const std::string& gateway, const AgentId& agent,
          bytes + frame.size() > kMaxFrameBytes)) {
       send.add_agent_ids(agent.str());
       send.set_digest(std::string(digest));
-      Add(gateway, std::exchange(message, {}));
+      Add(gateway, std::exchange(message, {}), now);
       bytes = 0;
     }
     message.mutable_send()->add_frames(frame);
@@ -173,12 +180,12 @@ void ControlCore::AddFrames(const std::string& gateway, const AgentId& agent,
   }
   message.mutable_send()->add_agent_ids(agent.str());
   message.mutable_send()->set_digest(std::string(digest));
-  Add(gateway, std::move(message));
+  Add(gateway, std::move(message), now);
 }
 
 void ControlCore::Emit(Moment now) {
   for (Sessions::Answer& answer : sessions_.TakeAnswers()) {
-    Add(answer.gateway, std::move(answer.message));
+    Add(answer.gateway, std::move(answer.message), now);
   }
   std::map<AgentId, std::vector<std::string>> frames;
   for (Results::AckOut& ack : results_.TakeAcks(now)) {
@@ -188,25 +195,34 @@ void ControlCore::Emit(Moment now) {
   }
   for (const auto& [agent, list] : frames) {
     const LinkAt* link = sessions_.FindLink(agent);
-    if (link != nullptr) AddFrames(link->gateway(), agent, list, {});
+    if (link != nullptr) AddFrames(link->gateway(), agent, list, {}, now);
   }
-  while (auto blob = blobs_.NextData()) {
-    const LinkAt* link = sessions_.FindLink(blob->agent);
-    if (link == nullptr) continue;
-    link::v1::Frame frame;
-    *frame.mutable_blob_data() = std::move(blob->data);
-    AddFrames(link->gateway(), blob->agent, {frame.SerializeAsString()},
-              frame.blob_data().digest());
-  }
-  EmitSends();
+  EmitBlobs(now);
+  EmitSends(now);
   for (Sessions::Housekeeping& work : sessions_.TakeHousekeeping()) {
     const bool gone = work.trim_to.empty();
+    if (gone) room_.OnGone(work.gateway);
     out_.push_back({gone ? RouteOut::Kind::kRemove : RouteOut::Kind::kTrim, std::move(work.gateway),
                     std::move(work.trim_to)});
   }
 }
 
-void ControlCore::EmitSends() {
+void ControlCore::EmitBlobs(Moment now) {
+  const auto has_room = [this, now](const AgentId& agent) {
+    const LinkAt* link = sessions_.FindLink(agent);
+    return link == nullptr || room_.HasRoom(link->gateway(), now.at);
+  };
+  while (auto blob = blobs_.NextData(has_room)) {
+    const LinkAt* link = sessions_.FindLink(blob->agent);
+    if (link == nullptr) continue;
+    link::v1::Frame frame;
+    *frame.mutable_blob_data() = std::move(blob->data);
+    AddFrames(link->gateway(), blob->agent, {frame.SerializeAsString()}, frame.blob_data().digest(),
+              now);
+  }
+}
+
+void ControlCore::EmitSends(Moment now) {
   for (const Dispatcher::Send& send : dispatcher_.TakeSends()) {
     const CommandRow* command = ledger_.FindCommand(send.digest);
     if (command == nullptr) continue;  // it ended in the very turn that sent it again
@@ -218,7 +234,7 @@ void ControlCore::EmitSends() {
     message.mutable_send()->set_digest(send.digest.str());
     for (const AgentId& agent : send.agents) message.mutable_send()->add_agent_ids(agent.str());
     if (send.repeat) figures_.sweeper_sends += send.agents.size();
-    Add(send.gateway, std::move(message));
+    Add(send.gateway, std::move(message), now);
   }
 }
 

@@ -66,7 +66,7 @@ Result<DeliveryRow> Watch::Row(const Target& target) const {
 }
 
 bool Watch::OutputLeft(Target& target, const DeliveryRow& row) const {
-  if (!output_) return false;
+  if (!output_ || target.output_lost) return false;
   if (row.output_attempt != target.attempt) {
     target.attempt = row.output_attempt;
     target.offset = 0;
@@ -128,7 +128,16 @@ Result<std::optional<Event>> Watch::NextOutput() {
       if (!states_.empty()) break;
       continue;
     }
-    HF_ASSIGN_OR_RETURN(std::string data, Read(target, row));
+    Result<std::string> read = Read(target, row);
+    const bool is_lost = read.ok() ? read.value().empty() : read.error().code == Code::kNotFound;
+    if (is_lost && row.ended()) {
+      // Nothing will replace it: its end is told without it, and does not fit what the agent signed.
+      target.output_lost = true;
+      target.in_outputs = false;
+      Queue(index);
+      break;
+    }
+    HF_ASSIGN_OR_RETURN(std::string data, std::move(read));
     if (data.empty()) {
       target.in_outputs = false;  // the turn that runs replaces it: comes back with its commit
       continue;

@@ -10,7 +10,8 @@
 // Limits:    kWatchCreditBytes of output beyond what the client has consumed; <= 1,000 targets.
 // Ownership: borrows its ports for its life.
 // Threading: thread-compatible; loop thread only.
-// Errors:    Next(): kNotFound (no such command), or what reading failed with: the watch is over.
+// Errors:    Next(): kNotFound (no such command), or what reading failed with: the watch is over. An output that is
+//            gone is no error of the others: its target ends without it.
 #pragma once
 
 #include <cstddef>
@@ -59,6 +60,7 @@ class Watch {
     bool in_states = false;
     bool in_outputs = false;
     bool done = false;
+    bool output_lost = false;  // control has not what its row says
   };
   Status Open();
   Result<DeliveryRow> Row(const Target& target) const;

@@ -29,7 +29,7 @@ struct GatewayLink {
     std::string server_name;
     std::string peer_address;
     std::string hello_envelope;  // from kClaiming on
-    bool claimed = false;        // Redis took the Claim, or the last one at least
+    bool claimed = false;        // Redis took the Claim, or the last one at least; no answer yet
   };
 
   void* transport = nullptr;

@@ -105,7 +105,8 @@ GatewayLink& GatewayRouter::OnOpened(void* transport, std::string peer_address,
 void GatewayRouter::OnMessage(GatewayLink& link, std::string_view message) {
   counters_.Add(Counter::kMessagesUp);
   counters_.Add(Counter::kBytesUp, message.size());
-  OnPong(link);
+  link.heard_s = now_s_;
+  link.pinged = false;
   if (link.state == GatewayLink::State::kClosing) return;
   const auto decoded = link::DecodeMessage(message, link::Direction::kUp);
   if (!decoded.ok()) return Close(link, link::CloseReasonFor(decoded.error()));
@@ -117,6 +118,8 @@ void GatewayRouter::OnMessage(GatewayLink& link, std::string_view message) {
 }
 
 void GatewayRouter::OnPong(GatewayLink& link) {
+  // A greeting has its time from the upgrade or from Hello, whatever else its socket says.
+  if (link.state != GatewayLink::State::kOpen) return;
   link.heard_s = now_s_;
   link.pinged = false;
 }
@@ -236,7 +239,9 @@ void GatewayRouter::OnClosed(GatewayLink& link, link::CloseReason reason) {
   --sockets_;
   CountClosed(link.reason);
   counters_.Sub(link.welcomed ? Counter::kLinks : Counter::kHandshakes);
-  if (link.welcomed) SendClosed(link.agent_id, link.epoch, link.reason);
+  // Also of one whose claim has no answer yet: that may be granted, and its answer be lost.
+  const bool is_unanswered = link.greeting != nullptr && link.greeting->claimed;
+  if (link.welcomed || is_unanswered) SendClosed(link.agent_id, link.epoch, link.reason);
   if (link.greeting != nullptr) port_.OnHandshakeDone(link.greeting->peer_address);
   greetings_.erase(link.ref);
   Forget(link);

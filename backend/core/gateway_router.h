@@ -57,6 +57,8 @@ class GatewayRouter final : public StreamTransportDelegate {
     // An agent that does not say when it is idle beats as it likes: it is asked before it is given up.
     Duration ping_busy = std::chrono::seconds(31);
     Duration up_interval = std::chrono::seconds(5);  // GatewayUp; control gives up after 15 s
+    // ... and so much read: control trims what is read, and sends blobs no faster than that (StreamRoom).
+    std::size_t up_bytes = std::size_t{4} * 1024 * 1024;
     // Behind a drain's window, for agents that were about to go, or did not hear of it.
     Duration drain_slack = std::chrono::seconds(5);
     // Claims that control has not answered yet. At it an upgrade is refused: the agent is told to come later
@@ -134,6 +136,7 @@ class GatewayRouter final : public StreamTransportDelegate {
   std::uint32_t RetryAfterSeconds() const;
 
   // gateway_router_routes.cc: control and Redis
+  void Handle(const ToGateway& entry);
   void OnSend(const ::holdfast::route::v1::Send& send);
   void OnClaimAnswer(const ::holdfast::route::v1::ClaimAnswer& answer);
   void OnCloseLink(const ::holdfast::route::v1::CloseLink& close);
@@ -189,7 +192,10 @@ class GatewayRouter final : public StreamTransportDelegate {
   FromAgentBatch batch_;
   GatewayLink* batch_link_ = nullptr;  // whose frames are in batch_
   std::string control_stream_;         // empty: no control yet
+  std::string control_;                // instance; empty: none yet
   std::string cursor_;
+  std::uint64_t handled_bytes_ = 0;  // ToGateway.sent_bytes, of control_
+  std::size_t unsaid_bytes_ = 0;     // read since the last GatewayUp
   std::uint64_t event_no_ = 0;
   TimePoint up_at_{};
   std::size_t sockets_ = 0;

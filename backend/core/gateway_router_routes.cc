@@ -27,7 +27,9 @@ void GatewayRouter::OnRestored() {
 }
 
 void GatewayRouter::OnControl(std::string_view instance) {
+  control_ = instance;
   control_stream_ = ControlStream(instance);
+  handled_bytes_ = 0;
   SendUp();
   SendClaims();  // the one before may have died with these unanswered
 }
@@ -45,6 +47,13 @@ void GatewayRouter::OnEntry(std::string_view id, std::string_view message) {
       !entry.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     return;  // not of our making; it is handled by being skipped
   }
+  Handle(entry);
+  if (entry.control() == control_) handled_bytes_ = entry.sent_bytes();
+  unsaid_bytes_ += message.size();
+  if (unsaid_bytes_ >= options_.up_bytes) SendUp();
+}
+
+void GatewayRouter::Handle(const ToGateway& entry) {
   switch (entry.body_case()) {
     case ToGateway::kSend: return OnSend(entry.send());
     case ToGateway::kClaimAnswer: return OnClaimAnswer(entry.claim_answer());
@@ -102,6 +111,7 @@ void GatewayRouter::OnClaimAnswer(const route::ClaimAnswer& answer) {
       found->second->epoch == answer.epoch() && found->second->agent_id.view() == answer.agent_id();
   if (!is_here) return SayNeverOpened(answer);
   GatewayLink& link = *found->second;
+  link.greeting->claimed = false;
   if (!answer.granted()) {
     const bool known =
         pb::CloseReason_IsValid(answer.reason()) && answer.reason() != pb::CLOSE_REASON_UNSPECIFIED;
@@ -214,12 +224,14 @@ void GatewayRouter::SendClosed(const AgentId& agent_id, std::uint64_t epoch,
 
 void GatewayRouter::SendUp() {
   up_at_ = now_ + options_.up_interval;
+  unsaid_bytes_ = 0;
   ToControl message;
   route::GatewayUp& up = *message.mutable_gateway_up();
   up.set_cursor(cursor_);
   up.set_event_no(event_no_);
   up.set_links(open_.size());
   up.set_draining(draining());
+  up.set_handled_bytes(handled_bytes_);
   static_cast<void>(SendToControl(message));  // the next one is due in 5 s
 }
 

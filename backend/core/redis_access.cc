@@ -64,10 +64,11 @@ std::string_view RedisRules(RedisRole role) {
   switch (role) {
     case RedisRole::kSupervisor: return "+ping";
     case RedisRole::kGateway:
-      return "+ping (+xadd %W~hf:{c.*}:in) (+xread +xrevrange %R~hf:{g.*}:in) "
+      return "+ping (+xadd +expire %W~hf:{c.*}:in) (+xread +xrevrange %R~hf:{g.*}:in) "
              "(+unlink %W~hf:{g.*}:in)";
     case RedisRole::kControl:
-      return "+ping (+xadd +xtrim +unlink %W~hf:{g.*}:in) (+xread +xrevrange %R~hf:{c.*}:in) "
+      return "+ping (+xadd +expire +xtrim +unlink %W~hf:{g.*}:in) (+xread +xrevrange "
+             "%R~hf:{c.*}:in) "
              "(+xtrim +unlink %W~hf:{c.*}:in)";
     case RedisRole::kAdmin: return "~* &* +@all";
   }

@@ -145,7 +145,7 @@ class Store {
 
   // --- what a start needs -----------------------------------------------------------------------
   virtual Result<std::vector<AgentRow>> LoadAgents() = 0;
-  // Commands with a delivery that has not ended, oldest first, and those deliveries.
+  // Commands with a delivery that has not ended, in the order they were inserted, and those deliveries.
   virtual Result<std::vector<CommandRow>> LoadOpenCommands() = 0;
   virtual Result<std::vector<DeliveryRow>> LoadOpenDeliveries() = 0;
   virtual Result<std::optional<AuditRow>> LastAudit() = 0;

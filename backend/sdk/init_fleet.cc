@@ -26,8 +26,8 @@ constexpr std::size_t kMaxNameBytes = 64;  // trust.proto, Bundle.fleet_name
 constexpr std::uint16_t kApiPort = 8444;
 constexpr std::string_view kReadVerbs[] = {"query", "ls",     "stat", "cat",  "hash",    "get",
                                            "ps",    "cancel", "find", "tail", "archive", "collect"};
-constexpr std::string_view kActVerbs[] = {"exec", "put", "kill", "mkdir",  "cp",
-                                          "mv",   "rm",  "run",  "collect"};
+constexpr std::string_view kActVerbs[] = {"exec", "put", "kill", "mkdir",   "cp",     "mv",
+                                          "rm",   "run", "isolate", "release", "collect"};
 
 struct Addresses {
   ServerUrl server, api, admin;

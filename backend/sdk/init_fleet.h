@@ -6,7 +6,7 @@
 // The policy has two classes of verbs; a verb in neither is refused everywhere:
 //   read   query ls stat cat hash get ps find tail archive cancel
 //          up to 1000 targets, valid for at most 7 days
-//   act    exec put kill mkdir cp mv rm run
+//   act    exec put kill mkdir cp mv rm run isolate release
 //          up to 10 targets (an option), at most 24 hours
 //
 // Threading: a pure function of the file system and the random generator.

@@ -17,6 +17,13 @@ constexpr int kMaxNumber = 10'000;  // same-named files: more is a loop
 // to do, and a large file does not push everything else out of the page cache.
 constexpr std::uint64_t kStepBytes = std::uint64_t{16} * 1024 * 1024;
 
+// "os-release.2"; of an archive "etc.2.tar", which stays one to whoever goes by the name.
+std::string Numbered(const std::string& path, int number) {
+  constexpr std::string_view kArchive = ".tar";
+  const std::string ending = path.ends_with(kArchive) ? std::string(kArchive) : "";
+  return path.substr(0, path.size() - ending.size()) + "." + std::to_string(number) + ending;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PartialFile>> PartialFile::Create(const std::string& path) {
@@ -94,7 +101,7 @@ Result<std::string> PartialFile::Commit(IfThere if_there) {
         return Error{Code::kExists, name + " is there already"};
       }
       if (errno != EEXIST || number > kMaxNumber) return FileError("writing", name, errno);
-      name = path_ + "." + std::to_string(number);
+      name = Numbered(path_, number);
     }
     ::unlink(temporary_.c_str());
   }

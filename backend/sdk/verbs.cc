@@ -1,5 +1,6 @@
 #include "backend/sdk/verbs.h"
 
+#include "common/base/ip_network.h"
 #include "common/base/path_pattern.h"
 
 namespace holdfast::sdk {
@@ -19,6 +20,9 @@ constexpr std::int32_t kMaxSignal = 31;
 constexpr std::size_t kMaxNameBytes = 255;
 constexpr std::size_t kMaxPatternBytes = 1024;
 constexpr std::uint32_t kMaxTailLines = 100'000;
+constexpr Duration kMinIsolation = std::chrono::minutes(5);
+constexpr Duration kMaxIsolation = std::chrono::hours(24 * 30);
+constexpr std::size_t kMaxAllowed = 32;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 30;  // api.proto, BlobBegin
 
 Error Wrong(const std::string& what) { return {Code::kInvalid, what}; }
@@ -281,6 +285,30 @@ Result<Verb> Verb::Run(const RunArgs& args) {
   auto* blob = verb.command.add_blobs();
   blob->set_sha256(args.sha256.str());
   blob->set_size(args.size);
+  return verb;
+}
+
+// Idempotent: the endpoint knows by its record what it had done when it died.
+Result<Verb> Verb::Isolate(Duration duration, const std::vector<std::string>& allow) {
+  if (duration < kMinIsolation || duration > kMaxIsolation) {
+    return Wrong("an isolation lasts 5 minutes to 30 days");
+  }
+  if (allow.size() > kMaxAllowed) return Wrong("more than 32 networks to allow");
+  Verb verb = Act(OutputFormat::kNone);
+  verb.command.set_idempotent(true);
+  auto* isolate = verb.command.mutable_isolate();
+  isolate->set_duration_ms(static_cast<std::uint64_t>(duration.count()));
+  for (const auto& text : allow) {
+    HF_ASSIGN_OR_RETURN(const IpNetwork network, ParseIpNetwork(text));
+    isolate->add_allow(FormatIpNetwork(network));
+  }
+  return verb;
+}
+
+Verb Verb::Release() {
+  Verb verb = Act(OutputFormat::kNone);
+  verb.command.set_idempotent(true);
+  verb.command.mutable_release();
   return verb;
 }
 

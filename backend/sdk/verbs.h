@@ -88,6 +88,9 @@ struct Verb {
     std::uint64_t size = 0;
   };
   static Result<Verb> Run(const RunArgs& args);
+  // `allow`: what may pass beside the link, as common/base/ip_network.h reads it.
+  static Result<Verb> Isolate(Duration duration, const std::vector<std::string>& allow);
+  static Verb Release();
   static Verb Cancel(const Digest& command);
 };
 

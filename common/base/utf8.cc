@@ -40,4 +40,15 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
+std::string Utf8Prefix(std::string_view text, std::size_t max_bytes) {
+  std::string out;
+  while (!text.empty()) {
+    const Utf8Character next = DecodeUtf8(text);
+    if (out.size() + next.bytes > max_bytes) break;
+    out += next.valid ? text.substr(0, next.bytes) : std::string_view("?");
+    text.remove_prefix(next.bytes);
+  }
+  return out;
+}
+
 }  // namespace holdfast

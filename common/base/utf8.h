@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace holdfast {
@@ -18,5 +19,8 @@ struct Utf8Character {
 // The first character of `text`, which is not empty.
 Utf8Character DecodeUtf8(std::string_view text);
 bool IsUtf8(std::string_view text);
+// At most max_bytes of it, cut between characters; a byte that belongs to none becomes '?'. Protobuf does not
+// parse a message again whose text is cut elsewhere: one such line would make a whole listing unreadable.
+std::string Utf8Prefix(std::string_view text, std::size_t max_bytes);
 
 }  // namespace holdfast

@@ -74,9 +74,6 @@ Status Check(const pb::Chunk& chunk) {
   return Ok();
 }
 
-// Not of Ack: an agent looks away from one beyond it, and keeps its link.
-bool IsAttempt(std::uint32_t number) { return number > 0 && number <= kMaxAttempt; }
-
 Status Check(const pb::Up& up) {
   if (up.digest().size() != Digest::kSize) return BadFrame("up: digest");
   if (!IsAttempt(up.attempt())) return BadFrame("up: attempt");
@@ -95,6 +92,7 @@ Status Check(const pb::Up& up) {
 
 Status Check(const pb::Ack& ack) {
   if (ack.digest().size() != Digest::kSize) return BadFrame("ack: digest");
+  // From one beyond the largest an agent looks away, and keeps its link.
   if (ack.attempt() == 0) return BadFrame("ack: attempt");
   if (ack.window_bytes() > kMaxWindowBytes) return BadFrame("ack: window_bytes");
   return Ok();

@@ -29,6 +29,7 @@ inline constexpr int kMaxSyncStreams = 64;
 // An attempt is one start of a command: an endpoint that restarts every minute gets here after two years. Whoever can
 // write to Redis could else have an agent count on from the largest number that there is.
 inline constexpr std::uint32_t kMaxAttempt = 1U << 20;
+constexpr bool IsAttempt(std::uint32_t number) { return number > 0 && number <= kMaxAttempt; }
 // A closing peer's words.
 inline constexpr std::size_t kMaxDetailBytes = 256;
 

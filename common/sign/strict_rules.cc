@@ -93,6 +93,9 @@ constexpr FieldRule kCollectFields[] = {{1, kMessage, kMany, 0, &kCollectSource}
                                         {4, kUint64},
                                         {5, kUint64}};
 constexpr MessageRule kCollect = {"holdfast.command.v1.CollectArgs", kCollectFields};
+constexpr FieldRule kIsolateFields[] = {{1, kUint64}, {2, kBytes, kMany}};
+constexpr MessageRule kIsolate = {"holdfast.command.v1.IsolateArgs", kIsolateFields};
+constexpr MessageRule kRelease = {"holdfast.command.v1.ReleaseArgs", {}};
 constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {2, kBytes},
                                         {3, kString},
@@ -124,7 +127,9 @@ constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {36, kMessage, kOnce, 1, &kTail},
                                         {37, kMessage, kOnce, 1, &kArchive},
                                         {38, kMessage, kOnce, 1, &kRun},
-                                        {40, kMessage, kOnce, 1, &kCollect}};
+                                        {39, kMessage, kOnce, 1, &kIsolate},
+                                        {40, kMessage, kOnce, 1, &kRelease},
+                                        {41, kMessage, kOnce, 1, &kCollect}};
 
 // --- result.proto
 constexpr FieldRule kFileFields[] = {{1, kBytes},  {2, kUint64}, {3, kUint32}, {4, kUint32},

@@ -13,10 +13,10 @@ _holdfast_agent() {
     run) words='--state --proxy --spool-max --verbose' ;;
     status) words='--state -o' ;;
     doctor) words='--state --timeout -o' ;;
-    unenrol) words='--state' ;;
+    release | reclose | unenrol) words='--state' ;;
     journal) words='dump --state' ;;
   esac
-  [ "$COMP_CWORD" -eq 1 ] && words='enrol run status doctor unenrol journal version help'
+  [ "$COMP_CWORD" -eq 1 ] && words='enrol run status doctor release reclose unenrol journal version help'
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -F _holdfast_agent holdfast-agent

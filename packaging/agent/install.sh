@@ -52,11 +52,13 @@ if [ -n "$bundle" ] && [ ! -e "$state/enrolled" ]; then
 fi
 
 if [ -d /run/systemd/system ]; then
-  for unit in holdfast-agent.service holdfast-agent.path holdfast-agent-enrol.service holdfast-agent-enrol.path; do
+  for unit in holdfast-agent.service holdfast-agent.path holdfast-agent-enrol.service holdfast-agent-enrol.path \
+    holdfast-agent-isolation.service; do
     put 0644 "usr/lib/systemd/system/$unit"
   done
   systemctl daemon-reload
-  systemctl enable --quiet holdfast-agent.service holdfast-agent.path holdfast-agent-enrol.service holdfast-agent-enrol.path
+  systemctl enable --quiet holdfast-agent.service holdfast-agent.path holdfast-agent-enrol.service holdfast-agent-enrol.path \
+    holdfast-agent-isolation.service
   systemctl start holdfast-agent.path holdfast-agent-enrol.path
   systemctl restart holdfast-agent.service
 elif command -v rc-update >/dev/null; then

@@ -2,7 +2,7 @@
 holdfast_test(unit_agent_core LABEL unit
   DEPS holdfast_agent_core holdfast_common_adapters_mbedtls
   SRCS unit/agent/core/admission_test.cc unit/agent/core/blob_fetch_test.cc unit/agent/core/framers_test.cc
-    unit/agent/core/hello_test.cc unit/agent/core/set_back_test.cc
+    unit/agent/core/hello_test.cc unit/agent/core/isolation_test.cc unit/agent/core/set_back_test.cc
     unit/agent/core/running_test.cc unit/agent/core/warden_test.cc
     support/fake_crypto.cc)
 
@@ -63,6 +63,8 @@ target_compile_definitions(conformance_agent_journal PRIVATE
   HOLDFAST_TESTS_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
 holdfast_test(conformance_agent_spool LABEL conformance DEPS holdfast_agent_adapters_linux
   SRCS conformance/agent/spool_test.cc)
+holdfast_test(conformance_agent_fence LABEL conformance DEPS holdfast_agent_app
+  SRCS conformance/agent/fence_test.cc)
 holdfast_test(conformance_agent_workers LABEL conformance DEPS holdfast_agent_adapters_linux
   SRCS conformance/agent/program_pages_test.cc conformance/agent/workers_test.cc)
 holdfast_test(sim_agent_warden LABEL sim
@@ -75,6 +77,8 @@ holdfast_fuzz(worker_framer_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/wor
   SRCS fuzz/agent/worker_framer_fuzz.cc)
 holdfast_fuzz(answer_restore_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/answer_restore
   SRCS fuzz/agent/answer_restore_fuzz.cc)
+holdfast_fuzz(isolation_record_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/isolation_record
+  SRCS fuzz/agent/isolation_record_fuzz.cc)
 holdfast_fuzz(spool_record_fuzz DEPS holdfast_agent_adapters_linux CORPUS fuzz/corpus/spool_record
   SRCS fuzz/agent/spool_record_fuzz.cc)
 holdfast_fuzz(warden_frames_fuzz DEPS holdfast_agent_core holdfast_common_adapters_mbedtls

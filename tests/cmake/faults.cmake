@@ -9,6 +9,11 @@ add_test(NAME faults.commit
 set_tests_properties(faults.commit PROPERTIES LABELS faults TIMEOUT 1200
   ENVIRONMENT "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 
+# The isolation of an endpoint, in network namespaces.
+add_test(NAME faults.isolation COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/faults/isolation_test.py)
+set_tests_properties(faults.isolation PROPERTIES LABELS faults TIMEOUT 400
+  ENVIRONMENT "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
+
 add_test(NAME faults.mutants_apply
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/faults/run.py mutants --dry-run)
 set_tests_properties(faults.mutants_apply PROPERTIES LABELS faults)

@@ -23,10 +23,10 @@ GATEWAYS, CONTROLS = "hf:{g.h.g0.0}:in", "hf:{c.h.c0.0}:in"
 KEYS = (GATEWAYS, CONTROLS, "hf:{g.h.g0.0}:lease", "other")
 # What a role may do beside PING, with the keys.
 MAY = {"supervisor": {},
-       "gateway": {"xadd": {CONTROLS}, "xread": {GATEWAYS}, "xrevrange": {GATEWAYS}, "unlink": {GATEWAYS}},
-       "control": {"xadd": {GATEWAYS}, "xread": {CONTROLS}, "xrevrange": {CONTROLS},
+       "gateway": {"xadd": {CONTROLS}, "expire": {CONTROLS}, "xread": {GATEWAYS}, "xrevrange": {GATEWAYS}, "unlink": {GATEWAYS}},
+       "control": {"xadd": {GATEWAYS}, "expire": {GATEWAYS}, "xread": {CONTROLS}, "xrevrange": {CONTROLS},
                    "xtrim": {GATEWAYS, CONTROLS}, "unlink": {GATEWAYS, CONTROLS}}}
-ARGUMENTS = {"xadd": ("{}", "*", "m", "x"), "xread": ("STREAMS", "{}", "0"), "unlink": ("{}",),
+ARGUMENTS = {"xadd": ("{}", "*", "m", "x"), "xread": ("STREAMS", "{}", "0"), "unlink": ("{}",), "expire": ("{}", "60"),
              "xrevrange": ("{}", "+", "-"), "xtrim": ("{}", "MINID", "5-0")}
 FOR_ANYBODY = {"auth", "hello", "quit", "reset"}  # Redis asks no user for these
 FOR_NOBODY = {"debug", "module|load", "module|loadex", "module|unload"}  # off by its own default, whoever asks

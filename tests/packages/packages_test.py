@@ -219,7 +219,7 @@ class ContentTest(unittest.TestCase):
             program.parent.mkdir()
             program.touch(0o755)
             units = sorted(pathlib.Path(place, "usr/lib/systemd/system").iterdir())
-            self.assertEqual(len(units), 6)
+            self.assertEqual(len(units), 7)
             said = subprocess.run(["systemd-analyze", "verify", "--man=no", f"--root={place}", *(u.name for u in units)],
                                   capture_output=True, text=True, check=False)
             # Units of the system itself are not in that tree.

@@ -31,6 +31,7 @@ ControlWorld::ControlWorld(Options options)
       files_(crypto_),
       now_{TimePoint(std::chrono::seconds(1000)), WallTime(kNowMs)},
       api_(options.api),
+      default_output_bytes_(options.default_output_bytes),
       analyst_(crypto_, fleet_) {
   settings_.server_name = "server";
   settings_.version = "test";
@@ -64,6 +65,7 @@ void ControlWorld::Boot() {
   options.results.min_window_bytes = 4 * 1024;
   options.results.max_window_bytes = 16 * 1024;
   options.results.max_waiting_bytes = 300 * 1024;
+  options.results.default_output_bytes = default_output_bytes_;
   options.api = api_;
   core_ = std::make_unique<backend::ControlCore>(
       std::move(options),
@@ -377,6 +379,14 @@ std::string ControlWorld::CheckJob(const Digest& digest, const SimAnalyst::Job& 
       if (ran) wrong += "expired, and yet it ran\n";
     } else if (seen.outcome == pb::OUTCOME_INTERRUPTED) {
       ++counts.interrupted;
+      const bool by_itself = seen.failure == pb::COMMAND_FAILURE_INTERRUPTED;
+      const bool is_true = by_itself ? (*agent)->interrupted(digest)
+                                     : seen.failure == pb::COMMAND_FAILURE_JOURNAL_LOST &&
+                                           (*agent)->journals_lost() > 0;
+      if (!is_true) {
+        wrong += "interrupted, and nothing had happened to its agent: " +
+                 store_.FindDelivery(digest, agent_id).value()->message + "\n";
+      }
     } else if (seen.failure == pb::COMMAND_FAILURE_BEFORE_BIRTH) {
       if (ran) wrong += "refused, and yet it ran\n";
     } else {

@@ -29,6 +29,7 @@ class ControlWorld {
     int gateways = 2;
     SimAgent::Options work{8, 3000};
     backend::ApiSession::Options api{};
+    std::uint64_t default_output_bytes = std::uint64_t{1} << 30;
   };
   // How often what went wrong: a run in which nothing did proves nothing.
   struct Counts {
@@ -95,6 +96,7 @@ class ControlWorld {
   bool connected_ = true;
   TimePoint outage_until_{};
   const backend::ApiSession::Options api_;
+  const std::uint64_t default_output_bytes_;
   std::deque<std::string> to_control_;  // not yet read
   std::deque<std::string> read_;        // read, not trimmed: may come again
   std::map<std::string, std::deque<std::string>> to_gateway_;

@@ -80,7 +80,8 @@ class RecordingMachine : public Machine {
             .ticks_per_second = 100,
             .pid = 50,
             .unix_time = 1'700'093'785,
-            .time_zone = "CET"};
+            .time_zone = "CET",
+            .agent_state = ""};
   }
 
   std::vector<std::string> read, links, listed, stats, hashed, attributes, room_asked, asked;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,9 @@ class SimAgent {
   bool online() const { return online_; }
   const std::map<Digest, int>& effects() const { return effects_; }
   const std::map<Digest, std::string>& outputs() const { return outputs_; }
+  // It died while this ran, and has said so in its result; and how often its journal was lost.
+  bool interrupted(const Digest& digest) const { return interrupted_.contains(digest); }
+  int journals_lost() const { return journals_lost_; }
   const sign::SigningKey& key() const { return *key_; }
   void ForgetToken() { token_.clear(); }
 
@@ -93,6 +97,7 @@ class SimAgent {
       stream.planned.clear();
       stream.sender = std::make_unique<link::StreamSender>(link::StreamSender::Options(), 0);
       outputs_[digest].clear();
+      interrupted_.insert(digest);
       AddFinal(digest, stream, pb::OUTCOME_INTERRUPTED, pb::COMMAND_FAILURE_INTERRUPTED);
     }
   }
@@ -100,6 +105,7 @@ class SimAgent {
   void LoseJournal(std::uint64_t wall_ms) {
     OnClosed();
     birth_ms_ = wall_ms;
+    ++journals_lost_;
     streams_.clear();
     contact_.clear();
     incarnation_ = crypto_.RandomBytes<Nonce16>();
@@ -260,6 +266,8 @@ class SimAgent {
   std::uint64_t epoch_ = 0;
   std::uint64_t birth_ms_ = 0;
   std::size_t most_open_ = 0;
+  int journals_lost_ = 0;
+  std::set<Digest> interrupted_;
   bool online_ = false;
   std::map<Digest, Stream> streams_;  // the journal and the spool
   std::map<Digest, int> effects_;

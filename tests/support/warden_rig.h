@@ -19,6 +19,7 @@
 #include "common/link/codec.h"
 #include "common/sign/strict.h"
 #include "tests/support/cheap_crypto.h"
+#include "tests/support/fake_fence.h"
 #include "tests/support/fake_journal.h"
 #include "tests/support/fake_spool.h"
 #include "tests/support/test_fleet.h"
@@ -73,7 +74,8 @@ class WardenRig {
     agent::Identity identity;
     identity.id = fleet.agent;
     warden = std::make_unique<agent::Warden>(
-        agent::Parts{crypto, *key, trust, *journal, *spool, workers, reserve}, identity, "config");
+        agent::Parts{crypto, *key, trust, *journal, *spool, workers, reserve, fence, isolation},
+        identity, "config");
     recovered = warden->Recover(at).ok();
     warden->OnLinkStarted();
     Pump();
@@ -230,6 +232,8 @@ class WardenRig {
   FakeSpoolDisk spool_disk;
   FakeWorkers workers;
   FakeReserve reserve{disk};
+  FakeFence fence;
+  FakeIsolationFile isolation;
   std::unique_ptr<FakeJournal> journal;
   std::unique_ptr<FakeSpool> spool;
   std::unique_ptr<agent::Warden> warden;
@@ -239,7 +243,7 @@ class WardenRig {
  private:
   pb::Policy WidePolicy() const {
     auto policy = fleet.GoodPolicy();
-    for (const char* verb : {"get", "cat", "put", "exec"}) {
+    for (const char* verb : {"get", "cat", "put", "exec", "isolate", "release"}) {
       policy.mutable_classes(0)->add_verbs(verb);
     }
     return policy;

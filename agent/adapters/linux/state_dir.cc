@@ -92,6 +92,16 @@ Status StateDir::WriteFile(std::string_view name, std::string_view bytes) const 
   HF_TRY(WriteAll(file.get(), bytes));
   if (::fsync(file.get()) != 0) return OsError(temporary, errno);
   if (::rename(temporary.c_str(), path.c_str()) != 0) return OsError(path, errno);
+  return SyncNames();
+}
+
+Status StateDir::RemoveFile(std::string_view name) const {
+  const std::string path = PathOf(name);
+  if (::unlink(path.c_str()) != 0) return errno == ENOENT ? Ok() : Status(OsError(path, errno));
+  return SyncNames();
+}
+
+Status StateDir::SyncNames() const {
   const UniqueFd dir(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!dir.is_open() || ::fsync(dir.get()) != 0) return OsError(path_, errno);
   return Ok();

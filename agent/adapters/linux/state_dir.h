@@ -1,7 +1,7 @@
 // StateDir: the agent's directory, held by one process at a time.
 //
 // Ordering:  WriteFile() is durable (temporary file, fsync, rename, fsync of the directory) or has no
-//            effect.
+//            effect; RemoveFile() is durable, too.
 // Ownership: owns the lock until destroyed.
 // Threading: loop thread only.
 // Errors:    Open(): kExists: another agent holds it; kDenied: it belongs to someone else or is open to
@@ -26,9 +26,11 @@ class StateDir {
   std::string PathOf(std::string_view name) const { return path_ + "/" + std::string(name); }
   Result<std::string> ReadFile(std::string_view name, std::size_t max_bytes) const;
   Status WriteFile(std::string_view name, std::string_view bytes) const;
+  Status RemoveFile(std::string_view name) const;  // also one that is not there
 
  private:
   StateDir(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  Status SyncNames() const;
   std::string path_;
   UniqueFd lock_;
 };

@@ -219,6 +219,7 @@ SystemFacts ProcfsMachine::Facts() {
   }
   if (const long ticks = sysconf(_SC_CLK_TCK); ticks > 0) facts.ticks_per_second = ticks;
   facts.pid = getpid();
+  facts.agent_state = agent_state_;
   const std::time_t now = std::time(nullptr);
   facts.unix_time = now;
   tm local = {};

@@ -14,8 +14,9 @@ namespace holdfast::agent {
 
 class ProcfsMachine : public Machine {
  public:
-  // `root` goes before every path: "" for the real machine. No "/" at its end.
-  explicit ProcfsMachine(std::string root = "") : root_(std::move(root)) {}
+  // `root` goes before every path: "" for the real machine. No "/" at its end. `agent_state`: as SystemFacts has it.
+  explicit ProcfsMachine(std::string root = "", std::string agent_state = "")
+      : root_(std::move(root)), agent_state_(std::move(agent_state)) {}
   Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) override;
   Result<std::string> ReadRegular(const std::string& path, std::size_t max_bytes) override;
   Result<std::unique_ptr<PieceReader>> OpenRegular(const std::string& path) override;
@@ -35,6 +36,7 @@ class ProcfsMachine : public Machine {
 
  private:
   std::string root_;
+  std::string agent_state_;
 };
 
 }  // namespace holdfast::agent

@@ -103,6 +103,7 @@ RedisStreams::~RedisStreams() {
 }
 
 void RedisStreams::LookForSilence() {
+  ForgetProlonged();
   // It was us who stood still: what came meanwhile is not read yet.
   const bool was_away = now() - std::exchange(looked_at_, now()) > 2 * kLookSeconds;
   if (was_away) return;
@@ -149,6 +150,7 @@ void RedisStreams::OnConnectionLost(std::string why) {
   reader_.Drop();
   waiting_.clear();
   waiting_bytes_ = in_flight_bytes_ = 0;
+  prolonged_.clear();
   read_in_flight_ = false;
   cursor_ = "0";
   ready_ = false;
@@ -176,6 +178,10 @@ void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
       in_flight_bytes_ -= tag;
       OnWriteReply(reply);
       return Pump();
+    case kExpire:
+      // Without the right to it all goes on, and a dead process's stream stays: that is to be told.
+      if (reply->type == REDIS_REPLY_ERROR) TellIfDenied(Text(*reply));
+      return;
     case kOther: return OnWriteReply(reply);
     case kRead: return OnReadReply(reply);
     case kLast: return OnLastReply(reply);
@@ -188,6 +194,7 @@ bool RedisStreams::IsOfKind(Kind kind, const redisReply& reply) {
   switch (kind) {
     case kProbe:
     case kAdd: return IsText(reply);
+    case kExpire:
     case kOther: return reply.type == REDIS_REPLY_INTEGER;
     case kRead: return reply.type == REDIS_REPLY_ARRAY || reply.type == REDIS_REPLY_NIL;
     case kLast: return reply.type == REDIS_REPLY_ARRAY;
@@ -282,6 +289,19 @@ Status RedisStreams::Add(std::string_view stream, std::string_view message) {
 void RedisStreams::SendAdd(std::string_view stream, std::string_view message) {
   in_flight_bytes_ += message.size();
   writer_.Send(kAdd, message.size(), {"XADD", stream, "*", "m", message});
+  Prolong(stream);
+}
+
+void RedisStreams::Prolong(std::string_view stream) {
+  if (!prolonged_.try_emplace(std::string(stream), now()).second) return;
+  writer_.Send(kExpire, 0, {"EXPIRE", stream, std::to_string(options_.stream_life_s)});
+}
+
+void RedisStreams::ForgetProlonged() {
+  // Several times in a life, so that what is added always has most of one before it.
+  constexpr double kTimesInALife = 12;
+  const double due = now() - options_.stream_life_s / kTimesInALife;
+  std::erase_if(prolonged_, [due](const auto& entry) { return entry.second <= due; });
 }
 
 void RedisStreams::Pump() {
@@ -299,6 +319,8 @@ void RedisStreams::Trim(std::string_view stream, std::string_view up_to_and_incl
 }
 
 void RedisStreams::Remove(std::string_view stream) {
+  if (const auto found = prolonged_.find(stream); found != prolonged_.end())
+    prolonged_.erase(found);
   if (ready_) writer_.Send(kOther, 0, {"UNLINK", stream});
 }
 

@@ -7,6 +7,8 @@
 //
 // Ordering:  entries in the order of their stream; after OnRestored() the stream is read from its start,
 //            also after it was deleted and made anew with lower ids (a clock that went back).
+// Life:      a stream that nobody adds to is gone Options::stream_life_s later, read or not: whoever adds says
+//            so to Redis along with it (docs/decisions/0094-streams-die-by-themselves.md).
 // Limits:    kMaxInFlightBytes are handed to hiredis at a time, the rest waits here, kMaxPendingBytes in
 //            all. Redial after 50 ms, doubling to 1 s until a read is answered. Replies: see
 //            redis_connection.h; one of a wrong type loses the connection. When none comes for
@@ -19,6 +21,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -37,6 +41,8 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
     std::string own_stream;            // read by us, written by others
     CounterBlock* counters = nullptr;  // kRedisErrors is counted there
     RedisLogin login;
+    // Who has not read for so long is dead (15 s, docs/protocol.md 5), and so is what waits for it.
+    int stream_life_s = 60;
   };
   RedisStreams(struct ev_loop* loop, Options options, StreamTransportDelegate& delegate);
   ~RedisStreams() override;
@@ -50,7 +56,7 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   bool connected() const override { return ready_; }
 
  private:
-  enum Kind : int { kProbe, kAdd, kOther, kRead, kLast };
+  enum Kind : int { kProbe, kAdd, kExpire, kOther, kRead, kLast };
   struct Waiting {
     std::string stream;
     std::string message;
@@ -68,6 +74,8 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   void LookForSilence();
   void Pump();
   void SendAdd(std::string_view stream, std::string_view message);
+  void Prolong(std::string_view stream);
+  void ForgetProlonged();
   static void OnTimer(struct ev_loop* loop, ev_timer* timer, int events);
   void ReadMore();
   void CountError();
@@ -88,6 +96,8 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   std::size_t waiting_bytes_ = 0;
   std::size_t in_flight_bytes_ = 0;
   std::string cursor_ = "0";
+  // Loop time at which a stream's life was last made longer, while that is not due again.
+  std::map<std::string, double, std::less<>> prolonged_;
   double refused_until_ = 0;  // loop time
   int backoff_ms_;
   bool ready_ = false;      // between OnRestored and OnLost

@@ -77,7 +77,7 @@ std::string SourceOf(const std::string& peer_address) {
   const std::size_t colon = peer_address.rfind(':');
   if (!peer_address.starts_with('[') || colon < 2) return peer_address.substr(0, colon);
   in6_addr address{};
-  const std::string host = peer_address.substr(1, colon - 2);  // without the brackets
+  std::string host = peer_address.substr(1, colon - 2);  // without the brackets
   if (::inet_pton(AF_INET6, host.c_str(), &address) != 1) return host;
   std::memset(&address.s6_addr[8], 0, 8);
   std::array<char, INET6_ADDRSTRLEN> text{};

@@ -126,10 +126,9 @@ class SqliteStore final : public Store {
 Status SqliteStore::Prepare() {
   const std::pair<SqliteStatement*, const char*> statements[] = {
       {&load_agents_, "SELECT * FROM agents"},
-      {&load_commands_, "SELECT " HF_COMMAND_COLUMNS
-                        " FROM commands WHERE ended < targets ORDER BY accepted_ms, rowid"},
-      {&load_deliveries_,
-       "SELECT " HF_DELIVERY_COLUMNS " FROM deliveries WHERE state != 5 ORDER BY accepted_ms"},
+      {&load_commands_,
+       "SELECT " HF_COMMAND_COLUMNS " FROM commands WHERE ended < targets ORDER BY rowid"},
+      {&load_deliveries_, "SELECT " HF_DELIVERY_COLUMNS " FROM deliveries WHERE state != 5"},
       {&last_audit_, "SELECT " HF_AUDIT_COLUMNS " FROM audit ORDER BY seq DESC LIMIT 1"},
       {&incoming_, "SELECT output_name FROM deliveries WHERE place = 2"},
       {&find_command_, "SELECT " HF_COMMAND_COLUMNS " FROM commands WHERE digest = ?"},

@@ -87,5 +87,26 @@ TEST(ProxySettingTest, IsAUrlOrEnvOrNone) {
   EXPECT_FALSE(ProxySetting("p:1").ok());
 }
 
+TEST_F(RouteFileTest, KnowsWhereAServerIsLookedForBesideWhereItWas) {
+  RouteFile file = Open();
+  file.OnReached(std::string(kServer) + " 192.0.2.7");
+  file.OnDialling(std::string(kServer) + " 192.0.2.9 192.0.2.7 2001:db8::9 nonsense");
+  file.OnDialling("wss://stranger:443 192.0.2.66");
+  file.OnDialling(kServer);
+  file.OnReached("proxy 192.0.2.1");
+  using Addresses = std::vector<std::string>;
+  EXPECT_EQ(file.AddressesOf(kServer), (Addresses{"192.0.2.7", "192.0.2.9", "2001:db8::9"}));
+  EXPECT_EQ(file.AddressesOf("wss://stranger:443"), Addresses());
+  EXPECT_EQ(file.AddressesOf("proxy"), Addresses{"192.0.2.1"});
+  file.OnDialling(std::string(kServer) + " 192.0.2.10");
+  EXPECT_EQ(file.AddressesOf(kServer), (Addresses{"192.0.2.7", "192.0.2.10"}));
+  std::string many(kServer);
+  for (int i = 0; i < 100; ++i) many += " 192.0.2." + std::to_string(i + 100);
+  file.OnDialling(many);
+  EXPECT_EQ(file.AddressesOf(kServer).size(), 1 + kMaxDialledAddresses);
+  EXPECT_EQ(Open().AddressesOf(kServer), Addresses{"192.0.2.7"});
+  EXPECT_EQ(Open().AddressesOf("proxy"), Addresses{"192.0.2.1"});
+}
+
 }  // namespace
 }  // namespace holdfast::agent

@@ -1,5 +1,6 @@
 #include "backend/adapters/hiredis/redis_streams.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -49,11 +50,12 @@ class RealWorld final : public StreamWorld {
     return MakeAs({}, std::move(own_stream), delegate);
   }
   std::unique_ptr<RedisStreams> MakeAs(backend::RedisLogin login, std::string own_stream,
-                                       backend::StreamTransportDelegate& delegate) {
+                                       backend::StreamTransportDelegate& delegate,
+                                       int stream_life_s = 60) {
     return std::make_unique<RedisStreams>(
         loop_,
         RedisStreams::Options{"unix://" + socket(), std::move(own_stream), nullptr,
-                              std::move(login)},
+                              std::move(login), stream_life_s},
         delegate);
   }
   void Turn() override { TurnLoop(loop_); }
@@ -67,6 +69,15 @@ class RealWorld final : public StreamWorld {
     Command(on ? "CONFIG SET maxmemory 1" : "CONFIG SET maxmemory 0");
   }
   void SetFrozen(bool on) override { ::kill(server_, on ? SIGSTOP : SIGCONT); }
+  bool Exists(const std::string& key) {
+    redisContext* const context = redisConnectUnix(socket().c_str());
+    auto* const reply =
+        static_cast<redisReply*>(redisCommand(context, "EXISTS %b", key.data(), key.size()));
+    const bool exists = reply != nullptr && reply->integer == 1;
+    freeReplyObject(reply);
+    redisFree(context);
+    return exists;
+  }
   void Command(const char* text) {
     redisContext* const context = redisConnectUnix(socket().c_str());
     auto* const reply = static_cast<redisReply*>(redisCommand(context, text));
@@ -128,9 +139,46 @@ TEST(RedisStreamsTest, ReadsAStreamThatWasMadeAnewWithLowerIds) {
   EXPECT_EQ(events.messages[1], "second");
 }
 
-TEST(RedisStreamsTest, LogsInAndSaysOnceWhatRedisDoesNotLetItDo) {
+TEST(RedisStreamsTest, AStreamThatNobodyAddsToIsGoneAfterItsLife) {
+  RealWorld world;
+  RecordingDelegate events;
+  const auto streams = world.MakeAs({}, "own", events, 1);
+  for (int i = 0; i < 2000 && events.restored == 0; ++i) world.Turn();
+  ASSERT_EQ(events.restored, 1);
+  // Of its life of a second it lives two and more, while somebody adds to it now and then.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(2500);
+  for (int sent = 0; std::chrono::steady_clock::now() < until; world.Turn()) {
+    if (++sent % 40 == 0) {
+      ASSERT_TRUE(streams->Add("of the dead", "unread").ok());
+    }
+    if (sent > 100) {
+      ASSERT_TRUE(world.Exists("of the dead"));
+    }
+  }
+  for (int i = 0; i < 1000 && world.Exists("of the dead"); ++i) world.Turn();
+  EXPECT_FALSE(world.Exists("of the dead"));
+  EXPECT_EQ(events.lost, 0);
+}
+
+TEST(RedisStreamsTest, GoesOnWhereItMayNotSayHowLongAStreamLives) {
   RealWorld world;
   world.Command("ACL SETUSER u reset on >good +ping (+xread +xrevrange %%R~own) (+xadd %%W~other)");
+  RecordingDelegate events;
+  const auto streams = world.MakeAs({"u", "good"}, "own", events);
+  for (int i = 0; i < 2000 && events.restored == 0; ++i) world.Turn();
+  for (int i = 0; i < 2000 && (i < 50 || events.denied.empty()); ++i) {
+    ASSERT_TRUE(streams->Add("other", "m").ok());
+    world.Turn();
+  }
+  EXPECT_EQ(events.denied.size(), 1U);
+  EXPECT_EQ(events.lost, 0);
+}
+
+TEST(RedisStreamsTest, LogsInAndSaysOnceWhatRedisDoesNotLetItDo) {
+  RealWorld world;
+  world.Command(
+      "ACL SETUSER u reset on >good +ping (+xread +xrevrange %%R~own) "
+      "(+xadd +expire %%W~other)");
   RecordingDelegate events;
   const auto streams = world.MakeAs({"u", "good"}, "own", events);
   const auto until = [&](const auto& done) {

@@ -240,7 +240,7 @@ class Fetch:
             where = f"{self.mark.id} at {name_of(row) if row else answer.get('agent_id')}"
             if row and self.is_late(answer, row):
                 verdict.counts["answered late"] += 1
-            elif "outcome" not in answer or answer["problem"]:
+            elif "outcome" not in answer or answer.get("problem"):
                 verdict.fail("I3", f"{where}: {answer.get('problem') or answer}")
             elif answer["outcome"] == "DONE" and not self.is_right(answer):
                 verdict.fail("I3", f"{where}: not the bytes of the source: {str(answer)[:300]}")

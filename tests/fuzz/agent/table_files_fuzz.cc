@@ -81,7 +81,8 @@ class AnyMachine : public Machine {
             .ticks_per_second = 100,
             .pid = 1,
             .unix_time = static_cast<std::int64_t>(text_.size()),
-            .time_zone = std::string(Line(2))};
+            .time_zone = std::string(Line(2)),
+            .agent_state = ""};
   }
 
  private:

@@ -60,5 +60,26 @@ TEST(ApparmorProfilesTableTest, NamesAProfileAfterThoseItIsPartOf) {
                   "firefox//l\xff\x1b[2J|l\xff\x1b[2J||complain|NULL|bb22"}));
 }
 
+TEST(IsolationTableTest, TellsWhatTheAgentHasWrittenDown) {
+  ProcfsMachine machine(HOLDFAST_FIXTURES "/procfs_fixture", "/var/lib/holdfast-agent");
+  QueryEngine engine(machine, AllTables(), {});
+  TextSink sink;
+  EXPECT_EQ(
+      engine.Run("SELECT state, since, until, allow, job, seconds_left < 0 FROM isolation", sink)
+          .stop,
+      QueryStop::kDone);
+  const bool is_past = machine.Facts().unix_time > 1796078400;
+  EXPECT_EQ(sink.rows[0], "held|1796060400|1796078400|10.0.0.0/8 [2001:db8::/32]:443|" +
+                              std::string(64, 'a') + (is_past ? "|1" : "|0"));
+  EXPECT_TRUE(
+      sink.rows[1].starts_with("trial|1796064000|1796067600||" + std::string(64, 'b') + "|"));
+  EXPECT_EQ(sink.rows.size(), 2U);
+}
+
+TEST(IsolationTableTest, IsEmptyWhereThereIsNoAgentOrNoIsolation) {
+  QueryHarness harness;
+  EXPECT_EQ(harness.Ask("SELECT * FROM isolation"), Rows());
+}
+
 }  // namespace
 }  // namespace holdfast::agent

@@ -131,5 +131,25 @@ TEST_F(ArchiveVerbTest, SaysWhereItWasCut) {
   EXPECT_TRUE(run.result.truncated());
 }
 
+TEST_F(ArchiveVerbTest, ANamedPathThatCannotBeReadFailsBeforeAnythingIsSent) {
+  const std::string good = dir_.Write("good", "x");
+  const std::string secret = dir_.Write("secret", "x");
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod(secret.c_str(), 0), 0);
+  ASSERT_EQ(mkdir((dir_ / "closed").c_str(), 0), 0);
+  const uid_t before = geteuid();
+  if (before == 0) {
+    ASSERT_EQ(seteuid(65534), 0);
+  }
+  for (const std::string& path : {secret, dir_ / "closed"}) {
+    const WorkerRun run = Run({good, path});
+    EXPECT_EQ(run.result.outcome(), pb::OUTCOME_FAILED);
+    EXPECT_EQ(run.result.failure(), pb::COMMAND_FAILURE_PERMISSION);
+    EXPECT_NE(run.result.message().find(path), std::string::npos);
+    EXPECT_EQ(run.output, "");
+  }
+  ASSERT_EQ(seteuid(before), 0);
+}
+
 }  // namespace
 }  // namespace holdfast::agent

@@ -49,6 +49,27 @@ TEST(RunningTest, CutsTheOutputAtItsLimitAndSaysSo) {
   EXPECT_EQ(result.output_sha256(), rig.crypto.Sha256("123456").str());
 }
 
+TEST(RunningTest, StopsWhatControlHasEndedAndForgetsItWithItsEnd) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(rig.Query());
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  rig.Output(rig.LastWorker(), "rows that control does not take");
+  ASSERT_FALSE(rig.ups.back().has_final());
+  rig.Ack(digest, 1, 2, /*complete=*/true);
+  ASSERT_TRUE(rig.workers.was_killed(rig.LastWorker()));
+  rig.Ack(digest, 1, 2, true);  // whatever else was on its way
+  EXPECT_EQ(rig.workers.killed.size(), 1U);
+  rig.Gone(rig.LastWorker(), {0, 9, false});
+  EXPECT_FALSE(rig.warden->is_idle());
+  rig.Ack(digest, 1, 2, true);
+  EXPECT_TRUE(rig.warden->is_idle());
+  rig.ups.clear();
+  rig.Deliver(envelope);  // it does not run again
+  EXPECT_EQ(rig.workers.started.size(), 1U);
+}
+
 TEST(RunningTest, SaysHowAWorkerDied) {
   WardenRig rig;
   rig.Open();

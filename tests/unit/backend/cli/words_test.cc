@@ -3,6 +3,7 @@
 
 #include "backend/cli/arguments.h"
 #include "backend/cli/next_step.h"
+#include "backend/cli/signal_names.h"
 #include "tests/unit/backend/cli/golden_fixture.h"
 
 namespace holdfast::cli {
@@ -62,6 +63,30 @@ TEST_F(NextStepTest, ADirectoryIsForLsAndAFileInTheWayForOverwrite) {
   EXPECT_NE(NextStep(command_, pb::COMMAND_FAILURE_BAD_ARGUMENT, "/opt/tool: File exists; ...")
                 .find("--overwrite"),
             std::string::npos);
+}
+
+TEST_F(NextStepTest, OptionsAreNamedThatTheWordHas) {
+  command_.mutable_query()->set_sql("SELECT 1");  // as netstat is one
+  const std::string rows = NextStep(command_, pb::COMMAND_FAILURE_ROW_LIMIT, "x");
+  EXPECT_NE(rows.find("--max-rows"), std::string::npos);
+  EXPECT_EQ(rows.find("SQL"), std::string::npos);
+  command_.mutable_mkdir()->set_path("/a/b");
+  EXPECT_NE(NextStep(command_, pb::COMMAND_FAILURE_NO_SUCH_FILE, "x").find("--parents"),
+            std::string::npos);
+  EXPECT_NE(
+      NextStep(command_, pb::COMMAND_FAILURE_BAD_ARGUMENT, "/a/b: File exists").find("--parents"),
+      std::string::npos);
+  command_.mutable_mkdir()->set_parents(true);
+  EXPECT_EQ(NextStep(command_, pb::COMMAND_FAILURE_BAD_ARGUMENT, "/a/b: File exists"), "");
+}
+
+TEST(SignalNamesTest, GoBothWays) {
+  for (const char* const word : {"TERM", "sigterm", "15"}) {
+    EXPECT_EQ(SignalNumber(word).value(), 15);
+  }
+  EXPECT_EQ(SignalName(9), "KILL");
+  EXPECT_EQ(SignalName(31), "");
+  EXPECT_FALSE(SignalNumber("TERMINATE").ok());
 }
 
 TEST_F(GoldenTest, WordsComeAfterTheJsonDocument) {

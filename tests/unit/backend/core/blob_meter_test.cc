@@ -83,5 +83,15 @@ TEST(BlobMeterTest, KeepsNoMoreThanItsBound) {
   EXPECT_EQ(asked, BlobMeter::kMaxWaiting);
 }
 
+TEST(BlobMeterTest, KeepsNoFrameThatIsLargerThanAQuestion) {
+  BlobMeter meter;
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    meter.OnRequest({Command('a'), i, kChunk}, std::string(BlobMeter::kMaxRequestBytes + i, 'q'));
+  }
+  EXPECT_EQ(Next(meter).size(), BlobMeter::kMaxRequestBytes);
+  meter.OnAnswer(Command('a'), 0, 100);
+  EXPECT_TRUE(meter.empty());
+}
+
 }  // namespace
 }  // namespace holdfast::backend

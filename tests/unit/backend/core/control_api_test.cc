@@ -443,5 +443,117 @@ TEST_F(ControlApiTest, RefusesAnUploadWithOtherContent) {
   EXPECT_EQ(Ask(begin).blob_state().have_bytes(), 0U);
 }
 
+TEST_F(ControlApiTest, UploadsWhoseHashesBeginAlikeDoNotMeetInOneFile) {
+  LogIn();
+  const std::string content(3000, 'c');
+  const Digest sha256 = world_.crypto().Sha256(content);
+  const std::string alike = sha256.str().substr(0, 16) + std::string(16, 'x');
+  const auto begin = [](const std::string& name) {
+    api::ClientMessage message;
+    message.mutable_blob_begin()->set_sha256(name);
+    message.mutable_blob_begin()->set_size(3000);
+    return message;
+  };
+  const auto part = [&content](const std::string& name) {
+    api::ClientMessage message;
+    message.mutable_blob_part()->set_sha256(name);
+    message.mutable_blob_part()->set_data(content.substr(0, 1000));
+    return message;
+  };
+  EXPECT_TRUE(Ask(begin(alike)).has_blob_state());
+  Send(part(alike));
+  // While that is being written, the other one waits.
+  EXPECT_EQ(Ask(begin(sha256.str())).error().code(), api::API_CODE_UNAVAILABLE);
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  EXPECT_EQ(Next().blob_state().have_bytes(), 1000U);
+  // After it, it takes the place, and nothing of it is left.
+  EXPECT_EQ(Ask(begin(sha256.str())).blob_state().have_bytes(), 0U);
+  EXPECT_EQ(Ask(part(alike)).error().code(), api::API_CODE_INVALID);
+  api::ClientMessage whole = part(sha256.str());
+  whole.mutable_blob_part()->set_data(content);
+  Send(whole);
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  EXPECT_TRUE(Next().blob_state().complete());
+}
+
+// A cut in the middle of a character would make the whole answer unreadable, for everybody.
+TEST_F(ControlApiTest, ListsCommandsWhateverCharacterTheirDetailIsCutAt) {
+  LogIn();
+  for (const std::string pad : {"", "x"}) {
+    pb::Command command = Command(pad.empty() ? '1' : '2');
+    std::string sql = "SELECT '" + pad;
+    for (int i = 0; i < 400; ++i) sql += "\xd0\xb6";
+    command.mutable_query()->set_sql(sql + "'");
+    ASSERT_TRUE(Submit(command).has_submitted());
+  }
+  api::ClientMessage list;
+  list.mutable_list_commands();
+  EXPECT_EQ(Ask(list).commands().commands_size(), 2);
+}
+
+TEST_F(ControlApiTest, ListsTheAuditWhateverCharacterItIsCutAt) {
+  LogIn();
+  for (int pad = 0; pad < 2; ++pad) {
+    pb::Command command = Command(static_cast<char>('4' + pad));
+    std::string sql(static_cast<std::size_t>(38'000 + pad), '\x01');
+    while (sql.size() < 58'000) sql += "\xd0\xb6";
+    command.mutable_query()->set_sql(sql);
+    ASSERT_TRUE(Submit(command).has_submitted());
+  }
+  api::ClientMessage list;
+  list.mutable_list_audit();
+  EXPECT_GE(Ask(list).audit().records_size(), 2);
+}
+
+TEST_F(ControlApiTest, AnswersAClaimThatComesAgain) {
+  SimAgent& agent = *world_.agents()[0];
+  world_.KeepAway(agent, 3600 * kSecond);
+  world_.Run(2 * kSecond);
+  world_.gateways()[0]->Dial(agent);
+  const auto entries = world_.gateways()[0]->TakeToControl();
+  const auto granted = [this, &entries](const std::string& id) {
+    for (const auto& entry : entries) world_.core().OnEntry(id, entry, world_.now());
+    world_.core().EndTurn(world_.now());
+    std::string contacts;
+    while (const auto route = world_.core().NextOut()) {
+      route::v1::ToGateway message;
+      if (route->kind != backend::RouteOut::Kind::kAdd) continue;
+      if (message.ParseFromString(route->bytes)) contacts += message.claim_answer().contact();
+    }
+    return contacts;
+  };
+  const std::string first = granted("9-0");
+  EXPECT_EQ(first.size(), Nonce16::kSize);
+  EXPECT_EQ(granted("9-1"), first);  // the answer was lost; nothing new is to be committed
+}
+
+TEST_F(ControlApiTest, GrantsNothingToAnAgentThatIsRemovedInTheSameTurn) {
+  LogIn();
+  SimAgent& agent = *world_.agents()[0];
+  world_.KeepAway(agent, 3600 * kSecond);
+  world_.Run(2 * kSecond);
+  ASSERT_FALSE(agent.online());
+  world_.gateways()[0]->Dial(agent);
+  for (const auto& entry : world_.gateways()[0]->TakeToControl()) {
+    world_.core().OnEntry("9-0", entry, world_.now());
+  }
+  api::ClientMessage remove;
+  remove.mutable_remove_agent()->set_agent_id(agent.id().str());
+  Send(remove);
+  world_.core().EndTurn(world_.now());
+  int answers = 0;
+  while (const auto route = world_.core().NextOut()) {
+    route::v1::ToGateway message;
+    if (route->kind != backend::RouteOut::Kind::kAdd || !message.ParseFromString(route->bytes)) {
+      continue;
+    }
+    if (!message.has_claim_answer()) continue;
+    ++answers;
+    EXPECT_FALSE(message.claim_answer().granted());
+    EXPECT_EQ(message.claim_answer().reason(), link::v1::CLOSE_REASON_REVOKED);
+  }
+  EXPECT_EQ(answers, 1);
+}
+
 }  // namespace
 }  // namespace holdfast::testing

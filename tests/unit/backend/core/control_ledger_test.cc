@@ -204,5 +204,19 @@ TEST_F(LedgerTest, LeavesNoHoleInTheTrailOfAnAgentThatDiedBeforeItsRecordsCame) 
   }
 }
 
+TEST_F(LedgerTest, KeepsTheOrderOfAcceptanceOverAStart) {
+  // In one millisecond, and then with a clock that was set back; their digests say nothing of it.
+  std::vector<Digest> accepted;
+  for (const auto& [fill, at_ms] : {std::pair('z', 10), std::pair('b', 10), std::pair('a', 5)}) {
+    CommandRow row = Command(fill);
+    accepted.push_back(row.digest);
+    ledger_.Accept(std::move(row), {agent_}, At(static_cast<std::uint64_t>(at_ms)));
+    Commit();
+  }
+  Ledger next(Small(), audit_);
+  ASSERT_TRUE(next.Load(store_).ok());
+  EXPECT_EQ(std::vector<Digest>(next.OpenOf(agent_).begin(), next.OpenOf(agent_).end()), accepted);
+}
+
 }  // namespace
 }  // namespace holdfast::backend

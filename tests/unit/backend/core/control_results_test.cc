@@ -114,7 +114,9 @@ class ControlResultsTest : public ::testing::Test {
   backend::DeliveryRow Row() { return *world_.store().FindDelivery(digest_, agent().id()).value(); }
 
   static constexpr std::uint64_t kMaxOutput = 20'000;
-  ControlWorld world_{{.seed = 9, .agents = 2, .gateways = 1}};
+  static constexpr std::uint64_t kDefaultOutput = 25'000;  // of what is no file
+  ControlWorld world_{
+      {.seed = 9, .agents = 2, .gateways = 1, .default_output_bytes = kDefaultOutput}};
   Digest digest_;
   std::string output_;
 };
@@ -292,6 +294,109 @@ TEST_F(ControlResultsTest, KeepsALateResultWithoutChangingTheState) {
   EXPECT_FALSE(Row().result_envelope.empty());
 }
 
+TEST_F(ControlResultsTest, TakesAReceiptAndAStartOnlyWhereTheyBelong) {
+  const auto audited = [this] {
+    return world_.store().ListAudit(0, 1'000'000, digest_.str()).value().size();
+  };
+  const std::size_t before = audited();
+  std::vector<link::v1::Up> records = {Received()};
+  for (std::uint64_t seq = 1; seq < 60; ++seq) {
+    records.push_back(Record(seq));
+    records.back().mutable_started();
+  }
+  Up(records);
+  EXPECT_TRUE(Turn().back().complete());
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+  EXPECT_EQ(audited() - before, 3U);  // received, started, ended
+}
+
+TEST_F(ControlResultsTest, EndsACommandThatIsAttemptedWithoutEnd) {
+  const auto start = [this](std::uint32_t attempt) {
+    auto started = Record(0, attempt);
+    started.mutable_started();
+    output_.clear();
+    Up({started, Chunk(1, "rows", attempt)});
+    return Turn();
+  };
+  EXPECT_FALSE(start(1000).back().complete());
+  EXPECT_TRUE(start(1001).back().complete());
+  EXPECT_EQ(Row().failure, pb::COMMAND_FAILURE_BAD_RESULT);
+}
+
+TEST_F(ControlResultsTest, TakesAnArchiveOfAnySizeWhenNoLimitIsSigned) {
+  for (const bool is_archive : {true, false}) {
+    pb::Command command = world_.fleet().GoodCommand();
+    command.set_command_id(std::string(16, is_archive ? 'a' : 'q'));
+    if (is_archive) command.mutable_archive()->add_paths("/var/log");
+    command.mutable_target()->clear_agent_ids();
+    command.mutable_target()->add_agent_ids(agent().id().str());
+    command.set_issued_at_ms(world_.now().wall_ms());
+    command.set_not_after_ms(world_.now().wall_ms() + kHourMs);
+    command.mutable_limits()->clear_out_bytes();
+    digest_ = world_.analyst().Submit(command);
+    for (const std::string& message : world_.analyst().TakeMessages()) {
+      world_.core().OnApiMessage(1, message, world_.now());
+    }
+    (void)Turn();
+    output_.clear();
+    Up({Received(), Chunk(1, std::string(kDefaultOutput + 1, 'x'))});
+    (void)Turn();
+    EXPECT_EQ(Row().ended(), !is_archive);
+  }
+}
+
+TEST_F(ControlResultsTest, TellsTheEndOfAnOutputThatItsDiskHasLost) {
+  const auto listen = [this] {
+    for (int i = 0; i < 200; ++i) {
+      for (const std::string& message : world_.analyst().TakeMessages()) {
+        world_.core().OnApiMessage(1, message, world_.now());
+      }
+      (void)Turn();
+      while (const auto message = world_.core().NextApiMessage(1)) {
+        world_.analyst().OnMessage(*message);
+      }
+    }
+  };
+  listen();
+  Up({Received(), Chunk(1, std::string(6000, 'a'))});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  world_.files().Forget({backend::FileArea::kResults, Row().output_name});
+  Up({Chunk(2, std::string(6000, 'b'))});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  listen();
+  ASSERT_EQ(Row().state, backend::DeliveryState::kEnded) << Row().message;
+  EXPECT_TRUE(world_.analyst().jobs().at(digest_).finished);
+}
+
+TEST_F(ControlResultsTest, AcknowledgesALateStreamPieceByPiece) {
+  backend::DeliveryRow row = Row();
+  row.state = backend::DeliveryState::kEnded;
+  row.outcome = pb::OUTCOME_INTERRUPTED;
+  ASSERT_TRUE(world_.store().PutDelivery(row).ok());
+  ASSERT_TRUE(world_.store().PutCommandCounts(digest_, 1, 0).ok());
+  ASSERT_TRUE(world_.store().Commit().ok());
+  world_.CrashControl();
+  world_.Run(kSecond);
+  (void)Turn();
+  const std::uint64_t ended = world_.core().figures().commands_ended;
+  Up({Received(), Chunk(1, "rows")});
+  auto acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_EQ(acks[0].next_seq(), 2U);
+  EXPECT_FALSE(acks[0].complete());
+  Up({Final(2, GoodResult(1), agent().key())});
+  acks = Turn();
+  ASSERT_EQ(acks.size(), 1U);
+  EXPECT_TRUE(acks[0].complete());
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_INTERRUPTED);
+  EXPECT_FALSE(Row().result_envelope.empty());
+  EXPECT_EQ(world_.core().figures().commands_ended, ended);  // it had ended before
+}
+
 TEST_F(ControlResultsTest, NotesWhatItHasInHandWhileItWorksOnIt) {
   std::set<std::string> seen;
   world_.crypto().on_verify = [&] { seen.insert(world_.counters().AtHand()); };
@@ -467,14 +572,16 @@ class ControlBlobsTest : public ControlResultsTest {
       message.mutable_from_agent()->add_frames(frame.SerializeAsString());
     world_.core().OnEntry("1-0", message.SerializeAsString(), world_.now());
   }
-  int Answers() {
-    world_.core().EndTurn(world_.now());
+  int Answers() { return Answers(world_.now()); }
+  int Answers(backend::Moment now) {
+    world_.core().EndTurn(now);
     int out = 0;
     while (const auto route = world_.core().NextOut()) {
       route::v1::ToGateway message;
       if (route->kind != backend::RouteOut::Kind::kAdd || !message.ParseFromString(route->bytes)) {
         continue;
       }
+      sent_bytes_ = message.sent_bytes();
       for (const std::string& bytes : message.send().frames()) {
         const auto frame = link::DecodeFrame(bytes, link::Direction::kDown);
         out += frame.value().blob_data().data().size() == kBlobBytes ? 1 : 0;
@@ -484,6 +591,7 @@ class ControlBlobsTest : public ControlResultsTest {
   }
   static constexpr std::size_t kBlobBytes = 256 * 1024;
   Digest sha256_;
+  std::uint64_t sent_bytes_ = 0;  // of the last entry
 };
 
 TEST_F(ControlBlobsTest, AnswersOnlyAsManyQuestionsAtOnceAsADeliveryMayHaveOpen) {
@@ -492,6 +600,32 @@ TEST_F(ControlBlobsTest, AnswersOnlyAsManyQuestionsAtOnceAsADeliveryMayHaveOpen)
   EXPECT_EQ(Answers(), 0);
   Ask(1);
   EXPECT_EQ(Answers(), 1);
+}
+
+TEST_F(ControlBlobsTest, SendsNoMoreThanTheGatewaysStreamMayHoldUnread) {
+  using backend::StreamRoom;
+  constexpr int kMost = StreamRoom::kMaxUnreadBytes / kBlobBytes;
+  const auto until_it_waits = [this] {
+    int sent = 0;
+    for (int now = 1; now > 0 && sent <= 2 * kMost; sent += now) {
+      Ask(4);
+      now = Answers();
+    }
+    return sent;
+  };
+  const int first = until_it_waits();
+  EXPECT_GE(first, kMost - 4);
+  EXPECT_LE(first, kMost + 4);
+  // The gateway has read all of it: what was asked for last follows.
+  route::v1::ToControl up;
+  up.set_gateway(world_.gateways()[0]->instance());
+  up.mutable_gateway_up()->set_handled_bytes(sent_bytes_);
+  world_.core().OnEntry("1-0", up.SerializeAsString(), world_.now());
+  EXPECT_GE(until_it_waits(), kMost - 4);
+  // Redis forgot all of it: nobody will say so.
+  backend::Moment later = world_.now();
+  later.at += StreamRoom::kPatience;
+  EXPECT_EQ(Answers(later), 4);
 }
 
 TEST_F(ControlResultsTest, GivesBlobsOnlyToThoseWhoseCommandNamesThem) {

@@ -382,6 +382,43 @@ TEST_F(SessionsTest, AsksForTheListOfLinksWhenEventsAreMissing) {
   EXPECT_FALSE(sessions_.online(id()));
 }
 
+TEST_F(SessionsTest, GrantsNothingToALinkThatIsClosedInTheSameTurn) {
+  Claim();
+  route::v1::LinkClosed closed;
+  closed.set_agent_id(id().str());
+  closed.set_epoch(hello_.conn_epoch());
+  closed.set_event_no(++events_["g0"]);
+  sessions_.OnLinkClosed("g0", closed, now_);
+  EXPECT_FALSE(Answer().granted());
+  EXPECT_FALSE(sessions_.online(id()));
+}
+
+TEST_F(SessionsTest, AsksAgainForAListThatAFreshLinkIsMissingFrom) {
+  LetIn();
+  route::v1::Links links;
+  links.set_last(true);
+  route::v1::GatewayUp up;
+  const auto list = [&] {
+    links.set_event_no(events_["g0"]);
+    up.set_event_no(events_["g0"]);
+    announced_ = 0;
+    sessions_.OnGatewayUp("g0", up, now_);
+    (void)Answer();
+    if (announced_ > 0) sessions_.OnLinks("g0", links, now_);
+    return announced_;
+  };
+  (void)Answer();
+  sessions_.OnLinks("g0", links, now_);  // and neither answer nor close came to its end
+  EXPECT_TRUE(sessions_.online(id()));
+  for (int i = 0; i < 4; ++i) {
+    Pass(std::chrono::seconds(5));
+    (void)list();
+  }
+  EXPECT_FALSE(sessions_.online(id()));
+  Pass(std::chrono::seconds(5));
+  EXPECT_EQ(list(), 0);
+}
+
 TEST_F(SessionsTest, LetsNobodyTakeATurnOfEnrolmentWithAMadeUpToken) {
   const auto mine = hello_;
   auto my_key = std::move(key_);
@@ -415,6 +452,24 @@ TEST_F(SessionsTest, LearnsLinksFromAListAndClosesWhatWasNeverGranted) {
   EXPECT_EQ(answers[0].message.close_link().reason(), CloseReason::CLOSE_REASON_NOT_ENROLLED);
 }
 
+TEST_F(SessionsTest, KeepsOfAListOnlyAgentsThatItKnows) {
+  LetIn();
+  std::size_t closed = 0;
+  for (std::uint32_t part = 0; part < 100; ++part) {
+    route::v1::Links links;
+    for (std::uint32_t i = 0; i < 100; ++i) {
+      auto& stranger = *links.add_links();
+      stranger.set_agent_id(crypto_.RandomBytes<Nonce16>().str());
+      stranger.set_epoch(1);
+    }
+    links.set_event_no(events_["g0"]);
+    sessions_.OnLinks("g0", links, now_);
+    // Not kept until a last part comes, which may never be.
+    for (const auto& answer : sessions_.TakeAnswers()) closed += answer.message.has_close_link();
+  }
+  EXPECT_EQ(closed, 10'000U);
+}
+
 TEST_F(SessionsTest, TakesASilentGatewayForGoneButNotWhileRedisIsAway) {
   LetIn();
   sessions_.OnTransport(false, now_);
@@ -429,6 +484,21 @@ TEST_F(SessionsTest, TakesASilentGatewayForGoneButNotWhileRedisIsAway) {
   sessions_.OnTick(now_);
   EXPECT_FALSE(sessions_.online(id()));
   EXPECT_EQ(sessions_.TakeHousekeeping().back().trim_to, "");
+}
+
+TEST_F(SessionsTest, TakesNoGatewayForGoneWhoseWordsItDoesNotRead) {
+  LetIn();
+  for (int s = 0; s < 60; ++s) {
+    Pass(std::chrono::seconds(1));
+    sessions_.OnTick(now_, /*is_reading=*/false);
+  }
+  EXPECT_TRUE(sessions_.online(id()));
+  Pass(std::chrono::seconds(14));
+  sessions_.OnTick(now_, true);
+  EXPECT_TRUE(sessions_.online(id()));
+  Pass(std::chrono::seconds(1));
+  sessions_.OnTick(now_, true);
+  EXPECT_FALSE(sessions_.online(id()));
 }
 
 TEST_F(SessionsTest, AsksForTheListOfLinksWhenRedisIsBack) {

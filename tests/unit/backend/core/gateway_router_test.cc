@@ -85,6 +85,27 @@ TEST(GatewayRouterTest, SaysThatALinkWasNeverOpenedWhoseSocketClosedBeforeTheGra
   EXPECT_FALSE(next.closed_by_router);
 }
 
+TEST(GatewayRouterTest, SaysThatALinkIsClosedWhoseClaimNobodyHadAnswered) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const RigAgent agent = rig.NewAgent();
+  RigSocket& socket = rig.Open();
+  rig.Hello(socket, agent, 7);
+  (void)rig.ToControl();  // the answer to this is lost
+  rig.Drop(socket);
+  const auto sent = rig.ToControl();
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].link_closed().agent_id(), agent.id.str());
+  EXPECT_EQ(sent[0].link_closed().epoch(), 7U);
+  // Control knows of the one that it has refused.
+  RigSocket& refused = rig.Open();
+  rig.Hello(refused, agent, 8);
+  rig.Answer(refused, link_pb::CLOSE_REASON_TRY_LATER);
+  (void)rig.ToControl();
+  rig.Drop(refused);
+  EXPECT_TRUE(rig.ToControl().empty());
+}
+
 TEST(GatewayRouterTest, PassesOnThatAnAgentsJournalWentBack) {
   for (const bool reverted : {false, true}) {
     GatewayRig rig;
@@ -180,6 +201,24 @@ TEST(GatewayRouterTest, ClosesGarbageAndFramesOfTheOtherDirection) {
   message.add_frames()->mutable_goaway()->set_window_s(1);
   rig.Say(down, message);
   EXPECT_EQ(rig.HearClose(down), link_pb::CLOSE_REASON_UNEXPECTED_FRAME);
+}
+
+TEST(GatewayRouterTest, ClosesAStrangerWhoseWebSocketAloneIsAlive) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const auto wait = [&rig](RigSocket& socket) {
+    for (int s = 0; s < 12; ++s) {
+      rig.Wait(std::chrono::seconds(1));
+      if (!socket.closed_by_router) rig.router.OnPong(*socket.link);
+    }
+    return socket.closed_by_router;
+  };
+  EXPECT_TRUE(wait(rig.Open()));
+  // One that has said Hello waits for control as long as any other.
+  RigSocket& claiming = rig.Open();
+  const RigAgent agent = rig.NewAgent();
+  rig.Hello(claiming, agent);
+  EXPECT_TRUE(wait(claiming));
 }
 
 TEST(GatewayRouterTest, ClosesWhoDoesNotGreetAndWhomControlDoesNotAnswer) {
@@ -517,6 +556,30 @@ TEST(GatewayRouterTest, SaysEveryFiveSecondsThatItIsThere) {
   int ups = 0;
   for (const auto& sent : rig.ToControl()) ups += sent.has_gateway_up() ? 1 : 0;
   EXPECT_EQ(ups, 4);
+}
+
+TEST(GatewayRouterTest, SaysHowFarItHasReadAfterEveryFewMiB) {
+  GatewayRig rig;
+  rig.ControlIsThere();
+  const auto send = [&rig](const std::string& control, std::uint64_t sent_bytes) {
+    route::ToGateway entry;
+    entry.set_control(control);
+    entry.set_sent_bytes(sent_bytes);
+    entry.mutable_send()->add_frames(std::string(std::size_t{256} * 1024, 'x'));
+    rig.FromControl(entry);
+  };
+  for (std::uint64_t i = 1; i < 16; ++i) send(kControlInstance, i * 1000);
+  EXPECT_TRUE(rig.ToControl().empty());
+  send(kControlInstance, 16'000);
+  const auto said = rig.ToControl();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].gateway_up().handled_bytes(), 16'000U);
+  EXPECT_FALSE(said[0].gateway_up().cursor().empty());
+  // What another control counted means nothing to this one.
+  for (int i = 0; i < 16; ++i) send("test.c0.before", 99'000);
+  ASSERT_EQ(rig.ToControl().at(0).gateway_up().handled_bytes(), 16'000U);
+  rig.router.OnControl(kControlInstance);
+  EXPECT_EQ(rig.ToControl().at(0).gateway_up().handled_bytes(), 0U);
 }
 
 TEST(GatewayRouterTest, CountsOneReasonForEachLinkWhateverTheTransportSays) {

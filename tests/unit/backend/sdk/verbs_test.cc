@@ -99,6 +99,21 @@ TEST(VerbTest, AnArgvMayHoldAnyBytesButNotNothing) {
   EXPECT_EQ(verb.value().command.exec().argv_size(), 5);
 }
 
+TEST(VerbTest, AnIsolationHasATimeAndNetworksInTheirOneForm) {
+  const auto verb = Verb::Isolate(std::chrono::hours(4), {"10.1.2.3/8", "10.0.0.5:22"});
+  ASSERT_TRUE(verb.ok());
+  EXPECT_TRUE(verb.value().acts());
+  EXPECT_TRUE(verb.value().command.idempotent());
+  EXPECT_EQ(verb.value().command.isolate().duration_ms(), 14'400'000U);
+  EXPECT_EQ(verb.value().command.isolate().allow(0), "10.0.0.0/8");
+  EXPECT_EQ(verb.value().command.isolate().allow(1), "[10.0.0.5/32]:22");
+  EXPECT_FALSE(Verb::Isolate(std::chrono::minutes(4), {}).ok());
+  EXPECT_FALSE(Verb::Isolate(std::chrono::hours(24 * 30 + 1), {}).ok());
+  EXPECT_FALSE(Verb::Isolate(std::chrono::hours(4), {"web01"}).ok());
+  EXPECT_FALSE(Verb::Isolate(std::chrono::hours(4), std::vector<std::string>(33, "10.0.0.1")).ok());
+  EXPECT_TRUE(Verb::Release().acts());
+}
+
 class SignCommandTest : public testing::Test {
  protected:
   SignCommandTest() {
