@@ -138,7 +138,7 @@ class Copier {
 };
 
 // Into itself there would be no end of it.
-bool IsInside(const Place& to, const FileStat& from) {
+bool IsInside(const PinnedPlace& to, const FileStat& from) {
   FileStat target;
   return LiesWithin(to.dir_fd(), IdentityOf(from)) ||
          (to.Stat(target) == 0 && IdentityOf(target) == IdentityOf(from));
@@ -146,7 +146,7 @@ bool IsInside(const Place& to, const FileStat& from) {
 
 }  // namespace
 
-void CopyTree(const Place& from, const Place& to, const std::string& from_path,
+void CopyTree(const PinnedPlace& from, const PinnedPlace& to, const std::string& from_path,
               const std::string& to_path, Below below, Existing existing, const OwnState& own,
               Changes& changes) {
   FileStat stat;

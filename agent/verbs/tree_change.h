@@ -17,11 +17,11 @@ enum class Below { kNo, kYes };  // directories too
 
 // Content, permission bits, times and, where allowed, owner; synced when it returns. Of a directory
 // that is there its files are replaced, others stay. FIFOs, sockets and devices are failures.
-void CopyTree(const Place& from, const Place& to, const std::string& from_path,
+void CopyTree(const PinnedPlace& from, const PinnedPlace& to, const std::string& from_path,
               const std::string& to_path, Below below, Existing existing, const OwnState& own,
               Changes& changes);
 
-void RemoveTree(const Place& place, const std::string& path, Below below, const OwnState& own,
+void RemoveTree(const PinnedPlace& place, const std::string& path, Below below, const OwnState& own,
                 Changes& changes);
 
 }  // namespace holdfast::agent
