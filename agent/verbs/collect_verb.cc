@@ -50,6 +50,10 @@ constexpr std::uint64_t kMaxSizelessBytes = std::uint64_t{16} << 20;
 // All extended attributes of a file; ext4 keeps 4 KiB, one of XFS may have 64.
 constexpr std::size_t kMaxAttributeBytes = std::size_t{96} * 1024;
 constexpr std::size_t kMaxLinkBytes = 4096;  // PATH_MAX
+// Of the paths that are remembered so that a file comes once; at it further ones may come again. Of usual
+// paths that is half a million.
+constexpr std::size_t kMaxSeenBytes = std::size_t{64} << 20;
+constexpr std::size_t kSeenEntryBytes = 96;  // of the map, for each
 constexpr std::size_t kMaxPasswdBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxHostBytes = 253;  // AgentFacts
 // Before the wall limit, at which warden would end us in the middle of a frame.
@@ -291,8 +295,8 @@ class Collection {
   }
 
   void Content(const std::string& path, const OpenedFile& file, pb::CollectItem& item) {
-    const auto [seen, is_new] = seen_.try_emplace({file.stat.device, file.stat.inode}, path);
-    if (!is_new) {
+    const std::pair key(file.stat.device, file.stat.inode);
+    if (const auto seen = seen_.find(key); seen != seen_.end()) {
       if (seen->second == path) return;  // two sources want it
       item.set_same_as(seen->second);
       return Facts(item);
@@ -300,8 +304,11 @@ class Collection {
     if (file.stat.size > max_file_bytes_ || file.stat.size > bytes_left_) {
       const bool is_large = file.stat.size > max_file_bytes_;
       is_full_ = is_full_ || !is_large;
-      seen_.erase(seen);
       return LeftOut(item, is_large ? "larger than max_file_bytes" : "more than max_bytes");
+    }
+    if (seen_bytes_ < kMaxSeenBytes) {
+      seen_bytes_ += path.size() + kSeenEntryBytes;
+      seen_.emplace(key, path);
     }
     if (!item.link_target().empty()) {
       item.set_resolved(LinkIn(AT_FDCWD, DescriptorPath(file.fd.get())));
@@ -386,6 +393,7 @@ class Collection {
   bool has_homes_ = false;
   // What has come, by device and inode.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> seen_;
+  std::size_t seen_bytes_ = 0;
   pb::CollectSummary summary_;  // of the source at hand
 };
 

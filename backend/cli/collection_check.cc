@@ -6,7 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "backend/adapters/libarchive/zip_reader.h"
+#include "backend/adapters/zlib/zip_layout.h"
+#include "backend/adapters/zlib/zip_reader.h"
 #include "backend/cli/collection_zip.h"
 #include "backend/sdk/collection_reader.h"
 #include "backend/sdk/files.h"
@@ -29,7 +30,8 @@ using File = std::unique_ptr<PartialFile>;
 constexpr std::size_t kPieceBytes = std::size_t{256} * 1024;
 constexpr std::size_t kMaxProofBytes = sign::kMaxEnvelopeBytes;
 // Of proof/stream: a collection of 100,000 files has some 40 MB. More is no work for whoever checks.
-constexpr std::uint64_t kMaxStreamBytes = std::uint64_t{4} << 30;
+constexpr std::uint64_t kMaxStreamBytes = std::uint64_t{3} << 30;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
 
 Error Altered(const std::string& entry, const std::string& why) {
@@ -91,22 +93,23 @@ class Checker {
     HF_ASSIGN_OR_RETURN(const auto zip, ZipReader::Open(path_));
     std::set<std::string> names;
     for (;;) {
-      HF_ASSIGN_OR_RETURN(const auto name, zip->Next());
-      if (!name) break;
-      if (!names.insert(*name).second) return Altered(*name, "is there twice");
-      std::string* proof = *name == kCommandEntry       ? &proof_.command
-                           : *name == kCertificateEntry ? &proof_.certificate
-                           : *name == kResultEntry      ? &proof_.result
-                           : *name == kAgentKeyEntry    ? &proof_.agent_key
-                                                        : nullptr;
-      if (proof == nullptr && *name != kStreamEntry) continue;
+      HF_ASSIGN_OR_RETURN(const backend::ZipEntry* const entry, zip->Next());
+      if (entry == nullptr) break;
+      const std::string& name = entry->name;
+      if (!names.insert(name).second) return Altered(name, "is there twice");
+      std::string* proof = name == kCommandEntry       ? &proof_.command
+                           : name == kCertificateEntry ? &proof_.certificate
+                           : name == kResultEntry      ? &proof_.result
+                           : name == kAgentKeyEntry    ? &proof_.agent_key
+                                                       : nullptr;
+      if (proof == nullptr && name != kStreamEntry) continue;
       std::uint64_t bytes = 0;
       for (;;) {
         HF_ASSIGN_OR_RETURN(const std::size_t got, zip->Read(buffer_));
         if (got == 0) break;
         bytes += got;
         if (bytes > (proof == nullptr ? kMaxStreamBytes : kMaxProofBytes)) {
-          return Altered(*name, "is larger than it can be");
+          return Altered(name, "is larger than it can be");
         }
         const std::string_view piece(buffer_.data(), got);
         if (proof == nullptr) {
@@ -235,7 +238,10 @@ class Checker {
         checked_.hostname = event.host.hostname();
         manifest_->Host(event.host);
         return Ok();
-      case Kind::kBegin: return manifest_->Begin(event.item);
+      case Kind::kBegin:
+        HF_TRY(manifest_->Begin(event.item));
+        mtime_s_ = manifest_->is_answer() ? 0 : event.item.file().mtime_ns() / kSecondNs;
+        return Ok();
       case Kind::kData:
         for (Text& text : texts_) text.hasher->Update(text.text.Push(event.data));
         return Ok();
@@ -249,7 +255,7 @@ class Checker {
   Result<bool> FeedData(std::size_t length) {
     manifest_->UseNames();
     if (!is_entry_open_) {
-      HF_TRY(OpenEntry(manifest_->entry()));
+      HF_TRY(OpenEntry(manifest_->entry(), mtime_s_));
       for (const auto& derived : manifest_->derived()) {
         texts_.push_back({derived.entry, AnswerText(derived.part), crypto_.NewSha256()});
       }
@@ -266,7 +272,7 @@ class Checker {
   Status EndThing(const pb::Result* result, std::uint64_t bytes) {
     HF_TRY(lines_->Append(manifest_->End(result, bytes)));
     if (manifest_->entry().empty()) return Ok();
-    if (!is_entry_open_) HF_TRY(OpenEntry(manifest_->entry()));
+    if (!is_entry_open_) HF_TRY(OpenEntry(manifest_->entry(), mtime_s_));
     HF_ASSIGN_OR_RETURN(const std::string_view more, ReadEntry(1));
     if (!more.empty()) return Altered(entry_, "is longer than what was collected");
     HF_TRY(CloseEntry());
@@ -282,12 +288,15 @@ class Checker {
   }
 
   // --- entries, in their order
-  Status OpenEntry(const std::string& name) {
-    HF_ASSIGN_OR_RETURN(const auto next, zip_->Next());
-    if (!next) return Altered(name, "is missing");
-    if (*next != name) {
-      return Altered(*next,
+  Status OpenEntry(const std::string& name, std::int64_t mtime_s = 0) {
+    HF_ASSIGN_OR_RETURN(const backend::ZipEntry* const next, zip_->Next());
+    if (next == nullptr) return Altered(name, "is missing");
+    if (next->name != name) {
+      return Altered(next->name,
                      "is where " + name + " is due; was something taken out, or packed anew?");
+    }
+    if (next->mtime_s != backend::ZipTime(EntryTime(checked_.command, mtime_s))) {
+      return Altered(name, "has another time in the zip than was collected");
     }
     entry_ = name;
     is_entry_open_ = true;
@@ -335,8 +344,9 @@ class Checker {
     HF_TRY(CompareLines(kManifestEntry, *manifest));
     checked_.manifest_sha256 = entry_sha256_;
     HF_TRY(CompareLines(kSumsEntry, *sums_));
-    HF_ASSIGN_OR_RETURN(const auto more, zip_->Next());
-    return more ? Altered(*more, "does not belong to the collection") : Ok();
+    HF_ASSIGN_OR_RETURN(const backend::ZipEntry* const more, zip_->Next());
+    if (more != nullptr) return Altered(more->name, "does not belong to the collection");
+    return zip_->CheckBytes();
   }
 
   Status CompareLines(const std::string& name, const PartialFile& expected) {
@@ -392,7 +402,8 @@ class Checker {
   std::unique_ptr<CollectionManifest> manifest_;
   std::unique_ptr<sign::Hasher> stream_;
   std::uint64_t stream_bytes_ = 0;
-  std::vector<Text> texts_;  // of the answer that is open
+  std::int64_t mtime_s_ = 0;  // of the file at hand
+  std::vector<Text> texts_;   // of the answer that is open
   std::string entry_, entry_sha256_;
   bool is_entry_open_ = false;
   std::unique_ptr<sign::Hasher> hasher_;  // of the entry

@@ -11,6 +11,9 @@ using Event = sdk::CollectionReader::Event;
 
 constexpr std::size_t kPieceBytes = std::size_t{256} * 1024;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+// What we make of an answer has no more than so many times its bytes, but for one with monstrous names.
+constexpr std::uint64_t kTextGrowth = 1000;
+constexpr std::uint64_t kNotLarge = 0;
 
 }  // namespace
 
@@ -78,6 +81,7 @@ Status CollectionZip::Take(Event& event) {
     case Kind::kHost: manifest_->Host(event.host); return Ok();
     case Kind::kBegin:
       file_mtime_s_ = event.item.file().mtime_ns() / kSecondNs;
+      file_bytes_ = event.item.file().size();
       return manifest_->Begin(event.item);
     case Kind::kData: return Data(event.data);
     case Kind::kEnd: return EndThing(&event.end, event.end.output_bytes());
@@ -91,10 +95,12 @@ Status CollectionZip::Data(std::string_view data) {
   if (manifest_->is_answer()) {  // more than one entry comes of it
     if (!answer_) {
       HF_ASSIGN_OR_RETURN(answer_, PartialFile::CreateUnnamed());
+      answer_bytes_ = 0;
     }
+    answer_bytes_ += data.size();
     return answer_->Append(data);
   }
-  if (!entry_hasher_) HF_TRY(BeginEntry(manifest_->entry(), file_mtime_s_));
+  if (!entry_hasher_) HF_TRY(BeginEntry(manifest_->entry(), file_mtime_s_, file_bytes_));
   return AppendEntry(data);
 }
 
@@ -102,7 +108,7 @@ Status CollectionZip::EndThing(const pb::Result* result, std::uint64_t bytes) {
   HF_TRY(lines_->Append(manifest_->End(result, bytes)));
   if (answer_) return WriteAnswer();
   if (manifest_->entry().empty()) return Ok();
-  if (!entry_hasher_) HF_TRY(BeginEntry(manifest_->entry(), file_mtime_s_));
+  if (!entry_hasher_) HF_TRY(BeginEntry(manifest_->entry(), file_mtime_s_, file_bytes_));
   return EndEntry();
 }
 
@@ -111,7 +117,7 @@ Status CollectionZip::WriteAnswer() {
   HF_TRY(WriteFile(manifest_->entry(), *answer));
   for (const auto& derived : manifest_->derived()) {
     AnswerText text(derived.part);
-    HF_TRY(BeginEntry(derived.entry, 0));
+    HF_TRY(BeginEntry(derived.entry, 0, answer_bytes_ * kTextGrowth));
     for (std::uint64_t offset = 0;;) {
       HF_ASSIGN_OR_RETURN(const std::string piece, answer->ReadBack(offset, kPieceBytes));
       if (piece.empty()) break;
@@ -123,13 +129,16 @@ Status CollectionZip::WriteAnswer() {
   return Ok();
 }
 
-Status CollectionZip::BeginEntry(const std::string& name, std::int64_t mtime_s) {
+std::int64_t EntryTime(const pb::Command& command, std::int64_t mtime_s) {
+  constexpr std::uint64_t kSecondMs = 1000;
+  return mtime_s > 0 ? mtime_s : static_cast<std::int64_t>(command.issued_at_ms() / kSecondMs);
+}
+
+Status CollectionZip::BeginEntry(const std::string& name, std::int64_t mtime_s,
+                                 std::uint64_t most_bytes) {
   entry_name_ = name;
   entry_hasher_ = crypto_.NewSha256();
-  // What has no time of its own gets that of the signature: the same everywhere.
-  constexpr std::uint64_t kSecondMs = 1000;
-  const auto signed_s = static_cast<std::int64_t>(command_.issued_at_ms() / kSecondMs);
-  return writer_->BeginEntry(name, mtime_s > 0 ? mtime_s : signed_s);
+  return writer_->BeginEntry(name, EntryTime(command_, mtime_s), most_bytes);
 }
 
 Status CollectionZip::AppendEntry(std::string_view bytes) {
@@ -145,13 +154,13 @@ Status CollectionZip::EndEntry() {
 }
 
 Status CollectionZip::WriteEntry(const std::string& name, std::string_view bytes) {
-  HF_TRY(BeginEntry(name, 0));
+  HF_TRY(BeginEntry(name, 0, kNotLarge));
   HF_TRY(AppendEntry(bytes));
   return EndEntry();
 }
 
 Status CollectionZip::WriteFile(const std::string& name, const PartialFile& file) {
-  HF_TRY(BeginEntry(name, 0));
+  HF_TRY(BeginEntry(name, 0, kNotLarge));
   for (std::uint64_t offset = 0;;) {
     HF_ASSIGN_OR_RETURN(const std::string piece, file.ReadBack(offset, kPieceBytes));
     if (piece.empty()) break;
@@ -163,7 +172,7 @@ Status CollectionZip::WriteFile(const std::string& name, const PartialFile& file
 
 Status CollectionZip::WriteManifest(const CollectionProof& proof) {
   HF_ASSIGN_OR_RETURN(const auto around, manifest_->Frame(proof));
-  HF_TRY(BeginEntry(kManifestEntry, 0));
+  HF_TRY(BeginEntry(kManifestEntry, 0, kNotLarge));
   HF_TRY(AppendEntry(around.before));
   for (std::uint64_t offset = 0;;) {
     HF_ASSIGN_OR_RETURN(const std::string piece, lines_->ReadBack(offset, kPieceBytes));

@@ -22,7 +22,7 @@
 #include <string>
 #include <string_view>
 
-#include "backend/adapters/libarchive/zip_writer.h"
+#include "backend/adapters/zlib/zip_writer.h"
 #include "backend/cli/collection_manifest.h"
 #include "backend/sdk/collection_reader.h"
 #include "backend/sdk/partial_file.h"
@@ -37,6 +37,9 @@ inline constexpr char kResultEntry[] = "proof/result";
 inline constexpr char kAgentKeyEntry[] = "proof/agent-key";
 inline constexpr char kManifestEntry[] = "manifest.json";
 inline constexpr char kSumsEntry[] = "SHA256SUMS";
+
+// What has no time of its own (0) gets that of the signature: the same everywhere. Unix s.
+std::int64_t EntryTime(const ::holdfast::command::v1::Command& command, std::int64_t mtime_s);
 
 class CollectionZip {
  public:
@@ -66,7 +69,7 @@ class CollectionZip {
   Status Data(std::string_view data);
   Status EndThing(const ::holdfast::command::v1::Result* result, std::uint64_t bytes);
   Status WriteAnswer();
-  Status BeginEntry(const std::string& name, std::int64_t mtime_s);
+  Status BeginEntry(const std::string& name, std::int64_t mtime_s, std::uint64_t most_bytes);
   Status AppendEntry(std::string_view bytes);
   Status EndEntry();
   Status WriteEntry(const std::string& name, std::string_view bytes);
@@ -82,6 +85,8 @@ class CollectionZip {
   std::unique_ptr<CollectionManifest> manifest_;
   std::unique_ptr<sign::Hasher> entry_hasher_;  // of the entry that is open
   std::string entry_name_, last_sha256_, problem_;
+  std::uint64_t file_bytes_ = 0;    // of the file that is open, as it said
+  std::uint64_t answer_bytes_ = 0;  // of answer_
   std::int64_t file_mtime_s_ = 0;
   std::uint64_t zip_bytes_ = 0;
 };

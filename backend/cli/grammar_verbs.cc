@@ -129,7 +129,7 @@ void Grammar::AddCollections() {
            "  holdfast collect all logs --path '/opt/app/log/**'\n"
            "  holdfast collect web01 -D ~/artifacts/data LinuxAuthLogs BashShellHistoryFile");
   CLI::App* verify =
-      Add(&app_, "verify", "Check a collection: is it what the agent signed?", Command::kVerify);
+      Add(&app_, "verify", "Check that a collection is what its agent signed", Command::kVerify);
   verify->add_option("FILE", options_.local_file, "The zip of a collection")->required();
   AddNotes(verify,
            "Needs no backend. With a fleet (--dir, a profile) it must be of that fleet, and its\n"

@@ -20,6 +20,8 @@
 #include "backend/sdk/files.h"
 #include "common/base/untrusted.h"
 #include "common/sign/chain.h"
+#include "common/sign/envelope.h"
+#include "common/sign/strict.h"
 
 namespace holdfast::cli {
 namespace {
@@ -229,6 +231,11 @@ int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job j
   if (!command.ok()) return call.console.Fail(command.error());
   job.digest = command.value().digest;
   job.envelope = command.value().envelope;
+  const auto envelope = sign::ParseEnvelope(job.envelope, sign::kCommandType);
+  if (!envelope.ok()) return call.console.Fail(envelope.error());
+  auto as_signed = sign::ParseCommand(envelope.value().payload());
+  if (!as_signed.ok()) return call.console.Fail(as_signed.error());
+  job.command = std::move(as_signed).value();
   job.cert_envelope = command.value().cert_envelope;
   job.not_after = command.value().not_after;
   auto submitted = session.client->Submit(command.value());

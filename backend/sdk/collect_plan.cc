@@ -1,9 +1,11 @@
 #include "backend/sdk/collect_plan.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/base/path_pattern.h"
 #include "common/base/untrusted.h"
@@ -28,6 +30,24 @@ constexpr std::array<Answered, 3> kAnswered = {{{"/lsmod", "SELECT * FROM kernel
                                                 {"/ps", "SELECT * FROM processes"},
                                                 {"/iptables", "SELECT * FROM iptables"}}};
 
+// Where a path has a user's name or number, it is taken for every one that is there.
+struct Marker {
+  std::string_view text;
+  std::string_view pattern;
+};
+constexpr std::array<Marker, 2> kAnyUser = {
+    {{"%%users.username%%", "*"}, {"%%users.uid%%", "[0-9]*"}}};
+
+std::string WithAnyUser(std::string path) {
+  for (const Marker& marker : kAnyUser) {
+    for (std::size_t at = path.find(marker.text); at != std::string::npos;
+         at = path.find(marker.text, at)) {
+      path.replace(at, marker.text.size(), marker.pattern);
+    }
+  }
+  return path;
+}
+
 class Planner {
  public:
   Planner(const ArtifactSet& set, const CollectRequest& request, CollectPlan& plan)
@@ -50,7 +70,8 @@ class Planner {
   }
 
   Status Add(const ArtifactDefinition& definition, std::size_t depth) {
-    if (!done_.insert(definition.name).second) return Ok();  // in two groups, or in itself
+    if (std::ranges::find(open_, definition.name) != open_.end()) return Cycle(definition);
+    if (!done_.insert(definition.name).second) return Ok();  // in two groups
     if (!definition.for_linux) {
       Note(definition, "left out: not for Linux");
       return Ok();
@@ -59,11 +80,24 @@ class Planner {
       Note(definition, "left out: groups in groups, more than 32 deep");
       return Ok();
     }
+    open_.push_back(definition.name);
     for (const ArtifactSource& source : definition.sources) {
       if (!source.for_linux) continue;
       HF_TRY(AddSource(definition, source, depth));
     }
+    open_.pop_back();
     return Ok();
+  }
+
+  // Whoever wrote that meant something else; what, nobody can tell.
+  Error Cycle(const ArtifactDefinition& definition) const {
+    std::string way;
+    for (const std::string& name : open_) {
+      if (way.empty() && name != definition.name) continue;
+      way += name + " > ";
+    }
+    return {Code::kInvalid,
+            ForTerminal(Untrusted("a group contains itself: " + way + definition.name))};
   }
 
   Status AddSource(const ArtifactDefinition& definition, const ArtifactSource& source,
@@ -105,7 +139,8 @@ class Planner {
 
   Status AddPaths(const ArtifactDefinition& definition, const ArtifactSource& from) {
     pb::CollectSource* source = nullptr;
-    for (const std::string& path : from.words) {
+    for (const std::string& word : from.words) {
+      const std::string path = WithAnyUser(word);
       if (const std::string wrong = PathPatternComplaint(path); !wrong.empty()) {
         Note(definition, "left out: " + path + ": " + wrong);
         continue;
@@ -150,6 +185,7 @@ class Planner {
   const CollectRequest& request_;
   CollectPlan& plan_;
   std::set<std::string> done_;
+  std::vector<std::string> open_;  // groups, each in the one before
   std::set<std::pair<bool, std::string>> paths_;
 };
 

@@ -22,12 +22,14 @@ holdfast_test(conformance_fleet_directory LABEL conformance
 
 holdfast_test(conformance_collection_zip LABEL conformance
   DEPS holdfast_backend_cli holdfast_common_adapters_openssl
-  SRCS conformance/backend/collection_zip_test.cc)
+  SRCS conformance/backend/collection_zip_test.cc conformance/backend/zip_test.cc)
 
 holdfast_fuzz(fuzz_artifact_definitions SRCS fuzz/artifact_definitions_fuzz.cc
   DEPS holdfast_backend_sdk CORPUS fuzz/corpus/artifact_definitions)
 holdfast_fuzz(fuzz_collection_stream SRCS fuzz/collection_stream_fuzz.cc
   DEPS holdfast_backend_sdk holdfast_common_adapters_openssl CORPUS fuzz/corpus/collection_stream)
+holdfast_fuzz(fuzz_collection_zip SRCS fuzz/collection_zip_fuzz.cc
+  DEPS holdfast_backend_adapters_zlib CORPUS fuzz/corpus/collection_zip)
 holdfast_fuzz(fuzz_bundle_text SRCS fuzz/bundle_text_fuzz.cc DEPS holdfast_common_bundle
   CORPUS fuzz/corpus/bundle_text)
 holdfast_fuzz(fuzz_fleet_toml SRCS fuzz/fleet_toml_fuzz.cc DEPS holdfast_backend_sdk

@@ -109,18 +109,17 @@ class CollectTest(AgentTest):
         log.write_text("one\n" * 1000)
         log.chmod(0o640)
         os.utime(log, ns=(10**18, 2 * 10**18))
-        self.collect("TestAll")
         answer = self.ask("collect", "-D", self.definitions, "-d", self.dir / "into", "TestAll")
         self.assertEqual(answer["outcome"], "DONE")
         self.assertTrue(answer["complete"])
         self.assertTrue(answer["path"].endswith(f"collection-{answer['job'][:12]}.zip"), answer["path"])
+        self.assertEqual(log.stat().st_atime_ns, 10**18, "reading leaves no trace")
         things = {t["path"]: t for t in self.things(answer["path"]) if t["kind"] == "file"}
         thing = things[str(log)]
         self.assertEqual(thing["sha256"], hashlib.sha256(log.read_bytes()).hexdigest())
         self.assertEqual((thing["mode"], thing["size"], thing["user"]), ("0640", 4000, "root"))
         self.assertEqual((thing["atime_ns"], thing["mtime_ns"]), (10**18, 2 * 10**18))
         self.assertFalse(thing["unstable"])
-        self.assertEqual(log.stat().st_atime_ns, 10**18, "reading leaves no trace")
         with zipfile.ZipFile(answer["path"]) as got:
             self.assertEqual(got.read(thing["entry"]), log.read_bytes())
             manifest = got.read("manifest.json")
@@ -270,28 +269,52 @@ class CollectTest(AgentTest):
         (self.files / "note").write_text("the truth\n")
         self.collect("TestTree")
         entry = f"files{self.files}/note"
-        for name, change in ((entry, lambda b: b.replace(b"truth", b"TRUTH")),
-                             ("manifest.json", lambda b: b.replace(b'"unstable":false', b'"unstable":true ', 1)),
-                             ("proof/stream", lambda b: b[:-1]),
-                             (entry, lambda b: None)):
-            altered = self.dir / "altered.zip"
-            with zipfile.ZipFile(self.zip) as old, zipfile.ZipFile(altered, "w") as new:
-                for info in old.infolist():
-                    data = old.read(info)
-                    if info.filename == name:
-                        data = change(data)
-                    if data is not None:
-                        new.writestr(info, data)
+        whole = self.zip.read_bytes()
+        altered = self.dir / "altered.zip"
+        with zipfile.ZipFile(self.zip) as got:
+            places = {info.filename: info.header_offset + 30 + len(info.filename) + 9 + info.compress_size // 2
+                      for info in got.infolist()}
+        for name in (entry, "manifest.json", "proof/stream", "proof/command", "SHA256SUMS"):
+            bent = bytearray(whole)
+            bent[places[name]] ^= 1
+            altered.write_bytes(bent)
             reply = self.stack.holdfast("verify", altered, expect=1)
             self.assertIn("ALTERED", reply.err)
             self.assertIn(name, reply.err)
             self.assertFalse(reply.json()["verified"])
-        with open(self.zip, "r+b") as raw:
-            raw.seek(60)
-            byte = raw.read(1)
-            raw.seek(60)
-            raw.write(bytes([byte[0] ^ 1]))
-        self.verify(status=1)
+        # Whole zips, but not the one that was written.
+        for change in ("alter", "remove", "add", "slip"):
+            with zipfile.ZipFile(self.zip) as old, zipfile.ZipFile(altered, "w") as new:
+                for info in old.infolist():
+                    data = old.read(info)
+                    if info.filename == entry and change == "remove":
+                        continue
+                    if info.filename == entry and change == "alter":
+                        data = data.replace(b"truth", b"TRUTH")
+                    new.writestr(info, data)
+                if change in ("add", "slip"):
+                    new.writestr("../../evil" if change == "slip" else "files/evil", "x")
+            reply = self.stack.holdfast("verify", altered, expect=1)
+            self.assertIn("ALTERED", reply.err, change)
+        # A directory that says another name than the entry's own header.
+        name = entry.encode()
+        slip = (b"../" * len(name))[:len(name) - 4] + b"evil"
+        at = whole.rindex(name)
+        altered.write_bytes(whole[:at] + slip + whole[at + len(name):])
+        reply = self.stack.holdfast("verify", altered, expect=1)
+        self.assertIn("leads out of a directory", reply.err)
+        for bent in (whole[:-1], whole + b"x", whole[:len(whole) // 2], b""):
+            altered.write_bytes(bent)
+            self.verify(altered, status=1)
+
+    def test_other_programs_open_the_zip(self):
+        (self.files / "note").write_text("x" * 100_000)
+        self.collect("TestTree")
+        self.assertEqual(subprocess.run(["unzip", "-qt", self.zip], check=False, capture_output=True).returncode, 0)
+        with zipfile.ZipFile(self.zip) as got:
+            self.assertIsNone(got.testzip())
+            got.extractall(self.dir / "out")
+        subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], check=True, cwd=self.dir / "out")
 
     def test_verify_needs_no_fleet_and_refuses_another_one(self):
         (self.files / "note").write_text("x")
@@ -314,12 +337,12 @@ class CollectTest(AgentTest):
     # --- cuts ---------------------------------------------------------------------------------------
     def big_tree(self):
         for i in range(40):
-            (self.files / f"f{i}").write_bytes(os.urandom(5_000_000))
+            (self.files / f"f{i}").write_bytes(os.urandom(3_000_000))
 
     def begin(self, *words):
         running = self.stack.holdfast_begin("collect", self.agent.id, "-D", self.definitions, "--as", self.zip, *words)
         self.addCleanup(running.kill)
-        wait_for(lambda: any(p.stat().st_size > 5_000_000 for p in self.dir.glob(".got.zip.part-*")), 60,
+        wait_for(lambda: any(p.stat().st_size > 2_000_000 for p in self.dir.glob(".holdfast-part-*")), 60,
                  "nothing comes")
         return running
 

@@ -1,4 +1,5 @@
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -232,6 +233,30 @@ TEST_F(CollectVerbTest, QueriesAndProgramsAnswerAsTheyDoByThemselves) {
   EXPECT_EQ(stream.summaries[1].failed(), 1U);
 }
 
+// Those of our own triage, on the machine that is at hand.
+TEST_F(CollectVerbTest, EveryBuiltInQueryIsAnswered) {
+  std::vector<std::string> queries;
+  for (const auto& file : std::filesystem::directory_iterator(HOLDFAST_ARTIFACTS)) {
+    const std::string text = holdfast::testing::ReadWhole(file.path().string());
+    const std::string begin = "{sql: \"";
+    for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
+      at += begin.size();
+      queries.push_back(text.substr(at, text.find("\"}", at) - at));
+    }
+  }
+  ASSERT_GT(queries.size(), 30U);
+  for (const std::string& query : queries) {
+    command_.mutable_collect()->clear_sources();
+    Source("Query")->set_sql(query);
+    const Stream stream = Run();
+    EXPECT_TRUE(WIFEXITED(run_.status)) << query << ": " << run_.status;
+    ASSERT_EQ(stream.things.size(), 1U) << query;
+    EXPECT_EQ(pb::CommandFailure_Name(stream.things[0].end.failure()),
+              "COMMAND_FAILURE_UNSPECIFIED")
+        << query << ": " << stream.things[0].end.message();
+  }
+}
+
 TEST_F(CollectVerbTest, AQueryOrProgramThatDoesNotEndIsEndedAndTheNextOneRuns) {
   pb::CollectSource* program = Source("Sleeps");
   for (const char* word : {"/bin/sleep", "60"}) program->add_argv(word);
@@ -289,6 +314,7 @@ TEST_F(CollectVerbTest, AFullOutputIsCutAndSaysSo) {
 }
 
 TEST_F(CollectVerbTest, WhatIsWrongIsRefusedBeforeAnythingIsRead) {
+  (void)command_.mutable_collect();
   EXPECT_EQ((Run(), run_.failure()), "COMMAND_FAILURE_BAD_ARGUMENT") << "no sources";
   Files({"relative"});
   EXPECT_EQ((Run(), run_.failure()), "COMMAND_FAILURE_BAD_ARGUMENT");

@@ -216,6 +216,40 @@ TEST(CollectPlanTest, GroupsWithoutAnEndHaveOne) {
   EXPECT_FALSE(PlanCollection(set, {.names = {"G0"}, .paths = {}}).ok()) << "nothing in it";
 }
 
+TEST(CollectPlanTest, AGroupThatContainsItselfIsRefusedWithItsWay) {
+  ArtifactSet set;
+  const std::string group = "doc: d\nsources: [{type: ARTIFACT_GROUP, attributes: {names: ";
+  ASSERT_TRUE(
+      set.Add("---\nname: A\n" + group + "[B, Leaf]}}]\n---\nname: B\n" + group +
+                  "[Leaf, C]}}]\n---\nname: C\n" + group + "[B]}}]\n---\nname: Me\n" + group +
+                  "[Me]}}]\n---\nname: Twice\n" + group + "[Leaf, Leaf]}}]\n" +
+                  "---\nname: Leaf\ndoc: d\nsources: [{type: FILE, attributes: {paths: [/a]}}]\n",
+              "groups")
+          .ok());
+  const auto wrong = PlanCollection(set, {.names = {"A"}, .paths = {}});
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_NE(wrong.error().message.find("contains itself: B > C > B"), std::string::npos)
+      << wrong.error().message;
+  EXPECT_FALSE(PlanCollection(set, {.names = {"Me"}, .paths = {}}).ok());
+  EXPECT_TRUE(PlanCollection(set, {.names = {"Twice", "Leaf"}, .paths = {}}).ok());
+}
+
+TEST(CollectPlanTest, UsersNamesAndNumbersStandForAll) {
+  ArtifactSet set;
+  ASSERT_TRUE(set.Add("name: Mail\ndoc: d\nsources: [{type: FILE, attributes: {paths: "
+                      "['/var/mail/%%users.username%%', '/run/user/%%users.uid%%/x', "
+                      "'%%users.temp%%/x', '%%environ_systemroot%%/x', '%%users.homedir%%']}}]\n",
+                      "mail")
+                  .ok());
+  const auto plan = PlanCollection(set, {.names = {"Mail"}, .paths = {}});
+  ASSERT_TRUE(plan.ok());
+  const auto& paths = plan.value().args.sources(0).paths();
+  ASSERT_EQ(paths.size(), 3);
+  EXPECT_EQ(paths[0], "/var/mail/*");
+  EXPECT_EQ(paths[1], "/run/user/[0-9]*/x");
+  EXPECT_EQ(plan.value().notes.size(), 2U) << "what is Windows' is told";
+}
+
 TEST(BuiltInArtifactsTest, AreGoodAndTheTriageGoesFromVolatileToLasting) {
   ArtifactSet set;
   AddBuiltIn(set);

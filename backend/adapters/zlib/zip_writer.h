@@ -1,13 +1,12 @@
-// ZipWriter: a zip archive, written from front to back. libarchive underneath.
+// ZipWriter: a collection's zip, written from front to back in the form of zip_layout.h.
 //
 //   { BeginEntry() Append()* EndEntry() }* --> Finish()
 //
-// Entries are deflated regular files of mode 0600; sizes need not be known. Names are ASCII.
-//
-// Limits:    none of its own; keeps some 100 bytes of each entry until Finish().
-// Ownership: owns the archive; borrows what `write` refers to.
+// Limits:    none of its own; keeps some 100 bytes and the name of each entry until Finish().
+// Ownership: borrows what `write` refers to.
 // Threading: one thread.
-// Errors:    what `write` returned, or kInternal with libarchive's words; then only the destructor is left.
+// Errors:    what `write` returned; kInvalid: a name that is none (IsZipName); kCorrupt: an entry has more
+//            bytes than were said. Then only the destructor is left.
 // Design:    docs/decisions/0096-collections.md
 #pragma once
 
@@ -29,8 +28,9 @@ class ZipWriter {
   ZipWriter(const ZipWriter&) = delete;
   ZipWriter& operator=(const ZipWriter&) = delete;
 
-  // `mtime_s`: Unix s, shown by whoever unpacks.
-  Status BeginEntry(const std::string& name, std::int64_t mtime_s);
+  // `mtime_s`: Unix s, shown by whoever unpacks. `most_bytes`: it will not have more; below 3 GiB it is
+  // written so that programs without zip64 can read it.
+  Status BeginEntry(const std::string& name, std::int64_t mtime_s, std::uint64_t most_bytes);
   Status Append(std::string_view bytes);
   Status EndEntry();
   Status Finish();  // once
@@ -38,6 +38,8 @@ class ZipWriter {
  private:
   struct State;
   explicit ZipWriter(std::unique_ptr<State> state);
+  Status Put(std::string_view bytes);
+  Status Deflate(std::string_view bytes, int flush);
   std::unique_ptr<State> state_;
 };
 
