@@ -26,7 +26,7 @@ namespace {
 
 // The agent looks every 3 s (Isolation::kLook).
 constexpr Duration kPatience = std::chrono::seconds(15);
-constexpr timespec kPause{0, 100'000'000};
+constexpr timespec kPollPause{0, 100'000'000};
 
 bool IsIsolated(const StateDir& dir) {
   struct stat found {};
@@ -55,7 +55,7 @@ int AskAgent(const StateDir& dir) {
   const TimePoint deadline = ReadClocks().now + kPatience;
   while (ReadClocks().now < deadline) {
     if (!IsIsolated(dir)) return Released("by its agent, which has logged it");
-    ::nanosleep(&kPause, nullptr);
+    ::nanosleep(&kPollPause, nullptr);
   }
   return Fail(kExitFailed, "the agent runs and has not released it; stop it and try again");
 }

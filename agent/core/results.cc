@@ -10,8 +10,6 @@
 namespace holdfast::agent {
 namespace {
 
-using ::holdfast::command::v1::Command;
-using ::holdfast::command::v1::Result;
 namespace v1 = ::holdfast::command::v1;
 
 // Length of the UTF-8 sequence that starts with `first`, 0 if none does (RFC 3629, section 4).
@@ -55,9 +53,9 @@ std::string ResultText(std::string_view text, std::size_t max_bytes) {
   return out;
 }
 
-bool IsOwn(const Command& command) { return command.has_isolate() || command.has_release(); }
+bool IsOwn(const v1::Command& command) { return command.has_isolate() || command.has_release(); }
 
-RunLimits LimitsOf(const Command& command) {
+RunLimits LimitsOf(const v1::Command& command) {
   RunLimits out;
   const bool is_transfer = command.has_get() || command.has_cat() || command.has_put() ||
                            command.has_archive() || command.has_collect();
@@ -74,7 +72,7 @@ RunLimits LimitsOf(const Command& command) {
   return out;
 }
 
-void TakeFacts(OpenCommand& command, const Command& parsed, std::string payload) {
+void TakeFacts(OpenCommand& command, const v1::Command& parsed, std::string payload) {
   command.is_idempotent = parsed.idempotent();
   command.has_children = parsed.has_exec() || parsed.has_run() || parsed.has_collect();
   command.is_own = IsOwn(parsed);
@@ -83,8 +81,8 @@ void TakeFacts(OpenCommand& command, const Command& parsed, std::string payload)
   command.payload = std::move(payload);
 }
 
-std::optional<Result> LastWordFrom(std::string_view bytes) {
-  Result said;
+std::optional<v1::Result> LastWordFrom(std::string_view bytes) {
+  v1::Result said;
   if (bytes.size() > kMaxLastWordBytes ||
       !said.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return std::nullopt;
@@ -93,7 +91,7 @@ std::optional<Result> LastWordFrom(std::string_view bytes) {
       said.file().path().size() > kMaxFactsPathBytes) {
     return std::nullopt;
   }
-  Result known;
+  v1::Result known;
   known.set_outcome(said.outcome());
   known.set_failure(said.failure());
   known.set_message(ResultText(said.message(), kMaxResultMessageBytes));
@@ -117,9 +115,9 @@ std::optional<Result> LastWordFrom(std::string_view bytes) {
   return known;
 }
 
-::holdfast::Result<std::string> SignResult(const Parts& parts, const OpenCommand& command,
-                                           const EndOfCommand& ended) {
-  Result result;
+Result<std::string> SignResult(const Parts& parts, const OpenCommand& command,
+                               const EndOfCommand& ended) {
+  v1::Result result;
   if (command.last_word) result = *command.last_word;  // exit_code, file, rows
   result.set_command_digest(command.digest.str());
   result.set_agent_id(ended.agent.str());

@@ -28,7 +28,8 @@ struct Cell {
   static Cell Int(std::int64_t n) { return {Kind::kLiteral, Untrusted(std::to_string(n)), ""}; }
   static Cell Count(std::uint64_t n) { return {Kind::kLiteral, Untrusted(std::to_string(n)), ""}; }
   static Cell Bool(bool b) { return {Kind::kLiteral, Untrusted(b ? "true" : "false"), ""}; }
-  static Cell Real(double value);  // null in JSON when it is no finite number
+  static Cell Real(double value);         // null in JSON when it is no finite number
+  static Cell Time(std::uint64_t at_ms);  // null for 0, which stands for "not yet"
   static Cell Json(std::string json, std::string text) {
     return {Kind::kJson, Untrusted(std::move(text)), std::move(json)};
   }

@@ -33,10 +33,6 @@ std::string Ago(std::uint64_t at_ms, WallTime now) {
   return FormatDuration(Duration(static_cast<std::int64_t>(now.get() - at_ms))) + " ago";
 }
 
-Cell TimeCell(std::uint64_t at_ms) {
-  return at_ms == 0 ? Cell::Null() : Cell::Text(FormatRfc3339(WallTime(at_ms)));
-}
-
 using Fit = TextTable::Fit;
 
 void PrintTable(const Call& call, const std::vector<api::Agent>& agents, WallTime now) {
@@ -82,10 +78,10 @@ void PrintRecords(const Call& call, const std::vector<api::Agent>& agents) {
     const auto id = AgentId::From(agent.id()).value_or(AgentId());
     const auto& facts = agent.facts();
     printer.Add({Cell::Text(id.hex()), Cell::Text(facts.hostname()), Cell::Bool(agent.online()),
-                 TimeCell(agent.last_seen_ms()), Cell::Text(facts.version()),
+                 Cell::Time(agent.last_seen_ms()), Cell::Text(facts.version()),
                  Cell::Text(facts.os()), Cell::Text(facts.arch()), LabelCell(agent),
                  Cell::Text(facts.kernel()), Cell::Bool(facts.privileged()),
-                 Cell::Text(agent.address()), TimeCell(agent.enrolled_ms()),
+                 Cell::Text(agent.address()), Cell::Time(agent.enrolled_ms()),
                  Cell::Count(agent.epoch()), Cell::Count(agent.open_commands()),
                  Cell::Bool(agent.clone_suspected())});
   }

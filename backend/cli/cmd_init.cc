@@ -8,7 +8,7 @@ namespace holdfast::cli {
 namespace {
 
 // As a word of a shell's command line.
-std::string Quoted(const std::string& word) {
+std::string ShellWord(const std::string& word) {
   if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                              "/._-+=:@,") == std::string::npos) {
     return word;
@@ -64,20 +64,20 @@ int RunInit(const Call& call) {
                    FormatTime(fleet.operator_not_after) +
                    ", renewed by itself here\n"
                    "\nKeep offline, away from the backend: " +
-                   Quoted(dir + "/offline") + " and " + Quoted(dir + "/tls/ca.key") +
+                   ShellWord(dir + "/offline") + " and " + ShellWord(dir + "/tls/ca.key") +
                    ".\n"
                    "Take away from the backend host if others use it: " +
-                   Quoted(dir + "/issuer") + ".\n");
+                   ShellWord(dir + "/issuer") + ".\n");
   if (fleet.toml.servers.front().starts_with("ws://")) {
     call.console.Say("this fleet uses plain ws://: no TLS, anyone on the way reads along");
   }
   call.console.Out(
       "\nNext:\n"
       "  holdfastd --dir " +
-      Quoted(dir) +
+      ShellWord(dir) +
       "\n"
       "  holdfast --dir " +
-      Quoted(dir) +
+      ShellWord(dir) +
       " enrol token > agent.bundle\n"
       "  holdfast-agent enrol --bundle agent.bundle --state ./endpoint && "
       "holdfast-agent run --state ./endpoint\n");

@@ -20,10 +20,6 @@ namespace api = ::holdfast::api::v1;
 namespace pb = ::holdfast::command::v1;
 constexpr std::size_t kShortJob = 12;  // digits of a job's id in tables: enough to ask for it
 
-Cell TimeCell(std::uint64_t at_ms) {
-  return at_ms == 0 ? Cell::Null() : Cell::Text(FormatRfc3339(WallTime(at_ms)));
-}
-
 std::string Standing(const api::CommandSummary& job) {
   if (job.ended() < job.targets()) {
     return std::to_string(job.ended()) + " of " + std::to_string(job.targets()) + " ended";
@@ -66,9 +62,9 @@ void PrintJobs(const Call& call, const std::vector<api::CommandSummary>& jobs) {
                          {"detail"}});
   for (const auto& job : jobs) {
     printer.Add({Cell::Text(ToHex(job.digest())), Cell::Text(job.verb()),
-                 Cell::Text(job.operator_id()), TimeCell(job.accepted_ms()),
-                 TimeCell(job.not_after_ms()), Cell::Count(job.targets()), Cell::Count(job.ended()),
-                 Cell::Count(job.succeeded()), Cell::Text(job.detail())});
+                 Cell::Text(job.operator_id()), Cell::Time(job.accepted_ms()),
+                 Cell::Time(job.not_after_ms()), Cell::Count(job.targets()),
+                 Cell::Count(job.ended()), Cell::Count(job.succeeded()), Cell::Text(job.detail())});
   }
   printer.Finish();
 }
@@ -146,15 +142,15 @@ std::vector<Cell> DeliveryCells(const Call& call, const api::CommandSummary& job
           told.outcome,
           told.failure,
           Cell::Text(told.message),
-          TimeCell(delivery.accepted_ms()),
-          TimeCell(delivery.sent_ms()),
-          TimeCell(delivery.received_ms()),
-          TimeCell(delivery.started_ms()),
-          TimeCell(delivery.ended_ms()),
+          Cell::Time(delivery.accepted_ms()),
+          Cell::Time(delivery.sent_ms()),
+          Cell::Time(delivery.received_ms()),
+          Cell::Time(delivery.started_ms()),
+          Cell::Time(delivery.ended_ms()),
           Cell::Count(delivery.sends()),
           Cell::Count(delivery.stored_bytes()),
           told.problem.empty() ? Cell::Null() : Cell::Text(told.problem),
-          TimeCell(delivery.waiting().offline_since_ms()),
+          Cell::Time(delivery.waiting().offline_since_ms()),
           waits ? Cell::Count(delivery.waiting().ahead()) : Cell::Null(),
           waits ? Cell::Text(WhyOpen(job, delivery)) : Cell::Null(),
           ended ? Cell::Bool(told.is_signed) : Cell::Null()};
@@ -178,8 +174,8 @@ void PrintJobAsJson(const Call& call, const api::CommandDetail& detail) {
   object.Text("job", ToHex(job.digest()))
       .Text("verb", job.verb())
       .Text("operator", job.operator_id());
-  object.Put("accepted", TimeCell(job.accepted_ms()));
-  object.Put("not_after", TimeCell(job.not_after_ms()));
+  object.Put("accepted", Cell::Time(job.accepted_ms()));
+  object.Put("not_after", Cell::Time(job.not_after_ms()));
   object.Count("targets", job.targets()).Count("ended", job.ended());
   object.Count("succeeded", job.succeeded()).Text("detail", job.detail());
   object.Raw("deliveries", DeliveriesJson(call, detail));

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "backend/cli/time_text.h"
 #include "common/base/bytes.h"
 
 namespace holdfast::cli {
@@ -39,6 +40,10 @@ Cell Cell::Real(double value) {
     return Json("null", std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
   }
   return {Kind::kLiteral, Untrusted(nlohmann::json(value).dump()), ""};
+}
+
+Cell Cell::Time(std::uint64_t at_ms) {
+  return at_ms == 0 ? Null() : Text(FormatRfc3339(WallTime(at_ms)));
 }
 
 bool IsUtf8(std::string_view bytes) {

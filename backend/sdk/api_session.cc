@@ -10,7 +10,7 @@ namespace holdfast::sdk {
 namespace {
 
 constexpr std::uint32_t kProtocolVersion = 1;
-constexpr std::size_t kMaxShownBytes = 256;  // of what a server says, in a message of ours
+constexpr std::size_t kMaxServerNameBytes = 256;  // of what a server says, in a message of ours
 
 Error Breach(const std::string& what) {
   return {Code::kCorrupt, "the server breaks the protocol: " + what};
@@ -49,9 +49,10 @@ Status ApiSession::OnHello(const api::ServerHello& hello, WallTime now) {
   if (!Nonce32::From(hello.challenge())) return Breach("a challenge that is not 32 bytes");
   const auto& names = options_.server_names;
   if (std::find(names.begin(), names.end(), hello.server_name()) == names.end()) {
-    return Error{Code::kDenied, "the server calls itself '" +
-                                    ForTerminal(Untrusted(hello.server_name()), kMaxShownBytes) +
-                                    "', which fleet.toml does not name (api, servers)"};
+    return Error{Code::kDenied,
+                 "the server calls itself '" +
+                     ForTerminal(Untrusted(hello.server_name()), kMaxServerNameBytes) +
+                     "', which fleet.toml does not name (api, servers)"};
   }
   server_version_ = hello.version();
   ::holdfast::command::v1::Login login;

@@ -14,8 +14,8 @@ namespace holdfast::sdk {
 namespace {
 
 namespace pb = ::holdfast::command::v1;
-constexpr std::size_t kMaxTokenBytes = 64;    // trust.proto, AgentHello.enrol_token
-constexpr std::size_t kMaxShownBytes = 1000;  // of the servers that control names
+constexpr std::size_t kMaxTokenBytes = 64;        // trust.proto, AgentHello.enrol_token
+constexpr std::size_t kMaxShownListBytes = 1000;  // of the servers that control names
 
 // In any order: endpoints try all of them.
 std::set<std::string> ServersOf(const pb::Bundle& bundle) {
@@ -25,7 +25,7 @@ std::set<std::string> ServersOf(const pb::Bundle& bundle) {
 std::string Listed(const std::set<std::string>& servers) {
   std::string list;
   for (const auto& server : servers) list += (list.empty() ? "" : ", ") + server;
-  return ForTerminal(Untrusted(list), kMaxShownBytes);
+  return ForTerminal(Untrusted(list), kMaxShownListBytes);
 }
 
 Error Differs(const std::string& what, const std::string& file, const std::string& remedy) {

@@ -21,8 +21,8 @@ namespace holdfast::sdk {
 namespace {
 
 using Keys = std::vector<std::unique_ptr<sign::SigningKey>>;
-constexpr int kMaxRoots = 8;               // trust.proto, Policy.root_keys
-constexpr std::size_t kMaxNameBytes = 64;  // trust.proto, Bundle.fleet_name
+constexpr int kMaxRoots = 8;                    // trust.proto, Policy.root_keys
+constexpr std::size_t kMaxFleetNameBytes = 64;  // trust.proto, Bundle.fleet_name
 constexpr std::uint16_t kApiPort = 8444;
 constexpr std::string_view kReadVerbs[] = {"query", "ls",     "stat", "cat",  "hash",    "get",
                                            "ps",    "cancel", "find", "tail", "archive", "collect"};
@@ -43,7 +43,7 @@ Result<Addresses> CheckOptions(const InitOptions& options) {
   if (options.threshold < 1 || options.threshold > options.roots) {
     return Error{Code::kInvalid, "the threshold lies between 1 and the number of root keys"};
   }
-  if (options.name.empty() || options.name.size() > kMaxNameBytes) {
+  if (options.name.empty() || options.name.size() > kMaxFleetNameBytes) {
     return Error{Code::kInvalid, "a fleet's name has 1 to 64 bytes"};
   }
   for (const char c : options.name) {

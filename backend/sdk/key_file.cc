@@ -8,19 +8,19 @@
 namespace holdfast::sdk {
 namespace {
 
-constexpr std::string_view kMagic = "HOLDFAST-KEY-v1 ";
+constexpr std::string_view kKeyFileMagic = "HOLDFAST-KEY-v1 ";
 constexpr std::size_t kSecretBytes = 32;
-constexpr std::size_t kMaxFileBytes = 256;  // magic, role and 43 characters, with room
+constexpr std::size_t kMaxKeyFileBytes = 256;  // magic, role and 43 characters, with room
 
 }  // namespace
 
 std::string FormatKey(std::string_view role, std::string_view secret32) {
-  return std::string(kMagic) + std::string(role) + " " + ToBase64Url(secret32) + "\n";
+  return std::string(kKeyFileMagic) + std::string(role) + " " + ToBase64Url(secret32) + "\n";
 }
 
 Result<std::string> ParseKey(std::string_view text, std::string_view role) {
-  if (!text.starts_with(kMagic)) return Error{Code::kCorrupt, "not a Holdfast key file"};
-  text.remove_prefix(kMagic.size());
+  if (!text.starts_with(kKeyFileMagic)) return Error{Code::kCorrupt, "not a Holdfast key file"};
+  text.remove_prefix(kKeyFileMagic.size());
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
   const std::size_t space = text.find(' ');
   if (space == std::string_view::npos) return Error{Code::kCorrupt, "the key file is cut off"};
@@ -48,7 +48,7 @@ Result<std::unique_ptr<sign::SigningKey>> LoadKeyFile(const sign::Crypto& crypto
         Code::kDenied,
         "key file " + path + " is open to other users; make it yours alone: chmod 600 " + path};
   }
-  HF_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
+  HF_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxKeyFileBytes));
   auto secret = ParseKey(text, role);
   if (!secret.ok()) return std::move(secret).error().In("key file " + path);
   auto key = crypto.LoadKey(secret.value());

@@ -15,7 +15,7 @@ using ::holdfast::command::v1::OperatorCert;
 constexpr std::size_t kMaxCertBytes = std::size_t{4} * 1024;  // docs/protocol.md, Deliver
 constexpr std::size_t kMaxOperators = 1000;                   // files in one directory
 
-std::uint64_t Ms(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
+std::uint64_t InMs(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
 
 Result<std::unique_ptr<sign::SigningKey>> LoadOrMakeKey(const sign::Crypto& crypto,
                                                         const std::string& path) {
@@ -60,7 +60,7 @@ Result<Operator> IssueOperator(const sign::Crypto& crypto, const Fleet& fleet,
   Operator who;
   who.name = name;
   HF_ASSIGN_OR_RETURN(who.key, LoadOrMakeKey(crypto, fleet.paths.operator_key(name)));
-  const std::uint64_t ttl_ms = std::min(Ms(ttl), policy.policy.max_cert_ttl_ms());
+  const std::uint64_t ttl_ms = std::min(InMs(ttl), policy.policy.max_cert_ttl_ms());
   OperatorCert& cert = who.cert;
   cert.set_serial(crypto.RandomBytes<Nonce16>().str());
   cert.set_operator_id(name);
@@ -107,7 +107,7 @@ Result<ReadyOperator> EnsureOperator(const sign::Crypto& crypto, const Fleet& fl
                                      const std::string& name, Duration needed, WallTime now) {
   auto loaded = LoadOperator(crypto, fleet, name);
   const bool has_issuer = Exists(fleet.paths.issuer_key());
-  const std::uint64_t wanted_until = now.get() + Ms(std::max(needed, kRenewBefore));
+  const std::uint64_t wanted_until = now.get() + InMs(std::max(needed, kRenewBefore));
   if (loaded.ok()) {
     const std::uint64_t until = loaded.value().cert.not_after_ms();
     if (until > wanted_until) return ReadyOperator{std::move(loaded).value(), false};

@@ -8,9 +8,9 @@ namespace holdfast::sdk {
 namespace {
 
 namespace api = ::holdfast::api::v1;
-constexpr std::size_t kMaxNameBytes = 253;  // trust.proto, AgentFacts.hostname
-constexpr std::size_t kShownMatches = 10;   // of those that fit, before "and N more"
-constexpr std::size_t kMaxShownBytes = 80;  // of a hostname in a message
+constexpr std::size_t kMaxHostNameBytes = 253;  // trust.proto, AgentFacts.hostname
+constexpr std::size_t kShownMatches = 10;       // of those that fit, before "and N more"
+constexpr std::size_t kMaxShownHostBytes = 80;  // of a hostname in a message
 
 std::string Lower(std::string_view text) {
   std::string out(text);
@@ -48,7 +48,7 @@ Error Ambiguous(const std::string& name, const std::vector<Target>& found) {
   std::string list;
   for (std::size_t i = 0; i < found.size() && i < kShownMatches; ++i) {
     list += "\n  " + found[i].id.hex() + "  " +
-            ForTerminal(Untrusted(found[i].hostname), kMaxShownBytes) +
+            ForTerminal(Untrusted(found[i].hostname), kMaxShownHostBytes) +
             (found[i].online ? "" : "  offline");
   }
   if (found.size() > kShownMatches) {
@@ -75,7 +75,7 @@ Result<std::vector<TargetTerm>> ParseTargets(std::string_view text) {
         return Error{Code::kInvalid, "'" + std::string(word) + "' is not of the form label:K=V"};
       }
       terms.push_back({TargetTerm::Kind::kLabel, label});
-    } else if (word.size() > kMaxNameBytes) {
+    } else if (word.size() > kMaxHostNameBytes) {
       return Error{Code::kInvalid, "a target longer than any hostname"};
     } else {
       terms.push_back({TargetTerm::Kind::kName, Lower(word)});

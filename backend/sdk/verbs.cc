@@ -17,7 +17,7 @@ constexpr std::size_t kMaxArgvBytes = std::size_t{32} * 1024;
 constexpr std::size_t kMaxEnv = 64;
 constexpr std::size_t kMaxStdinBytes = std::size_t{16} * 1024;
 constexpr std::int32_t kMaxSignal = 31;
-constexpr std::size_t kMaxNameBytes = 255;
+constexpr std::size_t kMaxFileNameBytes = 255;
 constexpr std::size_t kMaxPatternBytes = 1024;
 constexpr std::uint32_t kMaxTailLines = 100'000;
 constexpr Duration kMinIsolation = std::chrono::minutes(5);
@@ -167,7 +167,7 @@ Result<Verb> Verb::Kill(const std::vector<std::int32_t>& pids, std::int32_t sign
 Result<Verb> Verb::Find(const ::holdfast::command::v1::FindArgs& args) {
   HF_TRY(CheckPath(args.path()));
   for (const std::string* name : {&args.name(), &args.iname()}) {
-    if (name->size() > kMaxNameBytes) return Wrong("a name longer than 255 bytes");
+    if (name->size() > kMaxFileNameBytes) return Wrong("a name longer than 255 bytes");
     if (name->find('/') != std::string::npos) {
       return Wrong("'" + *name + "' can match no name, which has no /; a whole path: --regex");
     }
@@ -271,7 +271,7 @@ Result<Verb> Verb::Run(const RunArgs& args) {
   HF_TRY(CheckProgram(args.args, args.cwd, args.env));
   if (args.args.size() + 2 > kMaxArgv) return Wrong("more than 254 arguments");
   if (!args.interpreter.empty()) HF_TRY(CheckPath(args.interpreter));
-  if (args.name.size() > kMaxNameBytes || args.name.find('/') != std::string::npos) {
+  if (args.name.size() > kMaxFileNameBytes || args.name.find('/') != std::string::npos) {
     return Wrong("'" + args.name + "' is no file name");
   }
   if (args.size > kMaxBlobBytes) return Wrong("a file larger than 16 GiB");

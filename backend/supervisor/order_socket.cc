@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxClients = 8;
 constexpr std::size_t kMaxWordBytes = 32;
-constexpr double kSeconds = 5.0;  // for the word
+constexpr double kWordSeconds = 5.0;  // for the word
 
 }  // namespace
 
@@ -63,7 +63,7 @@ void OrderSocket::OnAcceptable(Listener& listener) {
         auto* const here = static_cast<Connection*>(timer->data);
         here->socket->Close(here->client);
       },
-      kSeconds, 0.0);
+      kWordSeconds, 0.0);
   connection.deadline.data = &connection;
   ev_timer_start(loop_, &connection.deadline);
   connections_.emplace(connection.client, std::move(owned));

@@ -33,10 +33,10 @@ constexpr Tables MakeTables() {
 }
 constexpr Tables kTables = MakeTables();
 
-std::uint32_t Byte(char c) { return static_cast<unsigned char>(c); }
+std::uint32_t Octet(char c) { return static_cast<unsigned char>(c); }
 
 std::uint32_t LoadLittle(const char* at) {
-  return Byte(at[0]) | Byte(at[1]) << 8 | Byte(at[2]) << 16 | Byte(at[3]) << 24;
+  return Octet(at[0]) | Octet(at[1]) << 8 | Octet(at[2]) << 16 | Octet(at[3]) << 24;
 }
 
 #if defined(__x86_64__)
@@ -102,7 +102,7 @@ std::uint32_t Crc32cPortable(std::string_view bytes, std::uint32_t before) {
           kTables[4][low >> 24] ^ kTables[3][high & 255] ^ kTables[2][high >> 8 & 255] ^
           kTables[1][high >> 16 & 255] ^ kTables[0][high >> 24];
   }
-  for (; left > 0; ++at, --left) crc = crc >> 8 ^ kTables[0][(crc ^ Byte(*at)) & 255];
+  for (; left > 0; ++at, --left) crc = crc >> 8 ^ kTables[0][(crc ^ Octet(*at)) & 255];
   return ~crc;
 }
 

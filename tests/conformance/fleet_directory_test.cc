@@ -19,10 +19,10 @@ namespace holdfast::sdk {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr WallTime kNow(1'790'000'000'000);
+constexpr WallTime kToday(1'790'000'000'000);
 constexpr std::uint64_t kHourMs = 3'600'000;
 
-class FleetDirectoryTest : public testing::Test {
+class FleetDirectoryTest : public ::testing::Test {
  protected:
   FleetDirectoryTest() {
     std::string name = (fs::temp_directory_path() / "holdfast-fleet-XXXXXX").string();
@@ -33,7 +33,7 @@ class FleetDirectoryTest : public testing::Test {
 
   Result<NewFleet> Init(InitOptions options = {}) {
     if (options.dir.empty()) options.dir = dir();
-    return InitFleet(*crypto_, options, kNow);
+    return InitFleet(*crypto_, options, kToday);
   }
   std::string dir() const { return scratch_ + "/fleet"; }
   Fleet Loaded() const { return LoadFleet(dir()).value(); }
@@ -82,7 +82,7 @@ TEST_F(FleetDirectoryTest, NobodyElseReachesTheToolsPortUnlessAnOptionSaysSo) {
 
 TEST_F(FleetDirectoryTest, ThePolicyIsSignedByItsRootsAndAllowsWhatIsDocumented) {
   ASSERT_TRUE(Init().ok());
-  const auto trust = LoadPolicy(*crypto_, Loaded(), kNow);
+  const auto trust = LoadPolicy(*crypto_, Loaded(), kToday);
   ASSERT_TRUE(trust.ok()) << trust.error().message;
   EXPECT_EQ(trust.value().policy.root_keys_size(), 3);
   EXPECT_EQ(trust.value().policy.root_threshold(), 2U);
@@ -94,11 +94,11 @@ TEST_F(FleetDirectoryTest, ThePolicyIsSignedByItsRootsAndAllowsWhatIsDocumented)
 
 TEST_F(FleetDirectoryTest, TheFirstOperatorsCertificateHoldsForTwelveHours) {
   ASSERT_TRUE(Init().ok());
-  const auto trust = LoadPolicy(*crypto_, Loaded(), kNow);
+  const auto trust = LoadPolicy(*crypto_, Loaded(), kToday);
   const auto who = LoadOperator(*crypto_, Loaded(), "default");
   ASSERT_TRUE(who.ok()) << who.error().message;
-  EXPECT_TRUE(sign::VerifyCert(*crypto_, trust.value(), who.value().cert_envelope, kNow).ok());
-  EXPECT_EQ(who.value().cert.not_after_ms(), kNow.get() + 12 * kHourMs);
+  EXPECT_TRUE(sign::VerifyCert(*crypto_, trust.value(), who.value().cert_envelope, kToday).ok());
+  EXPECT_EQ(who.value().cert.not_after_ms(), kToday.get() + 12 * kHourMs);
 }
 
 TEST_F(FleetDirectoryTest, SecretsAreForTheirOwnerAlone) {
@@ -145,10 +145,10 @@ TEST_F(FleetDirectoryTest, WrongOptionsLeaveNothingBehind) {
 
 TEST_F(FleetDirectoryTest, ACertificateNearItsEndIsRenewedWhereTheIssuerIs) {
   ASSERT_TRUE(Init().ok());
-  const auto fresh = EnsureOperator(*crypto_, Loaded(), "default", Duration(0), kNow);
+  const auto fresh = EnsureOperator(*crypto_, Loaded(), "default", Duration(0), kToday);
   ASSERT_TRUE(fresh.ok());
   EXPECT_FALSE(fresh.value().renewed);
-  const WallTime late(kNow.get() + 12 * kHourMs - 60'000);
+  const WallTime late(kToday.get() + 12 * kHourMs - 60'000);
   const auto renewed = EnsureOperator(*crypto_, Loaded(), "default", Duration(0), late);
   ASSERT_TRUE(renewed.ok()) << renewed.error().message;
   EXPECT_TRUE(renewed.value().renewed);
@@ -158,20 +158,20 @@ TEST_F(FleetDirectoryTest, ACertificateNearItsEndIsRenewedWhereTheIssuerIs) {
 
 TEST_F(FleetDirectoryTest, ACommandThatMustWaitLongGetsACertificateThatLastsAsLong) {
   ASSERT_TRUE(Init().ok());
-  const auto ready = EnsureOperator(*crypto_, Loaded(), "default", std::chrono::hours(23), kNow);
+  const auto ready = EnsureOperator(*crypto_, Loaded(), "default", std::chrono::hours(23), kToday);
   ASSERT_TRUE(ready.ok());
   EXPECT_TRUE(ready.value().renewed);
-  EXPECT_GE(ready.value().who.cert.not_after_ms(), kNow.get() + 23 * kHourMs);
-  EXPECT_LE(ready.value().who.cert.not_after_ms(), kNow.get() + 24 * kHourMs);
+  EXPECT_GE(ready.value().who.cert.not_after_ms(), kToday.get() + 23 * kHourMs);
+  EXPECT_LE(ready.value().who.cert.not_after_ms(), kToday.get() + 24 * kHourMs);
 }
 
 TEST_F(FleetDirectoryTest, WithoutTheIssuerAnEndedCertificateIsAClearError) {
   ASSERT_TRUE(Init().ok());
   fs::remove(FleetPaths{dir()}.issuer_key());
-  const WallTime near_end(kNow.get() + 12 * kHourMs - 60'000);
+  const WallTime near_end(kToday.get() + 12 * kHourMs - 60'000);
   EXPECT_TRUE(EnsureOperator(*crypto_, Loaded(), "default", Duration(0), near_end).ok());
   const auto ended = EnsureOperator(*crypto_, Loaded(), "default", Duration(0),
-                                    WallTime(kNow.get() + 13 * kHourMs));
+                                    WallTime(kToday.get() + 13 * kHourMs));
   ASSERT_FALSE(ended.ok());
   EXPECT_EQ(ended.error().code, Code::kExpired);
   EXPECT_NE(ended.error().message.find("holdfast --dir DIR operator renew default"),
@@ -199,7 +199,7 @@ TEST_F(FleetDirectoryTest, AKeyIsOnlyTakenForItsRole) {
 
 TEST_F(FleetDirectoryTest, ACertificateOfAnotherKeyIsRefused) {
   ASSERT_TRUE(Init().ok());
-  ASSERT_TRUE(IssueOperator(*crypto_, Loaded(), "bob", kOperatorCertTtl, kNow).ok());
+  ASSERT_TRUE(IssueOperator(*crypto_, Loaded(), "bob", kOperatorCertTtl, kToday).ok());
   const FleetPaths paths{dir()};
   fs::copy_file(paths.operator_cert("bob"), paths.operator_cert("default"),
                 fs::copy_options::overwrite_existing);
@@ -210,7 +210,7 @@ TEST_F(FleetDirectoryTest, ACertificateOfAnotherKeyIsRefused) {
 TEST_F(FleetDirectoryTest, OperatorsAreCalledLikePeopleNotLikePaths) {
   ASSERT_TRUE(Init().ok());
   for (const char* name : {"", "../x", ".hidden", "a/b", "a b", "-x"}) {
-    EXPECT_EQ(IssueOperator(*crypto_, Loaded(), name, kOperatorCertTtl, kNow).error().code,
+    EXPECT_EQ(IssueOperator(*crypto_, Loaded(), name, kOperatorCertTtl, kToday).error().code,
               Code::kInvalid)
         << name;
   }
@@ -235,7 +235,7 @@ TEST_F(FleetDirectoryTest, SignedCommandsStayUntilTheirFateIsKnown) {
   SignRequest request;
   request.fleet_id = Loaded().toml.id;
   request.targets = {AgentId::From(std::string(16, 'a')).value()};
-  request.now = kNow;
+  request.now = kToday;
   const PendingStore store(FleetPaths{dir()}.pending());
   EXPECT_TRUE(store.List(*crypto_).value().empty());
   const auto read = SignCommand(*crypto_, who, Verb::Ps(), request).value();

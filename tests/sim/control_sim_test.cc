@@ -7,8 +7,6 @@
 namespace holdfast::testing {
 namespace {
 
-constexpr Duration kSecond = std::chrono::seconds(1);
-
 // Faults cease; within this everything must be over: repeats after 10 s, gateways gone after 15 s.
 bool Settle(ControlWorld& world) {
   world.Heal();

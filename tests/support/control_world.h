@@ -21,6 +21,8 @@
 
 namespace holdfast::testing {
 
+inline constexpr Duration kSecond = std::chrono::seconds(1);
+
 class ControlWorld {
  public:
   struct Options {

@@ -90,7 +90,7 @@ class SimUplink {
   void Arrive();
   void TakeAcks();
   void OnUp(const ::holdfast::link::v1::Up& up);
-  void SendAck(std::size_t command);
+  void SendAck(std::size_t number);
   std::size_t NumberOf(const std::string& digest) const;
 
   const Duration step_;

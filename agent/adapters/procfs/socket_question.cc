@@ -12,7 +12,7 @@
 namespace holdfast::agent {
 namespace {
 
-constexpr timeval kPatience = {.tv_sec = 5, .tv_usec = 0};
+constexpr timeval kAnswerPatience = {.tv_sec = 5, .tv_usec = 0};
 
 }  // namespace
 
@@ -25,7 +25,7 @@ int AskUnixSocket(const std::string& path, std::string_view request, std::size_t
   const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return errno;
   for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {  // connect() waits for the second one
-    (void)setsockopt(fd.get(), SOL_SOCKET, option, &kPatience, sizeof kPatience);
+    (void)setsockopt(fd.get(), SOL_SOCKET, option, &kAnswerPatience, sizeof kAnswerPatience);
   }
   if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return errno;

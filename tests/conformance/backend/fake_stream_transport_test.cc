@@ -49,7 +49,8 @@ class FakeWorld final : public StreamWorld {
 
 INSTANTIATE_TEST_SUITE_P(Fake, StreamTransportSuite, ::testing::Values(StreamWorldMaker([] {
                            return std::make_unique<FakeWorld>();
-                         })));
+                         })),
+                         [](const auto&) { return "InMemory"; });
 
 }  // namespace
 }  // namespace holdfast::testing

@@ -121,7 +121,8 @@ class RealWorld final : public StreamWorld {
 
 INSTANTIATE_TEST_SUITE_P(Real, StreamTransportSuite, ::testing::Values(StreamWorldMaker([] {
                            return std::make_unique<RealWorld>();
-                         })));
+                         })),
+                         [](const auto&) { return "OverRedis"; });
 
 TEST(RedisStreamsTest, ReadsAStreamThatWasMadeAnewWithLowerIds) {
   RealWorld world;
@@ -353,7 +354,8 @@ INSTANTIATE_TEST_SUITE_P(
     Answers, FloodingRedisTest,
     ::testing::Values(Flood{"+no end of ", "words "}, Flood{"$2147483647\r\n", Many(4096, "x")},
                       Flood{"*1000\r\n", "$50000\r\n" + Many(50'000, "x") + "\r\n"},
-                      Flood{"*1000\r\n", "*1000\r\n" + Many(1000, ":1\r\n")}));
+                      Flood{"*1000\r\n", "*1000\r\n" + Many(1000, ":1\r\n")}),
+    [](const auto& flood) { return "Flood" + std::to_string(flood.index); });
 
 }  // namespace
 }  // namespace holdfast::testing

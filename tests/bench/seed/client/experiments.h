@@ -17,6 +17,8 @@
 
 namespace holdfast::bench {
 
+inline constexpr std::int64_t kSecondUs = 1'000'000;
+
 struct Experiment {
   LinkSet::Options links;
   std::vector<std::size_t> clients;  // rounds: of each; else: only the last counts

@@ -12,7 +12,6 @@
 namespace holdfast::bench {
 namespace {
 
-constexpr std::int64_t kSecondUs = 1'000'000;
 constexpr std::int64_t kWarmUpUs = kSecondUs;
 
 void Print(const nlohmann::ordered_json& line) {

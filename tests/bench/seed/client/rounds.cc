@@ -11,8 +11,6 @@
 namespace holdfast::bench {
 namespace {
 
-constexpr std::int64_t kSecondUs = 1'000'000;
-
 class Rounds final : private LinkSetDelegate {
  public:
   explicit Rounds(const Experiment& experiment)

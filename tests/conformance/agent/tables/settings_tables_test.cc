@@ -8,7 +8,7 @@
 namespace holdfast::agent {
 namespace {
 
-Rows Sorted(Rows rows) {
+Rows InOrder(Rows rows) {
   std::sort(rows.begin(), rows.end());
   return rows;
 }
@@ -47,7 +47,7 @@ TEST(SystemControlsTableTest, StaysInsideTheSubsystemThatIsNamedAndBelowProcSys)
 
 TEST(SelinuxSettingsTableTest, TellsWhatIsThere) {
   QueryHarness harness;
-  EXPECT_EQ(Sorted(harness.Ask("SELECT * FROM selinux_settings")),
+  EXPECT_EQ(InOrder(harness.Ask("SELECT * FROM selinux_settings")),
             (Rows{"booleans|httpd_x|off", "booleans|pending|0 1", "booleans|zebra|on",
                   "class|file/perms|read", "initial_contexts|kernel|system_u:\xff:kernel_t",
                   "|checkreqprot|0", "|deny_unknown|0", "|enforce|1", "|policyvers|33"}));

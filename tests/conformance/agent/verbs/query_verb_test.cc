@@ -153,7 +153,7 @@ TEST(QueryVerbTest, FindsOurListeningSocketInIpv6) {
 }
 
 TEST(QueryVerbTest, FindsOurListeningUnixSocketByPath) {
-  const std::string path = testing::TempDir() + "holdfast port " + std::to_string(getpid());
+  const std::string path = ::testing::TempDir() + "holdfast port " + std::to_string(getpid());
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   ASSERT_LT(path.size(), sizeof address.sun_path);

@@ -25,7 +25,7 @@ TEST(GrammarTest, EveryCommandAndOptionSaysWhatItIs) {
   EXPECT_TRUE(names.contains("agents rm"));
 }
 
-Options Parsed(std::vector<const char*> words) {
+Options ReadWords(std::vector<const char*> words) {
   words.insert(words.begin(), "holdfast");
   auto parsed = ParseArguments(static_cast<int>(words.size()), words.data());
   EXPECT_TRUE(std::holds_alternative<Options>(parsed));
@@ -40,8 +40,8 @@ int Refused(std::vector<const char*> words) {
 }
 
 TEST(GrammarTest, GlobalOptionsStandBeforeOrAfterTheCommand) {
-  for (const auto& options : {Parsed({"--dir", "D", "-o", "json", "query", "T", "SELECT 1"}),
-                              Parsed({"query", "T", "SELECT 1", "-o", "json", "--dir", "D"})}) {
+  for (const auto& options : {ReadWords({"--dir", "D", "-o", "json", "query", "T", "SELECT 1"}),
+                              ReadWords({"query", "T", "SELECT 1", "-o", "json", "--dir", "D"})}) {
     EXPECT_EQ(options.command, Command::kQuery);
     EXPECT_EQ(options.dir, "D");
     EXPECT_EQ(options.format, Format::kJson);
@@ -52,19 +52,19 @@ TEST(GrammarTest, GlobalOptionsStandBeforeOrAfterTheCommand) {
 
 TEST(GrammarTest, TheArgvOfExecIsPassedOnByteForByte) {
   const auto options =
-      Parsed({"exec", "T", "--wait", "0", "--", "printf", "[a,b]", "--", "-o", "", "%x"});
+      ReadWords({"exec", "T", "--wait", "0", "--", "printf", "[a,b]", "--", "-o", "", "%x"});
   EXPECT_EQ(options.command, Command::kExec);
   EXPECT_EQ(options.wait, Duration(0));
   EXPECT_EQ(options.argv, (std::vector<std::string>{"printf", "[a,b]", "--", "-o", "", "%x"}));
-  EXPECT_EQ(Parsed({"exec", "T", "--", "agents"}).argv, std::vector<std::string>{"agents"});
+  EXPECT_EQ(ReadWords({"exec", "T", "--", "agents"}).argv, std::vector<std::string>{"agents"});
 }
 
 TEST(GrammarTest, TheInnermostCommandCounts) {
-  EXPECT_EQ(Parsed({"agents"}).command, Command::kAgents);
-  EXPECT_EQ(Parsed({"agents", "rm", "T"}).command, Command::kAgentsRemove);
-  EXPECT_EQ(Parsed({"enrol", "token", "--label", "a=b", "--label", "c=d"}).labels,
+  EXPECT_EQ(ReadWords({"agents"}).command, Command::kAgents);
+  EXPECT_EQ(ReadWords({"agents", "rm", "T"}).command, Command::kAgentsRemove);
+  EXPECT_EQ(ReadWords({"enrol", "token", "--label", "a=b", "--label", "c=d"}).labels,
             (std::vector<std::string>{"a=b", "c=d"}));
-  EXPECT_EQ(Parsed({"kill", "T", "12", "13", "-s", "KILL"}).pids,
+  EXPECT_EQ(ReadWords({"kill", "T", "12", "13", "-s", "KILL"}).pids,
             (std::vector<std::int32_t>{12, 13}));
 }
 

@@ -19,8 +19,7 @@ namespace {
 
 constexpr const char* kHostile[] = {
     "\x1b[2J\x1b]0;title\x07",  // clears the screen, names the window
-    "\xc2\x9b"
-    "2J",                       // the same with C1's CSI
+    "\xc2\x9b\x32J",            // the same with C1's CSI
     "evil\xe2\x80\xaegnp.exe",  // right-to-left override
     "\xe2\x81\xa6isolated",     // isolate
     "a\rb\nc\td\x7f",           // control characters

@@ -8,7 +8,6 @@ namespace holdfast::testing {
 namespace {
 
 namespace api = ::holdfast::api::v1;
-constexpr Duration kSecond = std::chrono::seconds(1);
 
 class ControlApiTest : public ::testing::Test {
  protected:

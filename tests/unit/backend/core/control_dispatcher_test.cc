@@ -10,8 +10,6 @@
 namespace holdfast::testing {
 namespace {
 
-constexpr Duration kSecond = std::chrono::seconds(1);
-
 // One agent that answers only what the test says; nothing reaches it by itself.
 class DispatcherTest : public ::testing::Test {
  protected:

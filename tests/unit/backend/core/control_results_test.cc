@@ -9,8 +9,6 @@
 namespace holdfast::testing {
 namespace {
 
-constexpr Duration kSecond = std::chrono::seconds(1);
-
 // One agent that is played by hand, over a gateway of its own.
 class ControlResultsTest : public ::testing::Test {
  protected:

@@ -8,7 +8,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr TimePoint kStart{seconds(1000)};
+constexpr TimePoint kLivenessStart{seconds(1000)};
 
 // Lets time pass to the next deadline.
 TimePoint Next(Liveness& liveness) {
@@ -21,8 +21,8 @@ TEST(LivenessTest, BeatsWithinTenPercentOfTheIdleInterval) {
   Duration least = seconds(1000);
   Duration most{};
   for (std::uint32_t seed = 1; seed < 500; ++seed) {
-    Liveness liveness({}, seed, kStart);
-    const Duration after = Next(liveness) - kStart;
+    Liveness liveness({}, seed, kLivenessStart);
+    const Duration after = Next(liveness) - kLivenessStart;
     EXPECT_TRUE(liveness.TakeBeat());
     EXPECT_FALSE(liveness.TakeBeat());
     least = std::min(least, after);
@@ -35,24 +35,24 @@ TEST(LivenessTest, BeatsWithinTenPercentOfTheIdleInterval) {
 
 TEST(LivenessTest, BeatsWithinTwentyPercentOfTheBusyInterval) {
   for (std::uint32_t seed = 1; seed < 200; ++seed) {
-    Liveness liveness({}, seed, kStart);
-    liveness.SetBusy(true, kStart);
-    const Duration after = Next(liveness) - kStart;
+    Liveness liveness({}, seed, kLivenessStart);
+    liveness.SetBusy(true, kLivenessStart);
+    const Duration after = Next(liveness) - kLivenessStart;
     EXPECT_GE(after, seconds(20));
     EXPECT_LE(after, seconds(30));
   }
 }
 
 TEST(LivenessTest, SpeakingPutsTheBeatOff) {
-  Liveness liveness({}, 1, kStart);
-  liveness.OnSpoke(kStart + seconds(50));
-  liveness.OnTick(kStart + seconds(100));
+  Liveness liveness({}, 1, kLivenessStart);
+  liveness.OnSpoke(kLivenessStart + seconds(50));
+  liveness.OnTick(kLivenessStart + seconds(100));
   EXPECT_FALSE(liveness.TakeBeat());
-  EXPECT_GE(*liveness.NextDeadline(), kStart + seconds(104));
+  EXPECT_GE(*liveness.NextDeadline(), kLivenessStart + seconds(104));
 }
 
 TEST(LivenessTest, AnUnansweredBeatIsDeathAfterTheAnswerTime) {
-  Liveness liveness({}, 1, kStart);
+  Liveness liveness({}, 1, kLivenessStart);
   const TimePoint beat = Next(liveness);
   EXPECT_TRUE(liveness.TakeBeat());
   liveness.OnSpoke(beat);
@@ -66,7 +66,7 @@ TEST(LivenessTest, AnUnansweredBeatIsDeathAfterTheAnswerTime) {
 }
 
 TEST(LivenessTest, AnythingHeardIsAnAnswer) {
-  Liveness liveness({}, 1, kStart);
+  Liveness liveness({}, 1, kLivenessStart);
   const TimePoint beat = Next(liveness);
   liveness.OnHeard(beat + seconds(9));
   liveness.OnTick(beat + seconds(11));
@@ -75,8 +75,9 @@ TEST(LivenessTest, AnythingHeardIsAnAnswer) {
 }
 
 TEST(LivenessTest, ADeadlineNeverLiesInThePast) {
-  Liveness liveness({}, 1, kStart);
-  for (TimePoint now = kStart; now < kStart + std::chrono::hours(1); now += seconds(7)) {
+  Liveness liveness({}, 1, kLivenessStart);
+  for (TimePoint now = kLivenessStart; now < kLivenessStart + std::chrono::hours(1);
+       now += seconds(7)) {
     liveness.OnTick(now);
     if (liveness.TakeBeat()) liveness.OnHeard(now);  // sent, and answered at once
     ASSERT_FALSE(liveness.dead());
@@ -85,16 +86,16 @@ TEST(LivenessTest, ADeadlineNeverLiesInThePast) {
 }
 
 TEST(LivenessTest, BecomingBusyBringsTheBeatForward) {
-  Liveness liveness({}, 1, kStart);
-  liveness.SetBusy(true, kStart + seconds(10));
-  EXPECT_LE(*liveness.NextDeadline(), kStart + seconds(40));
+  Liveness liveness({}, 1, kLivenessStart);
+  liveness.SetBusy(true, kLivenessStart + seconds(10));
+  EXPECT_LE(*liveness.NextDeadline(), kLivenessStart + seconds(40));
   const auto before = liveness.NextDeadline();
-  liveness.SetBusy(true, kStart + seconds(20));  // no news
+  liveness.SetBusy(true, kLivenessStart + seconds(20));  // no news
   EXPECT_EQ(liveness.NextDeadline(), before);
 }
 
 TEST(LivenessTest, TheAnswerTimeBeginsWhenTheBeatLeaves) {
-  Liveness liveness({}, 1, kStart);
+  Liveness liveness({}, 1, kLivenessStart);
   const TimePoint due = Next(liveness);
   EXPECT_TRUE(liveness.TakeBeat());
   EXPECT_FALSE(liveness.awaits_answer());
@@ -110,7 +111,7 @@ TEST(LivenessTest, TheAnswerTimeBeginsWhenTheBeatLeaves) {
 }
 
 TEST(LivenessTest, WaitsForABeatBehindWhatStillDrains) {
-  Liveness liveness({}, 1, kStart);
+  Liveness liveness({}, 1, kLivenessStart);
   const TimePoint beat = Next(liveness);
   EXPECT_TRUE(liveness.TakeBeat());
   liveness.OnSpoke(beat);
@@ -119,14 +120,14 @@ TEST(LivenessTest, WaitsForABeatBehindWhatStillDrains) {
   EXPECT_FALSE(liveness.dead());
   liveness.OnTick(beat + seconds(19));
   EXPECT_TRUE(liveness.dead());
-  Liveness silent({}, 1, kStart);
-  silent.OnDraining(kStart);  // nothing is asked
+  Liveness silent({}, 1, kLivenessStart);
+  silent.OnDraining(kLivenessStart);  // nothing is asked
   EXPECT_FALSE(silent.awaits_answer());
 }
 
 TEST(LivenessTest, AsksAtOnceAfterAWakeAndWaitsLessForTheAnswer) {
-  Liveness liveness({}, 1, kStart);
-  const TimePoint woke = kStart + seconds(7);
+  Liveness liveness({}, 1, kLivenessStart);
+  const TimePoint woke = kLivenessStart + seconds(7);
   liveness.OnWake(woke);
   EXPECT_TRUE(liveness.TakeBeat());
   liveness.OnSpoke(woke);
@@ -141,18 +142,18 @@ TEST(LivenessTest, AsksAtOnceAfterAWakeAndWaitsLessForTheAnswer) {
 }
 
 TEST(LivenessTest, KnowsForHowLongAllWasQuiet) {
-  Liveness liveness({}, 1, kStart);
-  EXPECT_EQ(liveness.quiet(kStart + seconds(3)), seconds(3));
-  liveness.OnHeard(kStart + seconds(4));
-  EXPECT_EQ(liveness.quiet(kStart + seconds(5)), seconds(1));
-  liveness.OnSpoke(kStart + seconds(6));
-  EXPECT_EQ(liveness.quiet(kStart + seconds(6)), seconds(0));
+  Liveness liveness({}, 1, kLivenessStart);
+  EXPECT_EQ(liveness.quiet(kLivenessStart + seconds(3)), seconds(3));
+  liveness.OnHeard(kLivenessStart + seconds(4));
+  EXPECT_EQ(liveness.quiet(kLivenessStart + seconds(5)), seconds(1));
+  liveness.OnSpoke(kLivenessStart + seconds(6));
+  EXPECT_EQ(liveness.quiet(kLivenessStart + seconds(6)), seconds(0));
 }
 
 TEST(LivenessTest, BeatsOnceWithinTheBusyIntervalAfterItsLastCommand) {
-  Liveness liveness({}, 1, kStart);
-  liveness.SetBusy(true, kStart);
-  const TimePoint idle = kStart + seconds(5);
+  Liveness liveness({}, 1, kLivenessStart);
+  liveness.SetBusy(true, kLivenessStart);
+  const TimePoint idle = kLivenessStart + seconds(5);
   liveness.SetBusy(false, idle);
   liveness.OnSpoke(idle);  // the last answer leaves after the command is gone
   const TimePoint first = Next(liveness);
