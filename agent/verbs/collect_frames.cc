@@ -9,7 +9,7 @@
 namespace holdfast::agent {
 namespace {
 
-constexpr std::size_t kHeaderBytes = 5;
+constexpr std::size_t kFrameHeaderBytes = 5;
 // Less is not worth a frame: what is gathered goes out first.
 constexpr std::size_t kMinPiece = std::size_t{16} * 1024;
 
@@ -34,8 +34,8 @@ void CollectFrames::Header(char type, std::size_t length) {
 
 // A payload is far below a message: paths, attributes (64 KiB each way) and counts.
 void CollectFrames::Frame(char type, std::string_view payload) {
-  payload = payload.substr(0, kMaxWorkerMessageBytes - kHeaderBytes);
-  MakeRoom(kHeaderBytes + payload.size());
+  payload = payload.substr(0, kMaxWorkerMessageBytes - kFrameHeaderBytes);
+  MakeRoom(kFrameHeaderBytes + payload.size());
   Header(type, payload.size());
   std::memcpy(buffer_.get() + used_, payload.data(), payload.size());
   used_ += payload.size();
@@ -49,15 +49,15 @@ void CollectFrames::Begin(const command::v1::CollectItem& item, std::uint64_t ro
 }
 
 std::span<char> CollectFrames::Place() {
-  MakeRoom(kHeaderBytes + kMinPiece);
-  const std::size_t at = used_ + kHeaderBytes;
+  MakeRoom(kFrameHeaderBytes + kMinPiece);
+  const std::size_t at = used_ + kFrameHeaderBytes;
   return {buffer_.get() + at, static_cast<std::size_t>(std::min<std::uint64_t>(
                                   kMaxWorkerMessageBytes - at, room_bytes()))};
 }
 
 void CollectFrames::Filled(std::size_t bytes) {
   if (bytes == 0) return;
-  hasher_->Update({buffer_.get() + used_ + kHeaderBytes, bytes});
+  hasher_->Update({buffer_.get() + used_ + kFrameHeaderBytes, bytes});
   Header('D', bytes);
   used_ += bytes;
   written_bytes_ += bytes;

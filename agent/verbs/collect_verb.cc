@@ -38,7 +38,7 @@ using Clock = std::chrono::steady_clock;
 // CollectArgs, CollectSource.
 constexpr int kMaxSources = 1024;
 constexpr int kMaxPatterns = 512;
-constexpr std::size_t kMaxNameBytes = 128;
+constexpr std::size_t kMaxSourceNameBytes = 128;
 constexpr std::uint64_t kDefaultFileBytes = std::uint64_t{1} << 30;
 constexpr std::uint64_t kDefaultBytes = std::uint64_t{8} << 30;
 constexpr std::uint64_t kDefaultFiles = 100'000;
@@ -49,7 +49,7 @@ constexpr std::uint64_t kMaxAnswerBytes = std::uint64_t{64} << 20;
 constexpr std::uint64_t kMaxSizelessBytes = std::uint64_t{16} << 20;
 // All extended attributes of a file; ext4 keeps 4 KiB, one of XFS may have 64.
 constexpr std::size_t kMaxAttributeBytes = std::size_t{96} * 1024;
-constexpr std::size_t kMaxLinkBytes = 4096;  // PATH_MAX
+constexpr std::size_t kMaxTargetBytes = 4096;  // PATH_MAX
 // Of the paths that are remembered so that a file comes once; at it further ones may come again. Of usual
 // paths that is half a million.
 constexpr std::size_t kMaxSeenBytes = std::size_t{64} << 20;
@@ -62,7 +62,7 @@ constexpr std::uint64_t kMostReserveMs = 5'000;
 std::uint64_t Or(std::uint64_t value, std::uint64_t normal) { return value != 0 ? value : normal; }
 
 std::string LinkIn(int dir_fd, const std::string& name) {
-  std::string target(kMaxLinkBytes, '\0');
+  std::string target(kMaxTargetBytes, '\0');
   const ssize_t size = readlinkat(dir_fd, name.c_str(), target.data(), target.size());
   target.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
   return target;
@@ -109,7 +109,8 @@ class Collection {
       const int kinds = static_cast<int>(source.paths_size() > 0) +
                         static_cast<int>(source.argv_size() > 0) +
                         static_cast<int>(!source.sql().empty());
-      if (source.name().size() > kMaxNameBytes) return "a source's name has more than 128 bytes";
+      if (source.name().size() > kMaxSourceNameBytes)
+        return "a source's name has more than 128 bytes";
       const std::string who = Shown(source.name()) + ": ";
       if (kinds != 1) return who + "a source has either paths, a program or a query";
       if (source.paths_size() > kMaxPatterns) return who + "more than 512 paths";

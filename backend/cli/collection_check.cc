@@ -25,13 +25,13 @@ namespace pb = ::holdfast::command::v1;
 using backend::ZipReader;
 using sdk::CollectionReader;
 using sdk::PartialFile;
-using File = std::unique_ptr<PartialFile>;
+using Scratch = std::unique_ptr<PartialFile>;
 
-constexpr std::size_t kPieceBytes = std::size_t{256} * 1024;
+constexpr std::size_t kCheckBytes = std::size_t{256} * 1024;
 constexpr std::size_t kMaxProofBytes = sign::kMaxEnvelopeBytes;
 // Of proof/stream: a collection of 100,000 files has some 40 MB. More is no work for whoever checks.
 constexpr std::uint64_t kMaxStreamBytes = std::uint64_t{3} << 30;
-constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kNsOfASecond = 1'000'000'000;
 constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
 
 Error Altered(const std::string& entry, const std::string& why) {
@@ -47,7 +47,7 @@ class FileText {
     std::string out;
     while (out.size() < max) {
       if (at_ == piece_.size()) {
-        HF_ASSIGN_OR_RETURN(piece_, file_.ReadBack(offset_, kPieceBytes));
+        HF_ASSIGN_OR_RETURN(piece_, file_.ReadBack(offset_, kCheckBytes));
         offset_ += piece_.size();
         at_ = 0;
         if (piece_.empty()) break;
@@ -240,7 +240,7 @@ class Checker {
         return Ok();
       case Kind::kBegin:
         HF_TRY(manifest_->Begin(event.item));
-        mtime_s_ = manifest_->is_answer() ? 0 : event.item.file().mtime_ns() / kSecondNs;
+        mtime_s_ = manifest_->is_answer() ? 0 : event.item.file().mtime_ns() / kNsOfASecond;
         return Ok();
       case Kind::kData:
         for (Text& text : texts_) text.hasher->Update(text.text.Push(event.data));
@@ -314,7 +314,7 @@ class Checker {
   // To its end, and its line among the sums.
   Status CloseEntry() {
     for (;;) {
-      HF_ASSIGN_OR_RETURN(const std::string_view piece, ReadEntry(kPieceBytes));
+      HF_ASSIGN_OR_RETURN(const std::string_view piece, ReadEntry(kCheckBytes));
       if (piece.empty()) break;
     }
     is_entry_open_ = false;
@@ -332,11 +332,11 @@ class Checker {
       HF_TRY(CloseEntry());
     }
     HF_ASSIGN_OR_RETURN(const auto around, manifest_->Frame(proof_));
-    HF_ASSIGN_OR_RETURN(const File manifest, PartialFile::CreateUnnamed());
+    HF_ASSIGN_OR_RETURN(const Scratch manifest, PartialFile::CreateUnnamed());
     HF_TRY(manifest->Append(around.before));
     FileText lines(*lines_);
     for (;;) {
-      HF_ASSIGN_OR_RETURN(const std::string piece, lines.Take(kPieceBytes));
+      HF_ASSIGN_OR_RETURN(const std::string piece, lines.Take(kCheckBytes));
       if (piece.empty()) break;
       HF_TRY(manifest->Append(piece));
     }
@@ -355,7 +355,7 @@ class Checker {
     std::string line;  // of what is due, so far
     std::uint64_t number = 1;
     for (;;) {
-      HF_ASSIGN_OR_RETURN(const std::string_view is, ReadEntry(kPieceBytes));
+      HF_ASSIGN_OR_RETURN(const std::string_view is, ReadEntry(kCheckBytes));
       HF_ASSIGN_OR_RETURN(const std::string want, due.Take(std::max<std::size_t>(is.size(), 1)));
       for (std::size_t i = 0; i < std::max(is.size(), want.size()); ++i) {
         if (i >= is.size() || i >= want.size() || is[i] != want[i]) {
@@ -396,7 +396,7 @@ class Checker {
   const sdk::Fleet* fleet_;
   CheckedCollection checked_;
   CollectionProof proof_;
-  File frames_, lines_, sums_;
+  Scratch frames_, lines_, sums_;
   std::unique_ptr<ZipReader> zip_;
   CollectionReader reader_;
   std::unique_ptr<CollectionManifest> manifest_;
@@ -407,7 +407,7 @@ class Checker {
   std::string entry_, entry_sha256_;
   bool is_entry_open_ = false;
   std::unique_ptr<sign::Hasher> hasher_;  // of the entry
-  std::vector<char> buffer_ = std::vector<char>(kPieceBytes);
+  std::vector<char> buffer_ = std::vector<char>(kCheckBytes);
 };
 
 }  // namespace

@@ -45,7 +45,7 @@ std::string_view KindOf(const pb::CollectSource& source) {
 }
 
 template <typename Texts>
-std::string List(const Texts& texts) {
+std::string JsonList(const Texts& texts) {
   JsonArray list;
   for (const auto& text : texts) list.Add(JsonString(text));
   return list.str();
@@ -207,7 +207,7 @@ std::string CollectionManifest::AnswerLine(const pb::Result* result, std::uint64
   JsonObject line;
   line.Text("kind", KindOf(source)).Text("source", source.name());
   if (source.sql().empty()) {
-    line.Raw("argv", List(source.argv()));
+    line.Raw("argv", JsonList(source.argv()));
     line.Int("exit_code", result == nullptr ? 0 : result->exit_code());
   } else {
     line.Text("sql", source.sql()).Count("rows", result == nullptr ? 0 : result->rows());
@@ -244,8 +244,8 @@ std::string CollectionManifest::SourceLine(int index) const {
   const pb::CollectSource& source = command_.collect().sources(index);
   JsonObject line;
   line.Text("name", source.name()).Text("kind", KindOf(source));
-  if (source.paths_size() > 0) line.Raw("paths", List(source.paths()));
-  if (source.argv_size() > 0) line.Raw("argv", List(source.argv()));
+  if (source.paths_size() > 0) line.Raw("paths", JsonList(source.paths()));
+  if (source.argv_size() > 0) line.Raw("argv", JsonList(source.argv()));
   if (!source.sql().empty()) line.Text("sql", source.sql());
   const auto found = summaries_.find(static_cast<std::uint32_t>(index));
   line.Bool("reached", found != summaries_.end());
@@ -259,7 +259,7 @@ std::string CollectionManifest::SourceLine(int index) const {
       unmatched.push_back(source.paths(static_cast<int>(pattern)));
     }
   }
-  line.Raw("unmatched", List(unmatched)).Count("denied", summary.denied());
+  line.Raw("unmatched", JsonList(unmatched)).Count("denied", summary.denied());
   if (!summary.denied_first().empty()) line.Text("denied_first", summary.denied_first());
   line.Bool("cut", summary.cut());
   return line.str();

@@ -9,7 +9,7 @@ namespace pb = ::holdfast::command::v1;
 using sdk::PartialFile;
 using Event = sdk::CollectionReader::Event;
 
-constexpr std::size_t kPieceBytes = std::size_t{256} * 1024;
+constexpr std::size_t kCopyBytes = std::size_t{256} * 1024;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 // What we make of an answer has no more than so many times its bytes, but for one with monstrous names.
 constexpr std::uint64_t kTextGrowth = 1000;
@@ -119,7 +119,7 @@ Status CollectionZip::WriteAnswer() {
     AnswerText text(derived.part);
     HF_TRY(BeginEntry(derived.entry, 0, answer_bytes_ * kTextGrowth));
     for (std::uint64_t offset = 0;;) {
-      HF_ASSIGN_OR_RETURN(const std::string piece, answer->ReadBack(offset, kPieceBytes));
+      HF_ASSIGN_OR_RETURN(const std::string piece, answer->ReadBack(offset, kCopyBytes));
       if (piece.empty()) break;
       offset += piece.size();
       HF_TRY(AppendEntry(text.Push(piece)));
@@ -162,7 +162,7 @@ Status CollectionZip::WriteEntry(const std::string& name, std::string_view bytes
 Status CollectionZip::WriteFile(const std::string& name, const PartialFile& file) {
   HF_TRY(BeginEntry(name, 0, kNotLarge));
   for (std::uint64_t offset = 0;;) {
-    HF_ASSIGN_OR_RETURN(const std::string piece, file.ReadBack(offset, kPieceBytes));
+    HF_ASSIGN_OR_RETURN(const std::string piece, file.ReadBack(offset, kCopyBytes));
     if (piece.empty()) break;
     offset += piece.size();
     HF_TRY(AppendEntry(piece));
@@ -175,7 +175,7 @@ Status CollectionZip::WriteManifest(const CollectionProof& proof) {
   HF_TRY(BeginEntry(kManifestEntry, 0, kNotLarge));
   HF_TRY(AppendEntry(around.before));
   for (std::uint64_t offset = 0;;) {
-    HF_ASSIGN_OR_RETURN(const std::string piece, lines_->ReadBack(offset, kPieceBytes));
+    HF_ASSIGN_OR_RETURN(const std::string piece, lines_->ReadBack(offset, kCopyBytes));
     if (piece.empty()) break;
     offset += piece.size();
     HF_TRY(AppendEntry(piece));

@@ -18,9 +18,9 @@ using backend::YamlNode;
 using Kind = YamlNode::Kind;
 using Type = ArtifactSource::Type;
 
-constexpr std::size_t kMaxNameBytes = 128;  // command.proto, CollectSource.name
-constexpr std::size_t kMaxFiles = 1000;     // of one directory
-constexpr std::size_t kMaxFileBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxArtifactNameBytes = 128;  // command.proto, CollectSource.name
+constexpr std::size_t kMaxFiles = 1000;             // of one directory
+constexpr std::size_t kMaxDefinitionBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxComplaints = 1000;
 constexpr std::string_view kLinux = "Linux";
 
@@ -42,20 +42,20 @@ constexpr std::array<TypeName, 9> kTypes = {{{"FILE", Type::kFile, "paths"},
 constexpr std::string_view kKeys[] = {"name", "doc",        "sources", "supported_os", "aliases",
                                       "urls", "conditions", "labels",  "provides"};
 
-Error Wrong(const YamlNode& node, const std::string& what) {
+Error WrongAt(const YamlNode& node, const std::string& what) {
   return {Code::kInvalid, std::to_string(node.line) + ": " + what};
 }
 
 bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxNameBytes &&
+  return !name.empty() && name.size() <= kMaxArtifactNameBytes &&
          std::ranges::all_of(name, [](char c) { return c > ' ' && c < 0x7F; });
 }
 
 Result<std::vector<std::string>> Texts(const YamlNode& node, const std::string& what) {
-  if (node.kind != Kind::kList) return Wrong(node, what + " is a list");
+  if (node.kind != Kind::kList) return WrongAt(node, what + " is a list");
   std::vector<std::string> texts;
   for (const YamlNode& item : node.items) {
-    if (item.kind != Kind::kScalar) return Wrong(item, what + " is a list of texts");
+    if (item.kind != Kind::kScalar) return WrongAt(item, what + " is a list of texts");
     texts.push_back(item.text);
   }
   return texts;
@@ -78,7 +78,7 @@ void PutSlashes(std::string_view separator, std::vector<std::string>& paths) {
 Status ReadCommand(const YamlNode& attributes, ArtifactSource& source) {
   const YamlNode* program = attributes.Find("cmd");
   if (program == nullptr || !program->text.starts_with('/')) {
-    return Wrong(attributes, "a COMMAND has cmd, an absolute path, and args");
+    return WrongAt(attributes, "a COMMAND has cmd, an absolute path, and args");
   }
   source.words.insert(source.words.begin(), program->text);
   return Ok();
@@ -86,7 +86,7 @@ Status ReadCommand(const YamlNode& attributes, ArtifactSource& source) {
 
 Result<ArtifactSource> ReadSource(const YamlNode& node) {
   const YamlNode* type = node.Find("type");
-  if (node.kind != Kind::kMap || type == nullptr) return Wrong(node, "a source has a type");
+  if (node.kind != Kind::kMap || type == nullptr) return WrongAt(node, "a source has a type");
   ArtifactSource source;
   source.type_name = type->text;
   HF_ASSIGN_OR_RETURN(source.for_linux, IsForLinux(node));
@@ -96,21 +96,21 @@ Result<ArtifactSource> ReadSource(const YamlNode& node) {
   source.type = known->type;
   const YamlNode* attributes = node.Find("attributes");
   if (attributes == nullptr || attributes->kind != Kind::kMap) {
-    return Wrong(node, "a source of type " + source.type_name + " has attributes");
+    return WrongAt(node, "a source of type " + source.type_name + " has attributes");
   }
   if (source.type == Type::kQuery) {
     const YamlNode* sql = attributes->Find("sql");
-    if (sql == nullptr || sql->text.empty()) return Wrong(node, "a HOLDFAST_QUERY has sql");
+    if (sql == nullptr || sql->text.empty()) return WrongAt(node, "a HOLDFAST_QUERY has sql");
     source.sql = sql->text;
     return source;
   }
   const YamlNode* words = attributes->Find(known->words);
-  if (words == nullptr) return Wrong(node, "there are no " + std::string(known->words));
+  if (words == nullptr) return WrongAt(node, "there are no " + std::string(known->words));
   HF_ASSIGN_OR_RETURN(source.words, Texts(*words, std::string(known->words)));
   if (source.type == Type::kCommand) {
     HF_TRY(ReadCommand(*attributes, source));
   } else if (source.words.empty()) {
-    return Wrong(*words, "there are no " + std::string(known->words));
+    return WrongAt(*words, "there are no " + std::string(known->words));
   }
   if (const YamlNode* separator = attributes->Find("separator"); separator != nullptr) {
     PutSlashes(separator->text, source.words);
@@ -119,20 +119,20 @@ Result<ArtifactSource> ReadSource(const YamlNode& node) {
 }
 
 Result<ArtifactDefinition> ReadDefinition(const YamlNode& node) {
-  if (node.kind != Kind::kMap) return Wrong(node, "a definition is a map");
+  if (node.kind != Kind::kMap) return WrongAt(node, "a definition is a map");
   for (const auto& [key, value] : node.members) {
     if (std::ranges::find(kKeys, key) == std::end(kKeys)) {
-      return Wrong(value, "a definition has no '" + key + "'");
+      return WrongAt(value, "a definition has no '" + key + "'");
     }
   }
   const YamlNode* name = node.Find("name");
   const YamlNode* doc = node.Find("doc");
   const YamlNode* sources = node.Find("sources");
-  if (name == nullptr || !IsName(name->text)) return Wrong(node, "a definition has a name");
+  if (name == nullptr || !IsName(name->text)) return WrongAt(node, "a definition has a name");
   const std::string who = name->text + ": ";
-  if (doc == nullptr || doc->text.empty()) return Wrong(node, who + "there is no doc");
+  if (doc == nullptr || doc->text.empty()) return WrongAt(node, who + "there is no doc");
   if (sources == nullptr || sources->items.empty()) {
-    return Wrong(node, who + "there are no sources");
+    return WrongAt(node, who + "there are no sources");
   }
   ArtifactDefinition definition;
   definition.name = name->text;
@@ -141,7 +141,7 @@ Result<ArtifactDefinition> ReadDefinition(const YamlNode& node) {
   if (const YamlNode* aliases = node.Find("aliases"); aliases != nullptr) {
     HF_ASSIGN_OR_RETURN(definition.aliases, Texts(*aliases, who + "aliases"));
     if (!std::ranges::all_of(definition.aliases, IsName)) {
-      return Wrong(*aliases, who + "an alias is a name");
+      return WrongAt(*aliases, who + "an alias is a name");
     }
   }
   for (const YamlNode& item : sources->items) {
@@ -207,7 +207,7 @@ std::vector<const ArtifactDefinition*> ArtifactSet::All() const {
 }
 
 std::string ArtifactSet::Nearest(std::string_view name) const {
-  if (name.size() > kMaxNameBytes) return "";
+  if (name.size() > kMaxArtifactNameBytes) return "";
   std::size_t best = std::max<std::size_t>(1, (name.size() + 1) / 3) + 1;  // further is another
   std::string nearest;
   const auto look = [&](const std::string& candidate) {
@@ -229,7 +229,7 @@ Status AddDirectory(const std::string& directory, ArtifactSet& set) {
     if (!file.ends_with(".yaml") && !file.ends_with(".yml")) continue;
     has_any = true;
     const std::string path = directory + "/" + file;
-    HF_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxFileBytes));
+    HF_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxDefinitionBytes));
     HF_TRY(set.Add(text, path));
   }
   if (has_any) return Ok();

@@ -16,9 +16,9 @@ namespace {
 namespace pb = ::holdfast::command::v1;
 using Type = ArtifactSource::Type;
 
-constexpr int kMaxSources = 1024;  // command.proto
-constexpr int kMaxPatterns = 512;  // command.proto, CollectSource
-constexpr std::size_t kMaxSqlBytes = std::size_t{32} * 1024;
+constexpr int kMaxPlanSources = 1024;  // command.proto
+constexpr int kMaxPatterns = 512;      // command.proto, CollectSource
+constexpr std::size_t kMaxQueryBytes = std::size_t{32} * 1024;
 constexpr std::string_view kOwnPaths = "paths";  // the source of --path
 
 // What the endpoint's own tables answer without running anything of the endpoint's.
@@ -129,7 +129,7 @@ class Planner {
   }
 
   Result<pb::CollectSource*> New(const ArtifactDefinition& definition) {
-    if (plan_.args.sources_size() >= kMaxSources) {
+    if (plan_.args.sources_size() >= kMaxPlanSources) {
       return Error{Code::kInvalid, "more than 1024 sources; collect less at a time"};
     }
     pb::CollectSource* source = plan_.args.add_sources();
@@ -157,7 +157,7 @@ class Planner {
   }
 
   Status AddQuery(const ArtifactDefinition& definition, const std::string& sql) {
-    if (sql.size() > kMaxSqlBytes) {
+    if (sql.size() > kMaxQueryBytes) {
       Note(definition, "left out: a query longer than 32 KiB");
       return Ok();
     }

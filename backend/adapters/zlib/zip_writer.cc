@@ -12,10 +12,10 @@
 namespace holdfast::backend {
 namespace {
 
-constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
+constexpr std::size_t kDeflateBytes = std::size_t{64} * 1024;
 // Logs shrink to a tenth with the fastest level; the best takes five times as long for a seventh less.
 constexpr int kLevel = 1;
-constexpr int kRawDeflate = -15;  // no header of zlib's; the largest window
+constexpr int kRawStream = -15;  // no header of zlib's; the largest window
 constexpr int kUsualMemory = 8;
 // Deflate makes what it cannot shrink larger by less than a thousandth.
 constexpr std::uint64_t kMostOfSmall = std::uint64_t{3} << 30;
@@ -27,7 +27,7 @@ struct ZipWriter::State {
 
   Write write;
   z_stream stream = {};
-  std::vector<char> packed = std::vector<char>(kPieceBytes);
+  std::vector<char> packed = std::vector<char>(kDeflateBytes);
   uLong crc32 = 0;  // of all that was written
   std::uint64_t written_bytes = 0;
   std::string directory;
@@ -41,7 +41,7 @@ ZipWriter::~ZipWriter() = default;
 Result<std::unique_ptr<ZipWriter>> ZipWriter::Create(Write write) {
   auto state = std::make_unique<State>();
   state->write = std::move(write);
-  if (deflateInit2(&state->stream, kLevel, Z_DEFLATED, kRawDeflate, kUsualMemory,
+  if (deflateInit2(&state->stream, kLevel, Z_DEFLATED, kRawStream, kUsualMemory,
                    Z_DEFAULT_STRATEGY) != Z_OK) {
     return Error{Code::kInternal, "zlib cannot begin"};
   }
@@ -95,7 +95,7 @@ Status ZipWriter::Append(std::string_view bytes) {
   entry.crc32 = static_cast<std::uint32_t>(
       crc32_z(entry.crc32, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
   while (!bytes.empty()) {
-    const std::string_view piece = bytes.substr(0, kPieceBytes);
+    const std::string_view piece = bytes.substr(0, kDeflateBytes);
     HF_TRY(Deflate(piece, Z_NO_FLUSH));
     bytes.remove_prefix(piece.size());
   }

@@ -75,10 +75,10 @@ sources:
     names: [AuthLogs, BashShellHistoryFile, LoadedKernelModules, Uptime, RunKeys, Inner]
 ---
 name: Inner
-doc: A group that names its own.
+doc: A group in a group.
 sources:
 - type: ARTIFACT_GROUP
-  attributes: {names: [Group, LinuxAuthLogs, Nowhere]}
+  attributes: {names: [LinuxAuthLogs, Nowhere]}
 )yaml";
 
 ArtifactSet Public() {
