@@ -20,7 +20,9 @@ holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verb
     conformance/agent/verbs/kill_tree_test.cc conformance/agent/verbs/process_verbs_test.cc
     conformance/agent/verbs/query_verb_test.cc conformance/agent/verbs/run_verb_test.cc
     conformance/agent/verbs/tail_verb_test.cc)
-set_source_files_properties(conformance/agent/verbs/collect_verb_test.cc PROPERTIES
+set_source_files_properties(conformance/agent/verbs/collect_verb_test.cc
+  conformance/agent/verbs/glob_walk_test.cc unit/agent/verbs/homes_test.cc PROPERTIES
+  SKIP_UNITY_BUILD_INCLUSION ON
   COMPILE_DEFINITIONS HOLDFAST_ARTIFACTS="${PROJECT_SOURCE_DIR}/backend/artifacts")
 holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
   SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/homes_test.cc unit/agent/verbs/tar_header_test.cc)
