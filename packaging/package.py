@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the packages: `./dev package agent|backend` calls it with release binaries.
+"""Makes the packages: `./dev package agent|backend|sdk` calls it with release binaries.
 
-    package.py agent|backend --bin DIR --version V --arch ARCH --out DIR --link-line FILE [--formats deb,tar,rpm]
+    package.py agent|backend|sdk --bin DIR --version V --arch ARCH --out DIR --link-line FILE [--formats deb,tar,rpm]
 
 Two runs over the same binaries make the same bytes: every time in a package is SOURCE_DATE_EPOCH, every owner root,
 every list sorted. Prints the path and the size of each package. What is in them: docs/operations/install.md.
@@ -30,6 +30,10 @@ AGENT_ABOUT = """endpoint agent of the Holdfast remote response system
 BACKEND_ABOUT = """backend and command line of the Holdfast remote response system
  holdfastd holds the links of the agents, keeps the ledger and the results;
  holdfast is the analysts' tool; holdfast-fleet simulates agents."""
+SDK_ABOUT = """library for programs that command a Holdfast fleet (development files)
+ libholdfast is what the tool holdfast is made of: it finds endpoints, signs
+ commands with an operator's key, follows them and verifies what comes back.
+ Headers, a static library, a pkg-config file and an example."""
 
 
 class Tree:
@@ -76,6 +80,7 @@ def agent_tree(arguments):
                  "holdfast-agent-enrol.path", "holdfast-agent-isolation.service"):
         tree.add(f"usr/lib/systemd/system/{unit}", HERE / "agent" / unit)
     tree.add("etc/init.d/holdfast-agent", HERE / "agent/holdfast-agent.init", 0o755)
+    tree.add("etc/logrotate.d/holdfast-agent", HERE / "agent/holdfast-agent.logrotate")
     tree.add_manual("holdfast-agent.8")
     tree.add("usr/share/bash-completion/completions/holdfast-agent", ROOT / "docs/completion/holdfast-agent.bash")
     return tree
@@ -88,6 +93,10 @@ def backend_tree(arguments):
     for unit in ("holdfastd.service", "holdfastd.path"):
         tree.add(f"usr/lib/systemd/system/{unit}", HERE / "backend" / unit)
     tree.add("usr/lib/sysctl.d/60-holdfast.conf", HERE / "backend/60-holdfast.conf")
+    examples = "usr/share/doc/holdfast-backend/examples"
+    tree.add(f"{examples}/limits.conf", HERE / "backend/limits.conf")
+    for file in sorted((HERE / "proxies").iterdir()):
+        tree.add(f"{examples}/proxies/{file.name}", file)
     for page in ("holdfastd.8", "holdfast.1", "holdfast-fleet.8"):
         tree.add_manual(page)
     tree.add("usr/share/bash-completion/completions/holdfastd", ROOT / "docs/completion/holdfastd.bash")
@@ -96,9 +105,71 @@ def backend_tree(arguments):
     return tree
 
 
+# Where a program of one's own begins; what these include comes along.
+SDK_ROOTS = ("common/adapters/openssl/openssl_crypto.h", "common/base/untrusted.h", "common/base/log_line.h")
+
+
+def sdk_headers(build):
+    """{path below the include folder: file}: the SDK's headers, and all of ours that these include."""
+    found, left = {}, [str(p.relative_to(ROOT)) for p in (ROOT / "backend/sdk").glob("*.h")] + list(SDK_ROOTS)
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        source = next((p for p in (ROOT / name, build / "proto/generated" / name) if p.exists()), None)
+        if source is None:
+            raise SystemExit(f"no such header: {name}")
+        found[name] = source
+        left += re.findall(r'(?m)^#include "((?:backend|common|holdfast)/[^"]+)"', source.read_text())
+    return found
+
+
+def sdk_archive(build, link_line, work):
+    """One archive of all that the tool holdfast is linked from, but its own command line."""
+    words = [w for w in pathlib.Path(link_line).read_text().split() if w.endswith(".a")]
+    ours = [build / w for w in dict.fromkeys(words) if (build / w).resolve().is_relative_to(build.resolve())]
+    ours = [a for a in ours if a.name != "libholdfast_backend_cli.a"]
+    work.mkdir(parents=True, exist_ok=True)
+    target = work / "libholdfast.a"
+    target.unlink(missing_ok=True)
+    # The names of archives in a script must not hold a '+' or a '-' at odd places: links with plain names.
+    lines = [f"CREATE {target.name}"]
+    for number, archive in enumerate(ours):
+        link = work / f"part{number}.a"
+        link.unlink(missing_ok=True)
+        link.symlink_to(archive.resolve())
+        lines.append(f"ADDLIB {link.name}")
+    script = "\n".join([*lines, "SAVE", "END", ""])
+    subprocess.run(["ar", "-M"], input=script, text=True, cwd=work, check=True)
+    subprocess.run(["strip", "--strip-debug", "--enable-deterministic-archives", target], check=True)
+    # What the tool is linked with --wrap for (common/adapters/lws/lws_dial_hooks.h) is bound here, within the archive: a
+    # program that links it keeps its own.
+    wrapped = re.findall(r"-Wl,--wrap=(\w+)", pathlib.Path(link_line).read_text())
+    renamed = [f"--redefine-sym={name}={to}" for word in dict.fromkeys(wrapped)
+               for name, to in ((word, f"__wrap_{word}"), (f"__real_{word}", word))]
+    subprocess.run(["objcopy", "--enable-deterministic-archives", *renamed, target], check=True)
+    return target
+
+
+def sdk_tree(arguments):
+    tree = Tree(arguments.epoch)
+    build = arguments.bin.parent
+    for name, source in sdk_headers(build).items():
+        tree.add(f"usr/include/holdfast/{name}", source)
+    triplet = subprocess.run(["dpkg-architecture", f"-a{arguments.arch}", "-qDEB_HOST_MULTIARCH"], capture_output=True,
+                             text=True, check=True).stdout.strip()
+    tree.add(f"usr/lib/{triplet}/libholdfast.a", sdk_archive(build, arguments.link_line, arguments.out / "sdk"))
+    pc = (HERE / "sdk/libholdfast.pc").read_text().replace("@VERSION@", arguments.version).replace("@TRIPLET@", triplet)
+    tree.add(f"usr/lib/{triplet}/pkgconfig/libholdfast.pc", pc.encode())
+    tree.add("usr/share/doc/libholdfast-dev/examples/ask.cc", ROOT / "docs/examples/ask.cc")
+    tree.add("usr/share/doc/libholdfast-dev/sdk.md", ROOT / "docs/sdk.md")
+    return tree
+
+
 KINDS = {
     "agent": ("holdfast-agent", agent_tree, AGENT_ABOUT),
     "backend": ("holdfast-backend", backend_tree, BACKEND_ABOUT),
+    "sdk": ("libholdfast-dev", sdk_tree, SDK_ABOUT),
 }
 
 
@@ -117,9 +188,11 @@ def libraries(binaries, sysroot):
 
 def control_fields(name, about, tree, arguments):
     fields = [("Package", name), ("Version", arguments.version), ("Architecture", arguments.arch),
-              ("Maintainer", MAINTAINER), ("Installed-Size", str(tree.kib())), ("Section", "admin"),
-              ("Priority", "optional")]
-    if name == "holdfast-agent":
+              ("Maintainer", MAINTAINER), ("Installed-Size", str(tree.kib())),
+              ("Section", "libdevel" if name == "libholdfast-dev" else "admin"), ("Priority", "optional")]
+    if name == "libholdfast-dev":
+        fields += [("Depends", "libprotobuf-dev (>= 3.21), libssl-dev (>= 3.0)"), ("Suggests", "pkgconf, holdfast-backend")]
+    elif name == "holdfast-agent":
         # useradd, start-up; the program itself needs nothing.
         fields += [("Depends", "passwd, init-system-helpers (>= 1.54)"), ("Recommends", "ca-certificates")]
     else:
@@ -136,7 +209,7 @@ def make_deb(kind, name, about, tree, arguments):
     debian = stage / "DEBIAN"
     debian.mkdir()
     (debian / "control").write_text(control_fields(name, about, tree, arguments))
-    for script in sorted((HERE / kind / "debian").iterdir()):
+    for script in sorted((HERE / kind / "debian").glob("*")):
         (debian / script.name).write_text(script.read_text().replace("@VERSION@", arguments.version))
         (debian / script.name).chmod(0o755)
     conffiles = [f"/{path}\n" for path in sorted(tree.files) if path.startswith("etc/")]
@@ -188,9 +261,9 @@ def make_rpm(kind, name, about, tree, arguments):
     files = work / "files"
     files.mkdir(parents=True)
     tree.write(files)
-    shutil.rmtree(files / "etc/init.d", ignore_errors=True)
-    listed = "".join(f"%attr({mode:04o},root,root) {'%config(noreplace) ' if path.startswith('etc/') else ''}/{path}\n"
-                     for path, (_, mode) in sorted(tree.files.items()) if not path.startswith("etc/init.d/"))
+    shutil.rmtree(files / "etc", ignore_errors=True)  # an init script and what rotates its log: there is systemd
+    listed = "".join(f"%attr({mode:04o},root,root) /{path}\n"
+                     for path, (_, mode) in sorted(tree.files.items()) if not path.startswith("etc/"))
     spec = (HERE / kind / f"{name}.spec").read_text()
     summary, _, text = about.partition("\n")
     for key, value in (("@VERSION@", arguments.version), ("@FILES@", listed), ("@TREE@", str(files)),

@@ -10,8 +10,8 @@ ALWAYS = ("libc.a", "libstdc++.a", "libgcc.a", "libgcc_eh.a")
 
 
 class Part:
-    def __init__(self, name, version, licence_file=None):
-        self.name, self.version, self.licence_file = name, version, licence_file
+    def __init__(self, name, version, licence_file=None, linked="STATIC_LINK"):
+        self.name, self.version, self.licence_file, self.linked = name, version, licence_file, linked
 
     def __lt__(self, other):
         return self.name < other.name
@@ -34,9 +34,10 @@ def owner(path):
     return None
 
 
+SOURCES = pathlib.Path(__file__).resolve().parent.parent / "build/sources"
 # Which of fetch_sysroot.sh's packages an archive is in.
 SYSROOT_PACKAGES = {"libgmp": "libgmp-dev", "libmbed": "libmbedtls-dev", "libprotobuf": "libprotobuf-dev",
-                    "libsqlite3": "libsqlite3-dev", "libnettle": "nettle-dev", "libhogweed": "nettle-dev"}
+                    "libnettle": "nettle-dev", "libhogweed": "nettle-dev"}
 
 
 def of_sysroot(tree, path):
@@ -60,11 +61,26 @@ def linked_statically(link_line):
             raise SystemExit(f"no package owns {found}, which is linked into the agent")
         if part:
             yield part
-    source = pathlib.Path(__file__).resolve().parent.parent / "build/sources/libwebsockets"
+    yield own_libwebsockets()
+    source = SOURCES / "sqlite3"
+    version = re.match(r"sqlite3 \((\S+)\)", (source / "debian/changelog").read_text(encoding="utf-8"))
+    yield Part("sqlite3 (built here, with what toolchains/cmake/own_sqlite.cmake leaves in)",
+               version[1] if version else "unknown", source / "debian/copyright")
+
+
+def own_libwebsockets():
+    source = SOURCES / "libwebsockets"
     version = re.search(r'VERSION_MAJOR "?(\d+)"?\).*?VERSION_MINOR "?(\d+)"?\).*?VERSION_PATCH_NUMBER "?(\d+)',
                         (source / "CMakeLists.txt").read_text(), re.S)
-    yield Part("libwebsockets (built here, changed by toolchains/tune_libwebsockets.sh)",
-               ".".join(version.groups()) if version else "unknown", source / "LICENSE")
+    return Part("libwebsockets (built here, changed by toolchains/tune_libwebsockets.sh)",
+                ".".join(version.groups()) if version else "unknown", source / "LICENSE")
+
+
+def hiredis():
+    """Linked into the backend (toolchains/cmake/vendors.cmake), where the distribution has it as an archive."""
+    said = subprocess.run(["dpkg-query", "-L", "libhiredis-dev"], capture_output=True, text=True, check=False).stdout
+    archives = [line for line in said.splitlines() if line.endswith("/libhiredis.a")]
+    return [owner(archives[0])] if archives else []
 
 
 def loaded(programs):
@@ -73,12 +89,18 @@ def loaded(programs):
         for path in re.findall(r"=> (/\S+)", said):
             part = owner(path)
             if part:
+                part.linked = "DYNAMIC_LINK"
                 yield part
 
 
 def parts(kind, link_line, programs):
-    found = linked_statically(link_line) if kind == "agent" else loaded(
-        [p for p in programs if p.name in ("holdfastd", "holdfast", "holdfast-fleet")])
+    if kind == "agent":
+        found = linked_statically(link_line)
+    elif kind == "sdk":
+        found = [own_libwebsockets()]
+    else:
+        found = [*loaded([p for p in programs if p.name in ("holdfastd", "holdfast", "holdfast-fleet")]),
+                 *hiredis(), own_libwebsockets()]
     return sorted({part.name: part for part in found}.values())
 
 
@@ -91,7 +113,6 @@ def spdx(name, arguments, found):
     packages = [package(0, name, arguments.version)]
     packages += [package(i + 1, part.name, part.version) for i, part in enumerate(found)]
     seed = hashlib.sha256(json.dumps(packages, sort_keys=True).encode()).hexdigest()
-    relation = "STATIC_LINK" if arguments.kind == "agent" else "DYNAMIC_LINK"
     when = subprocess.run(["date", "-u", "-d", f"@{arguments.epoch}", "+%Y-%m-%dT%H:%M:%SZ"], capture_output=True,
                           text=True, check=True).stdout.strip()
     document = {
@@ -102,15 +123,16 @@ def spdx(name, arguments, found):
         "packages": packages,
         "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES",
                            "relatedSpdxElement": "SPDXRef-0"}] + [
-            {"spdxElementId": "SPDXRef-0", "relationshipType": relation, "relatedSpdxElement": f"SPDXRef-{i + 1}"}
-            for i in range(len(found))],
+            {"spdxElementId": "SPDXRef-0", "relationshipType": part.linked, "relatedSpdxElement": f"SPDXRef-{i + 1}"}
+            for i, part in enumerate(found)],
     }
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
 def licences(name, found):
-    how = "linked into" if name == "holdfast-agent" else "loaded by"
-    out = [f"{name} is part of Holdfast.\n\nBelow: the copyright notices and licences of what is {how} its programs.\n"]
+    how = "linked into or loaded by" if name == "holdfast-backend" else "linked into"
+    what = "its library" if name == "libholdfast-dev" else "its programs"
+    out = [f"{name} is part of Holdfast.\n\nBelow: the copyright notices and licences of what is {how} {what}.\n"]
     for part in found:
         text = "(no copyright file was found)\n"
         if part.licence_file and pathlib.Path(part.licence_file).exists():

@@ -34,7 +34,7 @@ own_apt() {
 log=$dest/fetch-sysroot-$arch.log
 echo "fetch_sysroot: asking this machine's package repositories for $arch (log: $log)" >&2
 own_apt update >"$log" 2>&1 || true
-(cd "$apt/download" && own_apt download libprotobuf-dev libsqlite3-dev libmbedtls-dev nettle-dev libgmp-dev >>"$log" 2>&1) || {
+(cd "$apt/download" && own_apt download libprotobuf-dev libmbedtls-dev nettle-dev libgmp-dev >>"$log" 2>&1) || {
   tail -n 5 "$log" >&2
   fail "the packages for $arch could not be had; see $log"
 }

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <ctime>
 #include <memory>
 #include <string>
@@ -46,7 +47,10 @@ std::string Day(std::uint64_t unix_ms) {
   std::tm utc{};
   ::gmtime_r(&seconds, &utc);
   char text[32];
-  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d", &utc));
+  // Not strftime(), which brings the words of all languages: 16 KB.
+  const int size = std::snprintf(text, sizeof text, "%04d-%02d-%02d", utc.tm_year + 1900,
+                                 utc.tm_mon + 1, utc.tm_mday);
+  return std::string(text, static_cast<std::size_t>(size));
 }
 
 std::string Mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }

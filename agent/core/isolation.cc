@@ -186,7 +186,7 @@ Status Isolation::TryUndo(Moment at) {
     return Save(record_, at);
   }
   // Without the right or the means to close it, there is nothing to open either.
-  const Status opened = fence_.Open();
+  Status opened = fence_.Open();
   const bool cannot = !opened.ok() && (opened.error().code == Code::kDenied ||
                                        opened.error().code == Code::kUnsupported);
   if (!opened.ok() && !cannot) return opened;

@@ -1,20 +1,9 @@
 // Parts of the distribution's archives that the agent has no use for, replaced by nothing (--wrap in
-// agent/CMakeLists.txt): full-text search and R-trees of SQLite, the test certificates of mbedTLS, the
-// change of user of libwebsockets (ours is done by then), which brings the whole of getpwnam. Less
-// to carry and less to attack. Where an archive is built as one object these have no effect.
+// agent/CMakeLists.txt): the test certificates of mbedTLS, the change of user of libwebsockets (ours is done
+// by then), which brings the whole of getpwnam. Less to carry and less to attack.
 #include <cstddef>
 
-struct sqlite3;
-
 extern "C" {
-
-int __wrap_sqlite3Fts3Init(sqlite3* db);
-int __wrap_sqlite3Fts5Init(sqlite3* db);
-int __wrap_sqlite3RtreeInit(sqlite3* db);
-
-int __wrap_sqlite3Fts3Init(sqlite3* /*db*/) { return 0; }  // SQLITE_OK
-int __wrap_sqlite3Fts5Init(sqlite3* /*db*/) { return 0; }
-int __wrap_sqlite3RtreeInit(sqlite3* /*db*/) { return 0; }
 
 int __wrap_lws_plat_drop_app_privileges(void* context, int actually_drop);
 int __wrap_lws_plat_user_colon_group_to_ids(const char* names, unsigned* user, unsigned* group);

@@ -13,7 +13,7 @@
 namespace holdfast::agent {
 
 // A block of LZ4 (lz4_Block_format.md), without a frame.
-std::optional<std::string> DecompressLz4(std::string_view block, std::size_t max_bytes);
+std::optional<std::string> DecompressLz4(std::string_view in, std::size_t max_bytes);
 // A frame of Zstandard (RFC 8878).
 std::optional<std::string> DecompressZstd(std::string_view in, std::size_t max_bytes);
 

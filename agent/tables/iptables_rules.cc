@@ -145,13 +145,13 @@ class Dump {
   IptablesRule Rule() const {
     IptablesRule rule;
     const auto turned = At<std::uint8_t>(entry_, 83);  // IPT_INV_*
-    const auto Sign = [turned](std::uint8_t bit) { return (turned & bit) != 0 ? "!" : ""; };
-    rule.source = Sign(0x08) + Address(entry_, 0);
-    rule.destination = Sign(0x10) + Address(entry_, 4);
+    const auto sign = [turned](std::uint8_t bit) { return (turned & bit) != 0 ? "!" : ""; };
+    rule.source = sign(0x08) + Address(entry_, 0);
+    rule.destination = sign(0x10) + Address(entry_, 4);
     rule.source_mask = Address(entry_, 8);
     rule.destination_mask = Address(entry_, 12);
-    rule.in = Interface(16, Sign(0x01));
-    rule.out = Interface(32, Sign(0x02));
+    rule.in = Interface(16, sign(0x01));
+    rule.out = Interface(32, sign(0x02));
     rule.in_mask = ToHex(TextAt(entry_, 48, 16));
     rule.out_mask = ToHex(TextAt(entry_, 64, 16));
     rule.protocol = At<std::uint16_t>(entry_, 80);

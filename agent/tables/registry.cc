@@ -161,6 +161,7 @@ std::vector<std::string_view> LikelyTables(std::string_view name, std::size_t co
   constexpr std::size_t kCompared = 64;  // nobody means more
   const std::string_view word = name.substr(0, kCompared);
   std::vector<std::string_view> names;
+  names.reserve(std::size(kTables));
   for (const Table* table : kTables) names.push_back(table->name);
   std::stable_sort(names.begin(), names.end(), [word](std::string_view a, std::string_view b) {
     return EditDistance(word, a) < EditDistance(word, b);

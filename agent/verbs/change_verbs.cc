@@ -106,7 +106,7 @@ void MoveByCopy(const PinnedPlace& from, const PinnedPlace& to, const pb::MvArgs
   if (const int error = from.Stat(stat); error != 0) return changes.Fail(args.from(), error);
   // Two directories are never made into one.
   const bool replaces = args.overwrite() && !S_ISDIR(stat.mode);
-  CopyTree(from, to, args.from(), args.to(), Below::kYes,
+  CopyTree({from, args.from()}, {to, args.to()}, Below::kYes,
            replaces ? Existing::kReplaced : Existing::kStays, own, changes);
   if (changes.failed > 0) return;  // nothing is removed
   Changes removed;
@@ -176,7 +176,7 @@ pb::Result RunCp(const pb::CpArgs& args, VerbRun& run) {
     return opened;
   }
   Changes changes;
-  CopyTree(from, to, args.from(), args.to(), args.recursive() ? Below::kYes : Below::kNo,
+  CopyTree({from, args.from()}, {to, args.to()}, args.recursive() ? Below::kYes : Below::kNo,
            args.overwrite() ? Existing::kReplaced : Existing::kStays, OwnState(run.state_dir),
            changes);
   return OneRow(changes, args.from(), args.to(), run);

@@ -146,9 +146,10 @@ bool IsInside(const PinnedPlace& to, const FileStat& from) {
 
 }  // namespace
 
-void CopyTree(const PinnedPlace& from, const PinnedPlace& to, const std::string& from_path,
-              const std::string& to_path, Below below, Existing existing, const OwnState& own,
+void CopyTree(TreeEnd from_end, TreeEnd to_end, Below below, Existing existing, const OwnState& own,
               Changes& changes) {
+  const auto& [from, from_path] = from_end;
+  const auto& [to, to_path] = to_end;
   FileStat stat;
   if (const int error = from.Stat(stat); error != 0) return changes.Fail(from_path, error);
   if (own.HoldsDirectory(to.dir_fd())) return changes.Fail(OwnStateRefusal(to_path));

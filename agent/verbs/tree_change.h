@@ -17,8 +17,11 @@ enum class Below { kNo, kYes };  // directories too
 
 // Content, permission bits, times and, where allowed, owner; synced when it returns. Of a directory
 // that is there its files are replaced, others stay. FIFOs, sockets and devices are failures.
-void CopyTree(const PinnedPlace& from, const PinnedPlace& to, const std::string& from_path,
-              const std::string& to_path, Below below, Existing existing, const OwnState& own,
+struct TreeEnd {
+  const PinnedPlace& place;
+  const std::string& path;  // as the command names it
+};
+void CopyTree(TreeEnd from, TreeEnd to, Below below, Existing existing, const OwnState& own,
               Changes& changes);
 
 void RemoveTree(const PinnedPlace& place, const std::string& path, Below below, const OwnState& own,

@@ -28,12 +28,12 @@ void Grammar::AddGlobals() {
       ->type_name("NAME");
   app_.add_option("--operator", options_.operator_name, "Sign as this operator")->type_name("NAME");
   const auto set_format = [this](const std::string& value) {
-    static const std::map<std::string, Format> kFormats = {{"table", Format::kTable},
-                                                           {"json", Format::kJson},
-                                                           {"jsonl", Format::kJsonl},
-                                                           {"csv", Format::kCsv}};
-    const auto found = kFormats.find(value);
-    if (found == kFormats.end()) {
+    static const std::map<std::string, Format> formats = {{"table", Format::kTable},
+                                                          {"json", Format::kJson},
+                                                          {"jsonl", Format::kJsonl},
+                                                          {"csv", Format::kCsv}};
+    const auto found = formats.find(value);
+    if (found == formats.end()) {
       throw CLI::ValidationError("--output", "'" + value + "' is none of table, json, jsonl, csv");
     }
     options_.format = found->second;
@@ -152,7 +152,7 @@ namespace {
 // CLI11 says "Could not convert: --max-rows = x".
 std::string WordsOf(const CLI::ParseError& why) {
   constexpr std::string_view kConvert = "Could not convert: ";
-  const std::string text = why.what();
+  std::string text = why.what();
   const std::size_t equals = text.find(" = ");
   if (!text.starts_with(kConvert) || equals == std::string::npos) return text;
   const std::string option = text.substr(kConvert.size(), equals - kConvert.size());

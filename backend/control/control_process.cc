@@ -73,7 +73,7 @@ Status ControlProcess::LoadTrust() {
   bundle.set_fleet_name(config_.fleet_name);
   for (const ServerUrl& server : config_.servers) bundle.add_servers(server.text);
   bundle.set_policy_envelope(policy);
-  if (config_.tls_plain) return Ok();
+  if (!config_.tells_ca()) return Ok();
   HF_ASSIGN_OR_RETURN(const std::string ca, ReadWholeFile(config_.tls_ca_file, kMaxCaBytes));
   bundle.set_ca_pem(ca);
   return Ok();
@@ -98,6 +98,11 @@ Status ControlProcess::OpenFiles() {
 Status ControlProcess::OpenStore() {
   HF_ASSIGN_OR_RETURN(store_, OpenSqliteStore(config_.state_dir + "/ledger.db",
                                               [worker = worker_.get()] { worker->StillStarts(); }));
+  copy_.emplace(loop_, *store_, config_.state_dir, [this](std::string_view line) {
+    // A supervisor that does not read is one that is gone.
+    static_cast<void>(worker_->Send(WorkerMessageType::kCopySaid, line));
+  });
+  copy_->Drop();  // of a control before us
   HF_ASSIGN_OR_RETURN(const std::vector<Nonce16> named, store_->IncomingFiles());
   files_->RemoveStray(named);
   ControlCore::Options options;
@@ -159,6 +164,10 @@ void ControlProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
     touched_ = true;
   } else if (type == WorkerMessageType::kReload) {
     OnReload(payload);
+  } else if (type == WorkerMessageType::kCopyLedger) {
+    copy_->Start();
+  } else if (type == WorkerMessageType::kDropCopy) {
+    copy_->Drop();
   } else if (type == WorkerMessageType::kDrain) {
     // What is not committed was never promised: there is nothing to wait for.
     log_.Write(LogLine(LogLevel::kInfo, "control_drains"));

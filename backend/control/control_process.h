@@ -21,6 +21,7 @@
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/adapters/linux/worker_process.h"
 #include "backend/adapters/lws/lws_server.h"
+#include "backend/control/ledger_copy.h"
 #include "backend/core/config.h"
 #include "backend/core/control_core.h"
 #include "common/sign/crypto.h"
@@ -86,7 +87,8 @@ class ControlProcess final : private WorkerProcessDelegate,
   ev_timer tick_{};
   ev_timer turn_due_{};
   std::unique_ptr<WorkerProcess> worker_;
-  std::unique_ptr<Store> store_;
+  std::unique_ptr<SqliteLedger> store_;
+  std::optional<LedgerCopy> copy_;
   std::unique_ptr<PooledOutputFiles> files_;
   std::optional<ControlCore> core_;
   std::optional<RedisStreams> streams_;

@@ -63,6 +63,16 @@ Status SetServers(std::vector<ServerUrl>& out, const ConfigValue& value) {
   return Ok();
 }
 
+Status SetTexts(std::vector<std::string>& out, const ConfigValue& value) {
+  constexpr std::size_t kMaxTexts = 64;
+  const auto* const list = std::get_if<std::vector<std::string>>(&value);
+  if (list == nullptr || list->size() > kMaxTexts) {
+    return Invalid("must be a list of at most " + std::to_string(kMaxTexts) + " texts");
+  }
+  out = *list;
+  return Ok();
+}
+
 Status SetLevel(LogLevel& out, const ConfigValue& value) {
   std::string text;
   HF_TRY(SetText(text, value));
@@ -125,6 +135,8 @@ constexpr std::array kKeys{
               [](Config& c, const ConfigValue& v) { return SetText(c.tls_ca_file, v); }},
     ConfigKey{"tls.plain", "false", kAtStart, &Same<&Config::tls_plain>,
               [](Config& c, const ConfigValue& v) { return SetBool(c.tls_plain, v); }},
+    ConfigKey{"proxies.trusted", "[]", kAtStart, &Same<&Config::trusted_proxies>,
+              [](Config& c, const ConfigValue& v) { return SetTexts(c.trusted_proxies, v); }},
     ConfigKey{"gateways.count", "0", kLive, &Same<&Config::gateway_count>,
               [](Config& c, const ConfigValue& v) {
                 return SetNumber(c.gateway_count, v, {0, kMaxGateways});
@@ -208,11 +220,15 @@ Status CheckWhole(const Config& config) {
         "servers = [\"wss://HOST:8443\"]");
   }
   for (const ServerUrl& url : config.servers) {
-    if (url.tls == config.tls_plain) {
-      return Invalid(config.tls_plain
-                         ? "fleet.servers: tls.plain = true wants ws:// URLs, not " + url.text
-                         : "fleet.servers: " + url.text +
-                               " is plain; use wss://, or say tls.plain = true");
+    if (!url.tls && !config.tls_plain) {
+      return Invalid("fleet.servers: " + url.text +
+                     " is plain; use wss://, or say tls.plain = true");
+    }
+    if (url.tls && config.tls_plain && config.trusted_proxies.empty()) {
+      return Invalid(
+          "fleet.servers: " + url.text +
+          " with tls.plain = true wants the proxy that ends TLS named in proxies.trusted; "
+          "without one, use ws://");
     }
   }
   for (const std::string* path : {&config.policy_file, &config.state_dir}) {
@@ -279,6 +295,10 @@ Result<ServerUrl> ParseServerUrl(std::string_view text) {
     if (!plain) return wrong();
   }
   return out;
+}
+
+bool Config::tells_ca() const {
+  return std::any_of(servers.begin(), servers.end(), [](const ServerUrl& url) { return url.tls; });
 }
 
 std::vector<std::string> Config::server_names() const {

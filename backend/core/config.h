@@ -68,6 +68,10 @@ struct Config {
   std::string tls_cert_file, tls_key_file, tls_ca_file;
   bool tls_plain = false;
 
+  // [proxies]
+  std::vector<std::string>
+      trusted_proxies;  // addresses and networks; their sockets say whose they are
+
   // [gateways]
   std::uint32_t gateway_count = 0;        // 0: one per core
   std::uint32_t gateway_max_links = 0;    // 0: as many as descriptors allow
@@ -98,6 +102,8 @@ struct Config {
   }
   // The host names under which agents may have dialled us, in the order of `servers`.
   std::vector<std::string> server_names() const;
+  // Agents dial TLS, ended by us or by a proxy: bundles carry the CA.
+  bool tells_ca() const;
 };
 
 using ConfigValue = std::variant<std::string, bool, std::int64_t, std::vector<std::string>>;

@@ -89,7 +89,7 @@ class ControlCore {
   Result<bool> LoadMore();
 
   // --- inputs -------------------------------------------------------------------------------------
-  void OnEntry(std::string_view id, std::string_view to_control, Moment now);
+  void OnEntry(std::string_view id, std::string_view bytes, Moment now);
   void OnTransport(bool connected, Moment now);
   void OnFileDone(FileDone done, Moment now);
   // Processes died over this command, at this agent or (all zeros) wherever it goes: what has not ended of it is

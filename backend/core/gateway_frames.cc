@@ -83,9 +83,8 @@ Result<std::vector<std::string_view>> SliceFrames(std::string_view message) {
         if (!TakeVarint(message, value)) return broken;
         const std::string_view rest = message;
         if (!Skip(message, value)) return broken;
-        if (tag >> 3 == kMessageFrames) {
-          frames.push_back(rest.substr(0, static_cast<std::size_t>(value)));
-        }
+        const std::string_view field = rest.substr(0, static_cast<std::size_t>(value));
+        if (tag >> 3 == kMessageFrames) frames.push_back(field);
         break;
       }
       default: return broken;

@@ -45,7 +45,7 @@ Result<::holdfast::command::v1::Bundle> BundleOf(const sign::Crypto& crypto, con
   for (const backend::ServerUrl& server : config.servers) bundle.add_servers(server.text);
   bundle.set_policy_envelope(policy);
   bundle.set_token("simulation");  // a bundle has one; whoever has a row is not asked for it
-  if (config.tls_plain) return bundle;
+  if (!config.tells_ca()) return bundle;
   HF_ASSIGN_OR_RETURN(const std::string ca,
                       backend::ReadWholeFile(config.tls_ca_file, kMaxCaBytes));
   bundle.set_ca_pem(ca);

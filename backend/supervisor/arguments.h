@@ -8,16 +8,26 @@
 #include <string>
 
 #include "backend/core/config.h"
+#include "backend/supervisor/restore_backup.h"
 #include "common/base/result.h"
 
 namespace holdfast::backend {
 
 struct Arguments {
-  enum class Command : std::uint8_t { kSupervise, kCheckConfig, kWorker, kPrint, kOrder };
+  enum class Command : std::uint8_t {
+    kSupervise,
+    kCheckConfig,
+    kWorker,
+    kPrint,
+    kOrder,
+    kBackup,
+    kRestore
+  };
   Command command = Command::kSupervise;
   std::string config_file;
   WorkerIdentity identity;  // kWorker
-  std::string text;         // kPrint: what; kOrder: "roll", "reload" or "scale N"
+  std::string text;         // kPrint: what; kOrder: "roll", "reload" or "scale N"; kBackup: FILE
+  RestoreOptions restore;   // kRestore
 };
 Result<Arguments> ParseArguments(int argc, const char* const* argv);
 

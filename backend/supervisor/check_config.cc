@@ -1,11 +1,37 @@
 #include "backend/supervisor/check_config.h"
 
+#include <array>
+#include <string>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "backend/adapters/linux/address_set.h"
 #include "backend/adapters/linux/files.h"
+#include "backend/adapters/linux/unique_fd.h"
 #include "backend/adapters/lws/lws_server_tls.h"
+#include "backend/adapters/sqlite/sqlite_store.h"
 #include "backend/gateway/fleet_identity.h"
 #include "common/adapters/openssl/openssl_crypto.h"
 
 namespace holdfast::backend {
+namespace {
+
+// Of a newer program: known before anything is started, which would end at it again and again.
+Status CheckLedger(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, kSchemaHeaderBytes> first{};
+  if (!fd.valid() || ::pread(fd.get(), first.data(), first.size(), 0) < 0) return Ok();  // none yet
+  const auto schema = SchemaOf({first.data(), first.size()});
+  if (!schema || *schema <= LedgerSchema()) return Ok();
+  return Error{Code::kUnsupported,
+               path + ": written by a newer holdfastd (schema " + std::to_string(*schema) +
+                   "); this one, " HOLDFAST_VERSION ", knows up to " +
+                   std::to_string(LedgerSchema()) +
+                   ". Install that one again, or restore a backup from before it"};
+}
+
+}  // namespace
 
 Result<RedisUsers> LoadRedisUsers(const Config& config) {
   constexpr std::size_t kMaxBytes =
@@ -29,11 +55,16 @@ Status CheckConfig(const Config& config) {
   constexpr std::size_t kMaxCaBytes = std::size_t{16} * 1024;  // as Bundle.ca_pem
   auto fleet = ReadFleetId(*NewOpensslCrypto(), config.policy_file);
   if (!fleet.ok()) return std::move(fleet).error().In(config.file + ": fleet.policy");
+  HF_TRY(CheckLedger(config.state_dir + "/ledger.db"));
   auto users = LoadRedisUsers(config);
   if (!users.ok()) return std::move(users).error().In(config.file + ": redis.users");
-  if (config.tls_plain) return Ok();
-  auto certificate = CheckCertificate(config.tls_cert_file, config.tls_key_file);
-  if (!certificate.ok()) return std::move(certificate).error().In(config.file + ": tls");
+  auto proxies = AddressSet::Parse(config.trusted_proxies);
+  if (!proxies.ok()) return std::move(proxies).error().In(config.file + ": proxies.trusted");
+  if (!config.tls_plain) {
+    auto certificate = CheckCertificate(config.tls_cert_file, config.tls_key_file);
+    if (!certificate.ok()) return std::move(certificate).error().In(config.file + ": tls");
+  }
+  if (!config.tells_ca()) return Ok();
   auto authority = ReadWholeFile(config.tls_ca_file, kMaxCaBytes);
   if (!authority.ok()) return std::move(authority).error().In(config.file + ": tls.ca");
   return Ok();

@@ -190,6 +190,7 @@ std::string Child::TakeAtHand() {
 void Child::OnWorkerMessage(WorkerMessageType type, std::string_view payload, UniqueFd /*fd*/) {
   heard_at_ = MonotonicNow();
   if (type == WorkerMessageType::kHandshakesDone) return delegate_.OnHandshakesDone(*this, payload);
+  if (type == WorkerMessageType::kCopySaid) return delegate_.OnCopySaid(payload);
   if (type != WorkerMessageType::kReady || state_ != State::kStarting) return;
   SetState(State::kReady);
   delegate_.OnChildReady(*this);

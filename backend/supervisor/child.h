@@ -38,6 +38,8 @@ class ChildDelegate {
   virtual void OnChildEnded(Child& child) = 0;
   // WorkerMessageType::kHandshakesDone.
   virtual void OnHandshakesDone(Child& child, std::string_view addresses) = 0;
+  // WorkerMessageType::kCopySaid.
+  virtual void OnCopySaid(std::string_view line) = 0;
 };
 
 class Child final : private WorkerChannelDelegate {

@@ -5,14 +5,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "backend/adapters/linux/unique_fd.h"
+#include "backend/supervisor/stop_request.h"
 
 namespace holdfast::backend {
 namespace {
@@ -32,37 +32,51 @@ Result<UniqueFd> Connect(const std::string& path) {
   return Error{Code::kNotFound, "no holdfastd runs on this directory (" + path + ")"};
 }
 
-// Prints one line of the answer; the exit status if it was the last.
-std::optional<int> Show(const std::string& line) {
-  const bool last = line.starts_with("0 ") || line.starts_with("1 ");
-  std::FILE* const to = line.starts_with("1 ") ? stderr : stdout;
-  std::fprintf(to, "%s%s\n", to == stderr ? "holdfastd: " : "",
-               line.size() > 2 ? line.c_str() + 2 : "");
-  std::fflush(to);
-  if (!last) return std::nullopt;
-  return line.front() == '0' ? 0 : 1;
+OrderLine::Answer Parse(std::string_view line) {
+  using Kind = OrderLine::Answer::Kind;
+  const std::string text(line.substr(std::min<std::size_t>(line.size(), 2)));
+  if (line.starts_with("0 ")) return {Kind::kDone, text};
+  if (line.starts_with("1 ")) return {Kind::kNot, text};
+  return {Kind::kGoesOn, text};
 }
 
 }  // namespace
 
-Result<int> GiveOrder(const Config& config, std::string_view word) {
-  HF_ASSIGN_OR_RETURN(const UniqueFd fd, Connect(config.orders_socket()));
+Result<OrderLine> OrderLine::Give(const Config& config, std::string_view word) {
+  HF_ASSIGN_OR_RETURN(UniqueFd fd, Connect(config.orders_socket()));
   const std::string order = std::string(word) + "\n";
   if (::send(fd.get(), order.data(), order.size(), MSG_NOSIGNAL) < 0) {
     return Error{Code::kUnavailable,
                  std::string("holdfastd: ") + std::generic_category().message(errno)};
   }
-  std::string answer;
+  return OrderLine(std::move(fd));
+}
+
+Result<OrderLine::Answer> OrderLine::Next(const StopRequest* stop) {
   std::array<char, 4096> piece;
   for (;;) {
-    const ssize_t got = ::recv(fd.get(), piece.data(), piece.size(), 0);
+    if (const std::size_t end = pending_.find('\n'); end != std::string::npos) {
+      Answer answer = Parse(std::string_view(pending_).substr(0, end));
+      pending_.erase(0, end + 1);
+      return answer;
+    }
+    if (stop != nullptr && stop->came()) return Error{Code::kCancelled, "interrupted"};
+    const ssize_t got = ::recv(fd_.get(), piece.data(), piece.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return Error{Code::kUnavailable, "holdfastd ended before it was done"};
-    answer.append(piece.data(), static_cast<std::size_t>(got));
-    for (std::size_t end = 0; (end = answer.find('\n')) != std::string::npos;) {
-      if (const auto status = Show(answer.substr(0, end))) return *status;
-      answer.erase(0, end + 1);
-    }
+    pending_.append(piece.data(), static_cast<std::size_t>(got));
+  }
+}
+
+Result<int> GiveOrder(const Config& config, std::string_view word) {
+  HF_ASSIGN_OR_RETURN(OrderLine line, OrderLine::Give(config, word));
+  for (;;) {
+    HF_ASSIGN_OR_RETURN(const OrderLine::Answer answer, line.Next());
+    const bool is_bad = answer.kind == OrderLine::Answer::Kind::kNot;
+    std::FILE* const to = is_bad ? stderr : stdout;
+    std::fprintf(to, "%s%s\n", is_bad ? "holdfastd: " : "", answer.text.c_str());
+    std::fflush(to);
+    if (answer.kind != OrderLine::Answer::Kind::kGoesOn) return is_bad ? 1 : 0;
   }
 }
 

@@ -16,6 +16,7 @@
 #include "backend/supervisor/arguments.h"
 #include "backend/supervisor/check_config.h"
 #include "backend/supervisor/give_order.h"
+#include "backend/supervisor/make_backup.h"
 #include "backend/supervisor/supervisor.h"
 
 namespace holdfast::backend {
@@ -27,6 +28,10 @@ constexpr int kFailed = 1;
 int Complain(const Error& error, int status) {
   std::fprintf(stderr, "holdfastd: %s\n", error.message.c_str());
   return status;
+}
+
+int Finish(const Result<int>& status) {
+  return status.ok() ? status.value() : Complain(status.error(), kFailed);
 }
 
 // Messages of 256 KiB come and go all the time during an upload. By default glibc takes the memory of
@@ -81,14 +86,19 @@ int Main(int argc, const char* const* argv) {
     std::printf("%s\n", arguments.value().text.c_str());
     return 0;
   }
+  if (arguments.value().command == Arguments::Command::kRestore) {
+    return Finish(RestoreBackup(arguments.value().restore));
+  }
   const bool is_worker = arguments.value().command == Arguments::Command::kWorker;
   const auto config = is_worker ? WorkerConfig(arguments.value().config_file)
                                 : LoadConfig(arguments.value().config_file);
   if (!config.ok()) return Complain(config.error(), kUsage);
   if (is_worker) return Work(config.value(), arguments.value().identity);
   if (arguments.value().command == Arguments::Command::kOrder) {
-    const auto status = GiveOrder(config.value(), arguments.value().text);
-    return status.ok() ? status.value() : Complain(status.error(), kFailed);
+    return Finish(GiveOrder(config.value(), arguments.value().text));
+  }
+  if (arguments.value().command == Arguments::Command::kBackup) {
+    return Finish(MakeBackup(config.value(), arguments.value().text));
   }
   const Status checked = CheckConfig(config.value());
   if (!checked.ok()) return Complain(checked.error(), kUsage);

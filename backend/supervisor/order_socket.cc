@@ -76,7 +76,7 @@ void OrderSocket::OnReadable(std::uint64_t client) {
   const ssize_t got = ::recv(connection.fd.get(), buffer.data(), buffer.size(), 0);
   if (got < 0 && errno == EAGAIN) return;
   // It says nothing after its word: this is its end, or it does not know us.
-  if (got <= 0 || !ev_is_active(&connection.deadline)) return Close(client);
+  if (got <= 0 || !ev_is_active(&connection.deadline)) return Lose(client);
   connection.word.append(buffer.data(), static_cast<std::size_t>(got));
   const std::size_t end = connection.word.find('\n');
   if (end == std::string::npos) {
@@ -102,7 +102,12 @@ void OrderSocket::Send(std::uint64_t client, const std::string& line) {
   if (found == connections_.end()) return;
   const ssize_t sent =
       ::send(found->second->fd.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent != static_cast<ssize_t>(line.size())) Close(client);
+  if (sent != static_cast<ssize_t>(line.size())) Lose(client);
+}
+
+void OrderSocket::Lose(std::uint64_t client) {
+  Close(client);
+  delegate_.OnClientGone(client);
 }
 
 void OrderSocket::Close(std::uint64_t client) {

@@ -1,11 +1,11 @@
-// OrderSocket: what `holdfastd roll`, `holdfastd scale` and `holdfastd reload` say to the holdfastd that runs.
+// OrderSocket: what `holdfastd roll`, `scale`, `reload` and `backup` say to the holdfastd that runs.
 //
 // A Unix socket in the run directory, for whoever may write there. One order a connection: a line with
 // its words. Answers are lines, "- TEXT" while it goes on and one "0 TEXT" (done) or "1 TEXT" (not) at its end.
 //
 //   client --> OnOrder --> Say* End --> client
 //
-// Ordering:  a client that goes away changes nothing: what it began goes on.
+// Ordering:  a client that goes away changes nothing of itself: OnClientGone() says so, once, unless End() came first.
 // Limits:    kMaxClients at once, the others wait in the backlog; a word of 32 bytes within 5 s; a client that
 //            does not take its answers is dropped.
 // Ownership: owns its listener and connections; borrows loop and delegate.
@@ -28,6 +28,7 @@ class OrderDelegate {
  public:
   virtual ~OrderDelegate() = default;
   virtual void OnOrder(std::uint64_t client, std::string_view word) = 0;
+  virtual void OnClientGone(std::uint64_t client) = 0;
 };
 
 class OrderSocket final : private ListenerDelegate {
@@ -47,6 +48,7 @@ class OrderSocket final : private ListenerDelegate {
   void OnReadable(std::uint64_t client);
   void Send(std::uint64_t client, const std::string& line);
   void Close(std::uint64_t client);
+  void Lose(std::uint64_t client);
 
   struct ev_loop* const loop_;
   OrderDelegate& delegate_;

@@ -55,6 +55,8 @@ Supervisor::Supervisor(struct ev_loop* loop, Config config)
       config_(std::move(config)),
       log_("supervisor", config_.log_level),
       host_(HostWord()),
+      proxy_refusals_(log_),
+      proxied_(loop, *this, proxy_refusals_),
       descriptors_(RaiseDescriptorLimit()),
       placement_(MaxSockets(config_.gateway_max_links, descriptors_)),
       bucket_(config_.admission_links_per_second, BurstOf(config_.admission_links_per_second)),
@@ -69,8 +71,10 @@ Status Supervisor::Start() {
   HF_TRY(PrepareState());
   HF_TRY(OpenListeners());
   if (config_.tls_plain) {
-    log_.Write(LogLine(LogLevel::kWarn, "tls_off")
-                   .Text("warning", "links and API are not encrypted: tls.plain = true"));
+    LogLine line(LogLevel::kWarn, "tls_off");
+    log_.Write(line.Text("warning", config_.tells_ca()
+                                        ? "a proxy ends TLS: what comes from it is not encrypted"
+                                        : "links and API are not encrypted: tls.plain = true"));
   }
   if (config_.simulation) {
     log_.Write(LogLine(LogLevel::kWarn, "simulation")
@@ -154,6 +158,7 @@ Status Supervisor::OpenListener(std::unique_ptr<Listener>& listener, const char*
 }
 
 Status Supervisor::OpenListeners() {
+  HF_ASSIGN_OR_RETURN(proxies_, AddressSet::Parse(config_.trusted_proxies));
   HF_TRY(OpenListener(agents_, "agents.listen", config_.agents_listen));
   HF_TRY(OpenListener(api_, "api.listen", config_.api_listen));
   auto admin = AdminServer::Open(loop_, config_.admin_listen, *this);
@@ -281,6 +286,7 @@ void Supervisor::OnChildReady(Child& child) {
 
 void Supervisor::OnChildEnded(Child& child) {
   NoteDeath(child);
+  if (&child == control_.get()) EndCopy("control ended before the backup was whole");
   sources_.OwnerGone(&child);
   UpdateAccepting();
   if (stopping_) ContinueStop();
@@ -325,6 +331,7 @@ void Supervisor::OnTick() {
 void Supervisor::OnSecond() {
   for (Child* const child : children()) child->OnSecond();
   probe_->OnSecond();
+  proxy_refusals_.OnSecond();
   SpreadLinks();
   while (const auto late = sources_.NextExpired(MonotonicNow())) waiting_.erase(*late);
 }
@@ -368,6 +375,7 @@ void Supervisor::Stop() {
   if (scale_) EndScale(false, "holdfastd is stopping");
   UpdateAccepting();
   waiting_.clear();
+  named_.clear();
   for (Child* const child : children()) {
     if (child->spec().kind == Child::Kind::kWorker) child->Drain();
   }

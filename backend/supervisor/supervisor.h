@@ -3,6 +3,7 @@
 //   agents' port --> least loaded gateway      API port --> control      admin port --> us
 //   SIGHUP, `holdfastd reload`: settings anew      SIGUSR2, `holdfastd roll`: every process anew
 //   `holdfastd scale N`: more or fewer gateways    by itself: links of the fullest move to the emptiest
+//   `holdfastd backup`: control copies the ledger, for as long as whoever asked keeps his connection
 //
 // Ordering:  sockets are accepted only while somebody can take them; who comes early waits in the
 //            kernel's backlog. The ready file appears when Redis, control and every gateway are ready.
@@ -18,6 +19,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +28,7 @@
 
 #include <ev.h>
 
+#include "backend/adapters/linux/address_set.h"
 #include "backend/adapters/linux/listener.h"
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/core/config.h"
@@ -38,6 +41,7 @@
 #include "backend/supervisor/admin_server.h"
 #include "backend/supervisor/child.h"
 #include "backend/supervisor/order_socket.h"
+#include "backend/supervisor/proxied_sockets.h"
 #include "backend/supervisor/redis_probe.h"
 
 namespace holdfast::backend {
@@ -45,7 +49,8 @@ namespace holdfast::backend {
 class Supervisor final : private ListenerDelegate,
                          private ChildDelegate,
                          private AdminSource,
-                         private OrderDelegate {
+                         private OrderDelegate,
+                         private ProxiedDelegate {
  public:
   Supervisor(struct ev_loop* loop, Config config);
   ~Supervisor() override;
@@ -58,10 +63,13 @@ class Supervisor final : private ListenerDelegate,
 
  private:
   void OnAcceptable(Listener& listener) override;
+  void OnProxied(Listener& listener, Listener::Accepted accepted) override;
   void OnChildReady(Child& child) override;
   void OnChildEnded(Child& child) override;
   void OnHandshakesDone(Child& child, std::string_view addresses) override;
+  void OnCopySaid(std::string_view line) override;
   void OnOrder(std::uint64_t client, std::string_view word) override;
+  void OnClientGone(std::uint64_t client) override;
   AdminAnswer Health() override;
   AdminAnswer Metrics() override;
 
@@ -84,6 +92,10 @@ class Supervisor final : private ListenerDelegate,
   // supervisor_sockets.cc
   void AcceptAgents();
   bool AcceptAgent();
+  void AdmitAgent(Listener::Accepted accepted);
+  void GiveToControl(const Listener::Accepted& accepted);
+  // True: it is for whom a proxy says, or for nobody.
+  bool LeaveToProxy(Listener& listener, Listener::Accepted& accepted);
   bool MayPlace();
   void Place(const Listener::Accepted& accepted, const std::string& source);
   void ServeWaiting();
@@ -94,6 +106,8 @@ class Supervisor final : private ListenerDelegate,
   std::vector<GatewayLoad> Loads() const;
 
   // supervisor_orders.cc
+  void StartCopy(std::uint64_t client);
+  void EndCopy(std::string_view why);
   Status StartRoll();
   void ContinueRoll();
   void TakeRollStep(RollStep step);
@@ -148,6 +162,10 @@ class Supervisor final : private ListenerDelegate,
   bool certificate_changed_ = false;  // since the start
   std::unique_ptr<Listener> agents_;
   std::unique_ptr<Listener> api_;
+  AddressSet proxies_;
+  ProxyRefusals proxy_refusals_;
+  ProxiedSockets proxied_;
+  std::deque<Listener::Accepted> named_;  // by a proxy, when nobody could take them
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<Child> redis_;
   std::unique_ptr<Child> control_;
@@ -160,6 +178,8 @@ class Supervisor final : private ListenerDelegate,
   std::optional<std::uint32_t>
       scaled_to_;  // gateways, by the last scale; gateways.count has no say then
   std::vector<std::uint64_t> watchers_;  // clients of orders_ that wait for roll_ or scale_
+  std::optional<std::uint64_t>
+      copies_for_;  // who has asked for a copy of the ledger, and has not gone
   Rebalance rebalance_;
   std::unique_ptr<OrderSocket> orders_;
   std::optional<RedisProbe> probe_;

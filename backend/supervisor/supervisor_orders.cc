@@ -19,6 +19,7 @@ void Supervisor::OnOrder(std::uint64_t client, std::string_view word) {
     for (const std::string& line : told.value()) orders_->Say(client, line);
     return orders_->End(client, true, "reloaded");
   }
+  if (word == "backup") return StartCopy(client);
   const bool is_scale = word.starts_with(kScale);
   if (word != "roll" && !is_scale) {
     return orders_->End(client, false, "unknown order: of another version?");
@@ -122,6 +123,38 @@ void Supervisor::EndRoll(bool done, std::string text) {
   if (!next_) return;
   next_->Drain();
   leaving_.push_back(std::move(next_));
+}
+
+// --- backup ---------------------------------------------------------------------------------------
+
+void Supervisor::StartCopy(std::uint64_t client) {
+  std::string why = Engaged();
+  if (why.empty() && copies_for_) why = "another backup is under way";
+  if (why.empty() && !control_->ready()) why = "control is not ready";
+  if (!why.empty()) return orders_->End(client, false, why);
+  log_.Write(LogLine(LogLevel::kInfo, "backup_started"));
+  copies_for_ = client;
+  control_->Send(WorkerMessageType::kCopyLedger, {});
+}
+
+void Supervisor::OnCopySaid(std::string_view line) {
+  if (!copies_for_ || line.size() < 2) return;
+  const std::string_view text = line.substr(2);
+  if (line.starts_with("- ")) return orders_->Say(*copies_for_, text);
+  EndCopy(text);
+}
+
+void Supervisor::EndCopy(std::string_view why) {
+  if (!copies_for_) return;
+  log_.Write(LogLine(LogLevel::kError, "backup_failed").Text("why", std::string(why)));
+  orders_->End(*std::exchange(copies_for_, std::nullopt), false, why);
+}
+
+void Supervisor::OnClientGone(std::uint64_t client) {
+  if (copies_for_ != client) return;
+  copies_for_.reset();
+  control_->Send(WorkerMessageType::kDropCopy, {});
+  log_.Write(LogLine(LogLevel::kInfo, "backup_ended"));
 }
 
 // --- reload ---------------------------------------------------------------------------------------

@@ -64,15 +64,43 @@ bool Supervisor::MayPlace() {
 bool Supervisor::AcceptAgent() {
   auto accepted = agents_->Accept();
   if (!accepted) return false;
-  const std::string source = SourceOf(accepted->peer_address);
+  if (!LeaveToProxy(*agents_, *accepted)) AdmitAgent(*std::move(accepted));
+  return true;
+}
+
+void Supervisor::AdmitAgent(Listener::Accepted accepted) {
+  const std::string source = SourceOf(accepted.peer_address);
   switch (sources_.Ask(source, next_ticket_, MonotonicNow())) {
-    case SourceAdmission::Verdict::kGo: Place(*accepted, source); break;
+    case SourceAdmission::Verdict::kGo: Place(accepted, source); break;
     case SourceAdmission::Verdict::kWait:
-      waiting_.emplace(next_ticket_++, std::move(*accepted));
+      waiting_.emplace(next_ticket_++, std::move(accepted));
       break;
     case SourceAdmission::Verdict::kRefuse: ++refused_sockets_; break;
   }
+}
+
+bool Supervisor::LeaveToProxy(Listener& listener, Listener::Accepted& accepted) {
+  if (proxies_.empty()) return false;
+  if (proxies_.Contains(accepted.peer_address)) {
+    proxied_.Take(listener, std::move(accepted));
+    return true;
+  }
+  if (!config_.tls_plain) return false;
+  // Without TLS only what a proxy has taken off it: this one is closed.
+  proxy_refusals_.Add(accepted.peer_address, ProxyRefusal::kNotAProxy);
   return true;
+}
+
+void Supervisor::OnProxied(Listener& listener, Listener::Accepted accepted) {
+  if (stopping_) return;
+  if (&listener == api_.get()) return GiveToControl(accepted);
+  if (named_.empty() && MayPlace()) return AdmitAgent(std::move(accepted));
+  // Accepted when there was room, which others took while its proxy spoke.
+  if (named_.size() < sources_.max_waiting()) {
+    named_.push_back(std::move(accepted));
+  } else {
+    ++refused_sockets_;
+  }
 }
 
 void Supervisor::Place(const Listener::Accepted& accepted, const std::string& source) {
@@ -92,6 +120,11 @@ void Supervisor::Place(const Listener::Accepted& accepted, const std::string& so
 }
 
 void Supervisor::ServeWaiting() {
+  for (int i = 0; i < kAcceptsPerTurn && !named_.empty() && MayPlace(); ++i) {
+    Listener::Accepted next = std::move(named_.front());
+    named_.pop_front();
+    AdmitAgent(std::move(next));
+  }
   for (int i = 0; i < kAcceptsPerTurn && MayPlace(); ++i) {
     const auto next = sources_.NextReady();
     if (!next) return;
@@ -120,13 +153,18 @@ std::uint32_t Supervisor::SourceLimit() const {
 
 void Supervisor::AcceptApi() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    const auto accepted = api_->Accept();
+    auto accepted = api_->Accept();
     if (!accepted) return;
-    if (!control_->SendSocket(WorkerMessageType::kApiSocket, accepted->peer_address,
-                              accepted->fd.get())) {
-      log_.Write(LogLine(LogLevel::kWarn, "socket_dropped").Id("slot", control_->spec().slot));
-    }
+    if (!LeaveToProxy(*api_, *accepted)) GiveToControl(*accepted);
   }
+}
+
+void Supervisor::GiveToControl(const Listener::Accepted& accepted) {
+  if (control_->SendSocket(WorkerMessageType::kApiSocket, accepted.peer_address,
+                           accepted.fd.get())) {
+    return;
+  }
+  log_.Write(LogLine(LogLevel::kWarn, "socket_dropped").Id("slot", control_->spec().slot));
 }
 
 AdminAnswer Supervisor::Health() {
@@ -167,6 +205,10 @@ AdminAnswer Supervisor::Metrics() {
   text.AddOne("holdfast_refused_sockets_total",
               "Sockets closed at once: too many of addresses above their share wait", "",
               refused_sockets_);
+  text.AddOne(
+      "holdfast_proxy_refused_total",
+      "Sockets closed: of a trusted proxy without a PROXY header, or past the proxies without TLS",
+      "", proxy_refusals_.total());
   text.AddOne("holdfast_redis_up", "1 while Redis answers", "", probe_->answers() ? 1 : 0);
   return {200, text.Text()};
 }

@@ -158,8 +158,9 @@ Result<TrustedPolicy> VerifyPolicy(const Crypto& crypto, std::string_view envelo
                   std::to_string(policy.root_threshold()) + " are due");
   }
   if (now.get() > policy.expires_ms()) return Error{Code::kExpired, "policy: expired"};
+  const FleetId fleet_id = *FleetId::From(policy.fleet_id());
   return TrustedPolicy{
-      .fleet_id = *FleetId::From(policy.fleet_id()),
+      .fleet_id = fleet_id,
       .policy = std::move(policy),
       .digest = EnvelopeDigest(crypto, envelope.payload_type(), envelope.payload()),
   };

@@ -2,14 +2,17 @@
 # In step with the program's own help: tests/e2e/man_pages_test.py.
 _holdfastd() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word
-  local words='check-config reload roll scale --dir --config --version --help'
+  local words='check-config reload roll scale backup restore --dir --config --version --help'
   case $prev in
     --dir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     --config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
   esac
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in check-config | reload | roll | scale) words='--dir --config' ;; esac
+    case $word in
+      check-config | reload | roll | scale | backup) words='--dir --config' ;;
+      restore) words='--dir --replace --check' ;;
+    esac
   done
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
-complete -F _holdfastd holdfastd
+complete -o default -F _holdfastd holdfastd

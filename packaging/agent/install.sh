@@ -23,6 +23,13 @@ minor=${rest%%[!0-9]*}
 if [ "$major" -lt 4 ] || { [ "$major" -eq 4 ] && [ "$minor" -lt 9 ]; }; then
   die "this kernel is $kernel; the agent needs Linux 4.9 or later"
 fi
+# What an older agent finds in a newer one's journal it may not be able to read.
+version=@VERSION@
+there=$(/usr/sbin/holdfast-agent version 2>/dev/null | sed -n 's/^holdfast-agent //p')
+if [ -n "$there" ] && [ "$there" != "$version" ] && [ -z "${HOLDFAST_ALLOW_DOWNGRADE:-}" ] &&
+  [ "$(printf '%s\n%s\n' "$there" "$version" | sort -t . -k 1,1n -k 2,2n -k 3,3n -k 4,4n | tail -n 1)" = "$there" ]; then
+  die "$there is installed, and $version is older; nothing was changed. If you must: HOLDFAST_ALLOW_DOWNGRADE=1 $0"
+fi
 # Whether this is a program for this machine shows before anything is replaced.
 "$here/usr/sbin/holdfast-agent" version >/dev/null 2>&1 ||
   die "this package's program does not run here ($(uname -m)); take the package of this machine's architecture"
@@ -77,10 +84,12 @@ required_files="/var/lib/holdfast-agent/enrolled"
 depend() { need net; after ntpd chronyd; }
 RC
   chmod 0755 /etc/init.d/holdfast-agent
+  [ ! -d /etc/logrotate.d ] || put 0644 etc/logrotate.d/holdfast-agent
   rc-update add holdfast-agent default
   [ ! -e "$state/enrolled" ] || rc-service holdfast-agent restart
 else
   put 0755 etc/init.d/holdfast-agent
+  [ ! -d /etc/logrotate.d ] || put 0644 etc/logrotate.d/holdfast-agent
   if command -v update-rc.d >/dev/null; then
     update-rc.d holdfast-agent defaults
   elif command -v chkconfig >/dev/null; then
@@ -90,5 +99,5 @@ else
   fi
   /etc/init.d/holdfast-agent restart
 fi
-echo "holdfast-agent @VERSION@ is installed."
+echo "holdfast-agent $version is installed."
 [ -e "$state/enrolled" ] || echo "Enrol it: holdfast-agent enrol --bundle FILE (and start it, where there is no systemd)"

@@ -19,9 +19,9 @@ rm -f /usr/sbin/holdfast-agent /usr/share/man/man8/holdfast-agent.8.gz /usr/shar
   /usr/lib/systemd/system/holdfast-agent.service /usr/lib/systemd/system/holdfast-agent.path \
   /usr/lib/systemd/system/holdfast-agent-enrol.service /usr/lib/systemd/system/holdfast-agent-enrol.path \
   /usr/lib/systemd/system/holdfast-agent-isolation.service \
-  /etc/init.d/holdfast-agent
+  /etc/init.d/holdfast-agent /etc/logrotate.d/holdfast-agent
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ "${1:-}" = --purge ]; then
-  rm -rf /var/lib/holdfast-agent /etc/holdfast-agent /var/log/holdfast-agent.log /run/holdfast-agent.pid /run/holdfast-agent-keeper.pid
+  rm -rf /var/lib/holdfast-agent /etc/holdfast-agent /var/log/holdfast-agent.log* /run/holdfast-agent.pid /run/holdfast-agent-keeper.pid
   ! command -v userdel >/dev/null || userdel holdfast-link 2>/dev/null || true
 fi

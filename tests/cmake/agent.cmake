@@ -13,6 +13,11 @@ holdfast_test(unit_agent_tables LABEL unit
 target_compile_definitions(unit_agent_tables PRIVATE
   HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support")
 
+# The release agent's stand-ins, which this preset's agent does not have.
+holdfast_test(unit_agent_slim LABEL unit
+  SRCS unit/agent/slim/stand_ins_test.cc ${PROJECT_SOURCE_DIR}/agent/slim/plain_strings.cc
+    ${PROJECT_SOURCE_DIR}/agent/slim/zone_scan.cc)
+
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/archive_verb_test.cc conformance/agent/verbs/change_verbs_test.cc
     conformance/agent/verbs/collect_verb_test.cc conformance/agent/verbs/glob_walk_test.cc
@@ -33,7 +38,7 @@ holdfast_test(conformance_agent_tables LABEL conformance
     conformance/agent/database_tables_test.cc
     conformance/agent/journal_table_test.cc
     conformance/agent/package_tables_test.cc conformance/agent/persistence_tables_test.cc
-    conformance/agent/sql_functions_test.cc conformance/agent/ssh_tables_test.cc
+    conformance/agent/sql_functions_test.cc conformance/agent/sql_language_test.cc conformance/agent/ssh_tables_test.cc
     conformance/agent/startup_tables_test.cc conformance/agent/tables/hardware_tables_test.cc
     conformance/agent/tables/kernel_question_tables_test.cc
     conformance/agent/tables/kernel_tables_test.cc conformance/agent/tables/login_tables_test.cc

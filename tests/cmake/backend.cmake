@@ -9,7 +9,8 @@ holdfast_test(sim_backend_control LABEL sim DEPS holdfast_tests_control_world
 holdfast_test(unit_backend_control LABEL unit DEPS holdfast_tests_control_world
   SRCS unit/backend/core/control_api_test.cc unit/backend/core/control_dispatcher_test.cc
     unit/backend/core/control_ledger_test.cc
-    unit/backend/core/control_results_test.cc unit/backend/core/control_sessions_test.cc)
+    unit/backend/core/control_restored_test.cc unit/backend/core/control_results_test.cc
+    unit/backend/core/control_sessions_test.cc)
 holdfast_fuzz(control_api_fuzz DEPS holdfast_tests_control_world CORPUS fuzz/corpus/control_api
   SRCS fuzz/control_api_fuzz.cc)
 holdfast_fuzz(control_route_fuzz DEPS holdfast_tests_control_world CORPUS fuzz/corpus/control_route
@@ -24,7 +25,7 @@ holdfast_test(conformance_backend_lws LABEL conformance
 
 holdfast_test(conformance_backend_linux LABEL conformance
   DEPS holdfast_backend_adapters_linux holdfast_common_base
-  SRCS conformance/backend/listener_test.cc)
+  SRCS conformance/backend/address_set_test.cc conformance/backend/listener_test.cc)
 
 # holdfastd with a control that grants everything: tests and figures of the gateway alone.
 add_executable(holdfastd_scripted ${PROJECT_SOURCE_DIR}/backend/supervisor/main.cc
@@ -41,12 +42,12 @@ holdfast_test(conformance_backend_streams_redis LABEL conformance
 
 holdfast_test(unit_backend_gateway LABEL unit
   DEPS holdfast_backend_core_gateway holdfast_common_adapters_openssl
-  SRCS unit/backend/core/blob_meter_test.cc unit/backend/core/config_test.cc
+  SRCS unit/backend/core/backup_format_test.cc unit/backend/core/blob_meter_test.cc unit/backend/core/config_test.cc
     unit/backend/core/death_tally_test.cc unit/backend/core/gateway_frames_test.cc
     unit/backend/core/gateway_liveness_test.cc unit/backend/core/gateway_outbox_test.cc
     unit/backend/core/gateway_router_test.cc
     unit/backend/core/live_settings_test.cc unit/backend/core/metrics_text_test.cc
-    unit/backend/core/placement_test.cc unit/backend/core/redis_access_test.cc
+    unit/backend/core/placement_test.cc unit/backend/core/proxy_header_test.cc unit/backend/core/redis_access_test.cc
     unit/backend/core/rebalance_test.cc unit/backend/core/roll_test.cc unit/backend/core/scale_test.cc
     unit/backend/core/source_admission_test.cc)
 holdfast_test(conformance_backend_toml LABEL conformance
@@ -55,6 +56,10 @@ holdfast_test(conformance_backend_toml LABEL conformance
 target_compile_definitions(conformance_backend_toml PRIVATE
   HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 
+holdfast_fuzz(proxy_header_fuzz CORPUS fuzz/corpus/proxy_header DEPS holdfast_backend_core_config
+  SRCS fuzz/proxy_header_fuzz.cc)
+holdfast_fuzz(backup_fuzz CORPUS fuzz/corpus/backup DEPS holdfast_backend_core_config
+  SRCS fuzz/backup_fuzz.cc)
 holdfast_fuzz(gateway_session_fuzz CORPUS fuzz/corpus/gateway_session
   DEPS holdfast_backend_core_gateway holdfast_common_adapters_openssl
   SRCS fuzz/gateway_session_fuzz.cc)

@@ -43,7 +43,7 @@ holdfast_fuzz(fuzz_api_session SRCS fuzz/api_session_fuzz.cc
   DEPS holdfast_backend_sdk holdfast_common_adapters_openssl CORPUS fuzz/corpus/api_session)
 
 # Many commands at once, for ./dev bench scale.
-add_executable(holdfast-volley bench/volley.cc)
+add_executable(holdfast-volley bench/volley/main.cc bench/volley/shooter.cc)
 target_link_libraries(holdfast-volley PRIVATE
   holdfast_backend_sdk holdfast_backend_fleet holdfast_common_adapters_openssl holdfast_flags)
 # A measuring tool for tests/bench/basics.py, not a test.

@@ -29,8 +29,11 @@ class FleetDirectoryTest : public ::testing::Test {
     EXPECT_NE(::mkdtemp(name.data()), nullptr);
     scratch_ = name;
   }
+
+ public:
   ~FleetDirectoryTest() override { fs::remove_all(scratch_); }
 
+ protected:
   Result<NewFleet> Init(InitOptions options = {}) {
     if (options.dir.empty()) options.dir = dir();
     return InitFleet(*crypto_, options, kToday);

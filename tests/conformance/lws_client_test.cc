@@ -54,14 +54,14 @@ class Recorder final : public LwsClientDelegate {
 
 class LwsClientTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() { server_ = new test::WsServer; }
+  static void SetUpTestSuite() { server = new test::WsServer; }
   static void TearDownTestSuite() {
-    delete server_;
-    server_ = nullptr;
+    delete server;
+    server = nullptr;
   }
   void SetUp() override {
     LwsClient::Options options;
-    options.ca_pem = server_->ca_pem();
+    options.ca_pem = server->ca_pem();
     Make(options);
   }
   void Make(const LwsClient::Options& options) {
@@ -75,7 +75,7 @@ class LwsClientTest : public testing::Test {
     peer_.connection = got.value();
   }
   HttpProxy Proxy(const std::string& name) const {
-    return {"127.0.0.1", server_->port(name), "", ""};
+    return {"127.0.0.1", server->port(name), "", ""};
   }
   // Through a proxy: it reaches `host`, which only has to be a name that it knows.
   void DialThrough(const HttpProxy& proxy, const std::string& url, const std::string& path) {
@@ -87,7 +87,7 @@ class LwsClientTest : public testing::Test {
   }
   ClientEnd EndThrough(const std::string& proxy, const std::string& listener) {
     peer_ = {};
-    DialThrough(Proxy(proxy), server_->Url(listener), "/echo");
+    DialThrough(Proxy(proxy), server->Url(listener), "/echo");
     EXPECT_TRUE(RunToEnd());
     EXPECT_EQ(peer_.opened, 0);
     return peer_.end;
@@ -103,17 +103,17 @@ class LwsClientTest : public testing::Test {
   }
   ClientEnd EndOf(const std::string& listener, const std::string& path,
                   const std::string& host = "localhost") {
-    Dial(server_->Url(listener, host), path);
+    Dial(server->Url(listener, host), path);
     EXPECT_TRUE(RunToEnd());
     EXPECT_EQ(peer_.closed, 1);
     return peer_.end;
   }
 
-  static test::WsServer* server_;
+  static test::WsServer* server;
   std::unique_ptr<LwsClient> client_;
   Recorder peer_;
 };
-test::WsServer* LwsClientTest::server_ = nullptr;
+test::WsServer* LwsClientTest::server = nullptr;
 
 class LwsClientBothTest : public LwsClientTest, public testing::WithParamInterface<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Over, LwsClientBothTest, testing::Values("plain", "tls"),
@@ -128,7 +128,7 @@ TEST_P(LwsClientBothTest, EchoesMessagesOfManySizes) {
     peer_.to_send.push_back(message);
   }
   const std::deque<std::string> sent = peer_.to_send;
-  Dial(server_->Url(GetParam()), "/echo");
+  Dial(server->Url(GetParam()), "/echo");
   ASSERT_TRUE(RunUntil([&] { return peer_.messages.size() == sizes.size(); }));
   for (std::size_t i = 0; i < sizes.size(); ++i) EXPECT_TRUE(peer_.messages[i] == sent[i]) << i;
   peer_.connection->Close(1000);
@@ -137,7 +137,7 @@ TEST_P(LwsClientBothTest, EchoesMessagesOfManySizes) {
 }
 
 TEST_P(LwsClientBothTest, SendsItsLastWordBeforeTheClose) {
-  Dial(server_->Url(GetParam()), "/echo");
+  Dial(server->Url(GetParam()), "/echo");
   ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; }));
   peer_.to_send.push_back(std::string(200000, 'x'));
   peer_.connection->Close(1000);
@@ -149,11 +149,11 @@ TEST_P(LwsClientBothTest, SendsItsLastWordBeforeTheClose) {
 TEST_P(LwsClientBothTest, ReassemblesFragmentsAndSlowBytes) {
   EXPECT_EQ(EndOf(GetParam(), "/vanish").why, ClientClose::kByPeer);
   peer_ = {};
-  Dial(server_->Url(GetParam()), "/fragments");
+  Dial(server->Url(GetParam()), "/fragments");
   ASSERT_TRUE(RunUntil([&] { return !peer_.messages.empty(); }));
   EXPECT_EQ(peer_.messages[0], "abcd");
   Recorder slow;
-  auto got = client_->Connect({server_->Url(GetParam()), "/dribble", "holdfast.test.v1", ""}, slow);
+  auto got = client_->Connect({server->Url(GetParam()), "/dribble", "holdfast.test.v1", ""}, slow);
   ASSERT_TRUE(got.ok());
   ASSERT_TRUE(RunUntil([&] { return !slow.messages.empty(); }));
   EXPECT_EQ(slow.messages[0], "slow but whole");
@@ -180,7 +180,7 @@ TEST_P(LwsClientBothTest, ClosesOnBreachesOfWebSocket) {
 }
 
 TEST_P(LwsClientBothTest, AnswersPingsUnseen) {
-  Dial(server_->Url(GetParam()), "/ping");
+  Dial(server->Url(GetParam()), "/ping");
   ASSERT_TRUE(RunUntil([&] { return !peer_.messages.empty(); }));
   EXPECT_EQ(peer_.messages[0], "after the ping");
 }
@@ -231,7 +231,7 @@ TEST_P(LwsClientBothTest, RefusesOddAnswersToTheUpgrade) {
 }
 
 TEST_P(LwsClientBothTest, OffersNoExtensionAndNoOriginAndHttp11Only) {
-  Dial(server_->Url(GetParam()), "/headers");
+  Dial(server->Url(GetParam()), "/headers");
   ASSERT_TRUE(RunUntil([&] { return !peer_.messages.empty(); }));
   const std::string& seen = peer_.messages[0];
   EXPECT_NE(seen.find("\"extensions\": \"\""), std::string::npos) << seen;
@@ -243,7 +243,7 @@ TEST_P(LwsClientBothTest, OffersNoExtensionAndNoOriginAndHttp11Only) {
 
 TEST_P(LwsClientBothTest, GivesUpOnASilentServer) {
   LwsClient::Options options;
-  options.ca_pem = server_->ca_pem();
+  options.ca_pem = server->ca_pem();
   options.handshake_timeout = milliseconds(300);
   Make(options);
   EXPECT_EQ(EndOf(GetParam(), "/silent").why, ClientClose::kConnectFailed);
@@ -251,7 +251,7 @@ TEST_P(LwsClientBothTest, GivesUpOnASilentServer) {
 }
 
 TEST_P(LwsClientBothTest, EndsAtOnceWhenItAborts) {
-  Dial(server_->Url(GetParam()), "/echo");
+  Dial(server->Url(GetParam()), "/echo");
   ASSERT_TRUE(RunUntil([this] { return peer_.opened > 0; }));
   peer_.connection->Abort();
   EXPECT_TRUE(RunUntil([this] { return peer_.closed > 0; }, seconds(2)));
@@ -260,7 +260,7 @@ TEST_P(LwsClientBothTest, EndsAtOnceWhenItAborts) {
 }
 
 TEST_P(LwsClientBothTest, MayCloseFromInsideOnOpened) {
-  Dial(server_->Url(GetParam()), "/two");
+  Dial(server->Url(GetParam()), "/two");
   peer_.close_on_open = true;
   ASSERT_TRUE(RunToEnd());
   EXPECT_EQ(peer_.end.why, ClientClose::kByUs);
@@ -282,7 +282,7 @@ TEST_F(LwsClientTest, RefusesACertificateOfAnotherHost) {
 }
 
 TEST_F(LwsClientTest, VerifiesAnAddressAsItDoesAName) {
-  Dial(server_->Url("tls", "127.0.0.1"), "/echo");
+  Dial(server->Url("tls", "127.0.0.1"), "/echo");
   ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;
   peer_ = {};
   EXPECT_EQ(EndOf("tls_other_host", "/echo", "127.0.0.1").why, ClientClose::kUntrusted);
@@ -299,7 +299,7 @@ TEST_F(LwsClientTest, RefusesTlsBelow12) {
 
 TEST_F(LwsClientTest, GivesUpOnATlsHandshakeThatNeverAnswers) {
   LwsClient::Options options;
-  options.ca_pem = server_->ca_pem();
+  options.ca_pem = server->ca_pem();
   options.handshake_timeout = milliseconds(300);
   Make(options);
   EXPECT_EQ(EndOf("mute", "/echo").why, ClientClose::kConnectFailed);
@@ -322,7 +322,7 @@ TEST_F(LwsClientTest, BindsToTheSourceAddressAskedFor) {
   options.ipv4_only = true;
   options.max_descriptors = 0;
   Make(options);
-  Dial(server_->Url("plain", "127.0.0.1"), "/headers", "127.1.2.3");
+  Dial(server->Url("plain", "127.0.0.1"), "/headers", "127.1.2.3");
   ASSERT_TRUE(RunUntil([&] { return !peer_.messages.empty(); })) << peer_.end.detail;
   EXPECT_NE(peer_.messages[0].find("\"from\": \"127.1.2.3\""), std::string::npos);
 }
@@ -331,14 +331,14 @@ TEST_F(LwsClientTest, IgnoresProxyVariablesOfTheEnvironment) {
   setenv("http_proxy", "127.0.0.1:1", 1);
   Make({});
   unsetenv("http_proxy");
-  Dial(server_->Url("plain"), "/echo");
+  Dial(server->Url("plain"), "/echo");
   ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;
 }
 
 TEST_P(LwsClientBothTest, GoesThroughAProxy) {
   for (const char* proxy : {"proxy", "proxy_dribbles"}) {
     peer_ = {};
-    DialThrough(Proxy(proxy), server_->Url(GetParam()), "/echo");
+    DialThrough(Proxy(proxy), server->Url(GetParam()), "/echo");
     for (const std::size_t size : {3U, 200000U}) peer_.to_send.push_back(std::string(size, 'x'));
     ASSERT_TRUE(RunUntil([&] { return peer_.messages.size() == 2; })) << proxy << peer_.end.detail;
     EXPECT_EQ(peer_.messages[1], std::string(200000, 'x'));
@@ -363,14 +363,14 @@ TEST_P(LwsClientBothTest, SaysWhatAProxyDidWrong) {
   EXPECT_EQ(EndThrough("proxy_cuts", GetParam()).why, ClientClose::kConnectFailed);
   EXPECT_EQ(peer_.steps[0], ClientStep::kTunnelled);
   peer_ = {};
-  DialThrough({"127.0.0.1", 1, "", ""}, server_->Url(GetParam()), "/echo");
+  DialThrough({"127.0.0.1", 1, "", ""}, server->Url(GetParam()), "/echo");
   ASSERT_TRUE(RunToEnd());
   EXPECT_EQ(peer_.end.detail, "the proxy: 127.0.0.1:1: Connection refused");
 }
 
 TEST_P(LwsClientBothTest, GivesUpOnAMuteProxy) {
   LwsClient::Options options;
-  options.ca_pem = server_->ca_pem();
+  options.ca_pem = server->ca_pem();
   options.handshake_timeout = milliseconds(300);
   Make(options);
   EXPECT_EQ(EndThrough("proxy_mute", GetParam()).detail, "the proxy: no answer in time");
@@ -378,15 +378,15 @@ TEST_P(LwsClientBothTest, GivesUpOnAMuteProxy) {
 
 TEST_F(LwsClientTest, GivesTheProxyItsLoginAndNothingToOthers) {
   auto proxy = ParseProxyUrl(
-      "http://ada:p%3A%40ss@127.0.0.1:" + std::to_string(server_->port("proxy_login")) + "/");
+      "http://ada:p%3A%40ss@127.0.0.1:" + std::to_string(server->port("proxy_login")) + "/");
   ASSERT_TRUE(proxy.ok()) << proxy.error().message;
-  DialThrough(proxy.value(), server_->Url("tls"), "/echo");
+  DialThrough(proxy.value(), server->Url("tls"), "/echo");
   ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; })) << peer_.end.detail;
   peer_.connection->Close(1000);
   ASSERT_TRUE(RunToEnd());
   peer_ = {};
   proxy.value().password = "wrong";
-  DialThrough(proxy.value(), server_->Url("tls"), "/echo");
+  DialThrough(proxy.value(), server->Url("tls"), "/echo");
   ASSERT_TRUE(RunToEnd());
   EXPECT_EQ(peer_.end.why, ClientClose::kProxyRefused);
 }
@@ -403,7 +403,7 @@ TEST_F(LwsClientTest, VerifiesTheServerInsideTheTunnelNotTheProxy) {
 
 TEST_F(LwsClientTest, VerifiesTheServersNameWhateverWasDialled) {
   // The certificate is other.example's, and 127.0.0.1 is what is dialled in both ways.
-  const std::string port = std::to_string(server_->port("tls_other_host"));
+  const std::string port = std::to_string(server->port("tls_other_host"));
   for (const bool through_proxy : {true, false}) {
     for (const std::string name : {"other.example", "another.example"}) {
       peer_ = {};
@@ -441,7 +441,7 @@ TEST_F(LwsClientTest, LeavesWhatFollowsTheProxysAnswerToTheServersReader) {
 TEST_F(LwsClientTest, DialsTheLastAddressOfANameThatIsUnknown) {
   LwsClientTarget target{"", "/echo", test::WsServer::kSubprotocol, ""};
   target.last_address = "127.0.0.1";
-  target.url = "ws://no-such-name.invalid:" + std::to_string(server_->port("plain"));
+  target.url = "ws://no-such-name.invalid:" + std::to_string(server->port("plain"));
   auto got = client_->Connect(target, peer_);
   ASSERT_TRUE(got.ok());
   peer_.connection = got.value();
@@ -451,7 +451,7 @@ TEST_F(LwsClientTest, DialsTheLastAddressOfANameThatIsUnknown) {
 }
 
 TEST_F(LwsClientTest, DialsAKnownNameWhereItIsNow) {
-  LwsClientTarget target{server_->Url("plain", "127.0.0.1"), "/echo", test::WsServer::kSubprotocol,
+  LwsClientTarget target{server->Url("plain", "127.0.0.1"), "/echo", test::WsServer::kSubprotocol,
                          ""};
   target.last_address = "127.9.9.9";
   auto got = client_->Connect(target, peer_);
@@ -476,7 +476,7 @@ TEST_F(LwsClientTest, RefusesUrlsThatItCannotHonour) {
 }
 
 TEST_F(LwsClientTest, RefusesWhatIsNotOneCaCertificate) {
-  for (const std::string& ca : {std::string("nonsense"), server_->ca_pem() + server_->ca_pem()}) {
+  for (const std::string& ca : {std::string("nonsense"), server->ca_pem() + server->ca_pem()}) {
     LwsClient::Options options;
     options.ca_pem = ca;
     auto made = LwsClient::Create(options);
@@ -489,7 +489,7 @@ TEST_F(LwsClientTest, RefusesWhatIsNotOneCaCertificate) {
 }
 
 TEST_F(LwsClientTest, StopsReadingWhilePaused) {
-  Dial(server_->Url("plain"), "/echo");
+  Dial(server->Url("plain"), "/echo");
   ASSERT_TRUE(RunUntil([&] { return peer_.opened == 1; }));
   peer_.connection->Pause(true);
   peer_.to_send.emplace_back("held");

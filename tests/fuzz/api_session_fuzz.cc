@@ -32,16 +32,16 @@ struct Sink : holdfast::sdk::FollowSink {
 };
 
 const holdfast::sign::Crypto& TheCrypto() {
-  static const auto* const kCrypto = holdfast::NewOpensslCrypto().release();
-  return *kCrypto;
+  static const auto* const crypto = holdfast::NewOpensslCrypto().release();
+  return *crypto;
 }
 const holdfast::sdk::Operator& TheOperator() {
-  static const auto* const kOperator = [] {
+  static const auto* const made = [] {
     auto* who = new holdfast::sdk::Operator;
     who->key = TheCrypto().LoadKey(std::string(32, '\x11')).value();
     return who;
   }();
-  return *kOperator;
+  return *made;
 }
 
 }  // namespace

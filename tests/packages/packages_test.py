@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""./dev package test: the real packages, installed, enrolled, upgraded, downgraded, removed and purged in fresh systems."""
+"""./dev package test: the real packages, installed, enrolled, upgraded, downgraded, removed and purged in fresh systems of Debian
+12 and 13.
+"""
 import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -11,82 +12,12 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from system import System, base_tree  # noqa: E402
+from system_case import AGENT, BACKEND, HOLDFAST, NEXT, PACKAGES, ROOT, VERSION, SystemCase  # noqa: E402
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PACKAGES = ROOT / "build/packages"
-CACHE = ROOT / "build/packages/systems"
-VERSION = os.environ["HOLDFAST_VERSION"]
-NEXT = VERSION + ".1"
-AGENT = "holdfast-agent_{}_amd64.deb"
-BACKEND = f"holdfast-backend_{VERSION}_amd64.deb"
-FLEET = "/var/lib/holdfast/fleet"
-HOLDFAST = f"runuser -u holdfast -- holdfast --dir {FLEET}"
 LINK_GAP_SECONDS = 5  # over an upgrade
 
 
-def setUpModule():
-    global base
-    base = base_tree(CACHE)
-
-
-class PackagesTest(unittest.TestCase):
-    def setUp(self):
-        self.system = System(base)
-        self.addCleanup(self.system.close)
-        for name in (AGENT.format(VERSION), AGENT.format(NEXT), BACKEND, f"holdfast-agent-{VERSION}-amd64.tar.gz"):
-            self.system.give(PACKAGES / name, f"/root/{name}")
-
-    # --- steps ------------------------------------------------------------------------------------
-    def backend(self):
-        said = self.system.run(f"dpkg -i /root/{BACKEND}")
-        self.assertIn("Holdfast has no fleet yet", said)  # and what to do about it
-        self.system.run(f"{HOLDFAST} init --server wss://localhost:8443")
-        self.daemon = self.system.begin(f"exec runuser -u holdfast -- holdfastd --dir {FLEET} 2>/var/log/holdfastd.log")
-        self.addCleanup(lambda: (self.daemon.kill(), self.daemon.wait(20)))
-        self.system.until(f"ls {FLEET}/server/state/run/ready", 30,
-                          "the backend is not ready")
-
-    def bundle(self, path):
-        self.system.run(f"umask 077; {HOLDFAST} enrol token --uses 5 > {path}")
-
-    def agents(self):
-        return {row["id"]: row for row in json.loads(self.system.run(f"{HOLDFAST} agents -o json"))}
-
-    def wait_online(self, agent=None, seconds=30):
-        end = time.monotonic() + seconds
-        while True:
-            online = [i for i, row in self.agents().items() if row["online"] and agent in (None, i)]
-            if online:
-                return online[0]
-            log = self.system.run("cat /var/log/holdfast-agent.log 2>/dev/null | tail -5; true")
-            self.assertLess(time.monotonic(), end, f"nobody is online\n{log}")
-            time.sleep(0.1)
-
-    def endpoint(self):
-        """A backend, and an agent that was installed, enrolled and is online; its id."""
-        self.backend()
-        self.bundle("/root/bundle")
-        self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
-        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
-        self.system.run("invoke-rc.d holdfast-agent start")
-        self.wait_online(agent)
-        return agent
-
-    def one(self, agent):
-        (answer,) = json.loads(self.system.run(f"{HOLDFAST} query {agent} 'SELECT 1 AS one' -o json"))
-        return answer["rows"]
-
-    def traces(self):
-        """Files and users of the agent; dpkg's own records of what it did are not counted."""
-        said = self.system.run("find / -xdev -name '*holdfast-agent*' -not -path '/root/*' -not -path '/var/lib/dpkg/*' "
-                               "-not -path '/proc/*'; grep -h holdfast-link /etc/passwd /etc/group; true")
-        return said.split("\n")[:-1]
-
-    def running(self):
-        return self.system.run("pgrep -x -f '/usr/sbin/holdfast-agent run'; true").split()
-
-    # --- tests ------------------------------------------------------------------------------------
+class PackagesTest(SystemCase):
     def test_nothing_starts_before_there_is_an_enrolment_and_one_command_enrols(self):
         self.backend()
         self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
@@ -164,6 +95,21 @@ class PackagesTest(unittest.TestCase):
         agent = self.wait_online()
         self.system.run(f"{installer}/install.sh")  # again: an upgrade
         self.assertEqual(self.wait_online(agent), agent)
+        with self.subTest("an older version over it"):
+            self.system.run(f"sed 's/^version={VERSION}$/version=0.0.9/' {installer}/install.sh > {installer}/older.sh && "
+                            f"chmod 755 {installer}/older.sh")
+            status, said = self.system.run(f"{installer}/older.sh", expect=None)
+            self.assertEqual(status, 1, said)
+            self.assertIn(f"{VERSION} is installed, and 0.0.9 is older; nothing was changed", said)
+            self.assertEqual(len(self.running()), 1)
+            self.system.run(f"HOLDFAST_ALLOW_DOWNGRADE=1 {installer}/older.sh")
+            self.assertEqual(self.wait_online(agent), agent)
+        with self.subTest("its log is rotated and goes on"):
+            self.system.run("test -e /etc/logrotate.d/holdfast-agent && logrotate --force /etc/logrotate.d/holdfast-agent")
+            self.assertIn("holdfast-agent.log.1", self.system.run("ls /var/log"))
+            self.system.run("pkill -KILL -x holdfast-link")  # of its end a line is written
+            self.system.until("test -s /var/log/holdfast-agent.log", 20, "nothing is written after the rotation")
+            self.assertEqual(self.wait_online(agent), agent)
         self.system.run(f"{installer}/uninstall.sh --purge")
         self.assertEqual(self.running(), [])
         self.assertEqual(self.traces(), [])
@@ -198,6 +144,17 @@ class PackagesTest(unittest.TestCase):
             self.assertNotEqual(second, agent)
 
 
+class TrixieTest(PackagesTest):
+    """The very same packages, built on Debian 12, in a Debian 13."""
+    suite = "trixie"
+
+    def test_it_is_a_debian_13(self):
+        self.assertTrue(self.system.run("cat /etc/debian_version").startswith("13"))
+
+    # It has no logrotate, and what install.sh does is no matter of the distribution.
+    test_the_archive_installs_enrols_and_leaves_without_a_trace = None
+
+
 class ContentTest(unittest.TestCase):
     def test_packages_are_small_and_pass_their_distributions_own_checks(self):
         for name, most in ((AGENT.format(VERSION), 2.0), (f"holdfast-agent-{VERSION}-1.x86_64.rpm", 2.0)):
@@ -207,7 +164,8 @@ class ContentTest(unittest.TestCase):
         if shutil.which("lintian") is None:
             self.fail("lintian is not installed")
         said = subprocess.run(["lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning",
-                               PACKAGES / AGENT.format(VERSION), PACKAGES / BACKEND],
+                               PACKAGES / AGENT.format(VERSION), PACKAGES / BACKEND,
+                               PACKAGES / f"libholdfast-dev_{VERSION}_amd64.deb"],
                               capture_output=True, text=True, check=False)
         self.assertEqual(said.returncode, 0, said.stdout)
 
@@ -227,14 +185,14 @@ class ContentTest(unittest.TestCase):
             self.assertEqual(faults, [], said.stderr)
 
     def test_a_second_packing_makes_the_same_bytes(self):
-        before = {p.name: p.read_bytes() for p in PACKAGES.glob("holdfast-*") if p.is_file()}
-        self.assertGreaterEqual(len(before), 4)
+        before = {p.name: p.read_bytes() for p in PACKAGES.glob("*holdfast-*") if p.is_file()}
+        self.assertGreaterEqual(len(before), 5)
         again = PACKAGES / "again"
         shutil.rmtree(again, ignore_errors=True)
-        for kind in ("agent", "backend"):
+        for kind, line in (("agent", "amd64"), ("backend", "amd64"), ("sdk", "sdk")):
             subprocess.run([sys.executable, ROOT / "packaging/package.py", kind, "--bin", ROOT / "build/release/bin",
                             "--version", VERSION, "--arch", "amd64", "--out", again, "--formats", "deb,tar,rpm",
-                            "--link-line", PACKAGES / "link-line.amd64"], check=True, stdout=subprocess.DEVNULL)
+                            "--link-line", PACKAGES / f"link-line.{line}"], check=True, stdout=subprocess.DEVNULL)
         for made in again.iterdir():
             if made.is_file():
                 self.assertEqual(made.read_bytes(), before[made.name], made.name)
@@ -245,7 +203,7 @@ class ContentTest(unittest.TestCase):
                               "tar -xO ./usr/share/doc/holdfast-agent/holdfast-agent.spdx.json",
                               shell=True, capture_output=True, check=True).stdout
         parts = {p["name"]: p["versionInfo"] for p in json.loads(data)["packages"]}
-        for word in ("libc6-dev", "libsqlite3-dev", "libmbedtls-dev", "libprotobuf-dev", "nettle-dev", "libwebsockets"):
+        for word in ("libc6-dev", "sqlite3", "libmbedtls-dev", "libprotobuf-dev", "nettle-dev", "libwebsockets"):
             (found,) = [name for name in parts if name.startswith(word)]
             self.assertRegex(parts[found], r"^\d", found)
 

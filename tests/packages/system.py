@@ -2,6 +2,7 @@
 
 Nothing that runs in it reaches the machine: it has its own processes, mounts, host name and network (loopback only). Needs root.
 """
+import hashlib
 import os
 import pathlib
 import shlex
@@ -15,13 +16,21 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import loopback  # noqa: E402
 
-INCLUDE = ("libev4,libhiredis0.14,libprotobuf-lite32,libsqlite3-0,libssl3,libstdc++6,redis-server,procps,iproute2,"
-           "passwd,ca-certificates")
+# What apt would bring along with the packages, and what they are tried with.
+TOOLS = "redis-server,procps,iproute2,passwd,ca-certificates"
+SUITES = {
+    "bookworm": f"libev4,libprotobuf-lite32,libsqlite3-0,libssl3,libstdc++6,{TOOLS},nginx,libnginx-mod-stream,haproxy,rpm,logrotate",
+    "trixie": f"libev4t64,libprotobuf-lite32t64,libsqlite3-0,libssl3t64,libstdc++6,{TOOLS}",
+}
 
 
-def base_tree(cache, suite="bookworm", include=INCLUDE):
-    """Made once; debootstrap takes about a minute."""
-    tree = cache / suite
+def base_tree(cache, suite="bookworm"):
+    """Made once for each list of packages; debootstrap takes about a minute."""
+    include = SUITES[suite]
+    tree = cache / f"{suite}-{hashlib.sha256(include.encode()).hexdigest()[:8]}"
+    for other in cache.glob(f"{suite}*"):
+        if other != tree:
+            shutil.rmtree(other)  # of another list
     if not (tree / "etc/debian_version").exists():
         shutil.rmtree(tree, ignore_errors=True)
         print(f"  debootstrap {suite} (a minute, once) ...", flush=True)
@@ -92,6 +101,18 @@ class System:
             return done.returncode, done.stdout
         assert done.returncode == expect, f"{command}: status {done.returncode}, not {expect}\n{done.stdout}"
         return done.stdout
+
+    def limit(self, mib):
+        """Leaves so much room in its disk; None: as much as there was."""
+        layer = f"{self.place.name}/layer"
+        def mount(options):
+            subprocess.run(["nsenter", "--target", str(self.inside), "--mount", "mount", "-o", f"remount,{options}", layer],
+                           check=True)
+        if mib is None:
+            return mount("size=50%")
+        used = subprocess.run(["nsenter", "--target", str(self.inside), "--mount", "df", "--output=used", "-B1K", layer],
+                              capture_output=True, text=True, check=True).stdout.split()[-1]
+        return mount(f"size={int(used) + mib * 1024}k")
 
     def begin(self, command):
         """The same, in the background, until close()."""

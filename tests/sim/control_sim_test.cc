@@ -86,6 +86,48 @@ TEST(ControlSimTest, SurvivesACrashAtEveryCommit) {
   EXPECT_GT(crashes, 30);
 }
 
+// An older copy of the ledger knows nothing of what was sent, run and cancelled since. No command of before runs a
+// second time, nobody is kept out, nothing stays open, and what is new is served.
+TEST(ControlSimTest, ServesFromAnOlderCopyOfItsLedgerAndRunsNothingTwice) {
+  constexpr std::uint32_t kSeeds = 100;
+  int ended_by_it = 0;
+  int done = 0;
+  for (std::uint32_t seed = 1; seed <= kSeeds; ++seed) {
+    ControlWorld world({.seed = seed});
+    world.Run(3 * kSecond);
+    for (int i = 0; i < 4; ++i) {
+      world.SubmitOne();
+      world.Run(kSecond / 2);
+    }
+    const FakeStore copy = world.store();
+    for (int i = 0; i < 8; ++i) {
+      world.SubmitOne();
+      world.Run(kSecond / 2);
+      world.BreakSomething();  // some link anew, some have work open
+    }
+    world.Heal();
+    world.RestoreFrom(copy);
+    bool is_after = false;
+    for (const auto& row : world.store().ListAudit(0, 1'000'000, {}).value()) {
+      is_after = is_after || row.action == "ledger.restored";
+      ended_by_it += is_after && row.action == "command.ended" ? 1 : 0;
+    }
+    // They come back, twice each: the first link says that their journal is to begin anew.
+    world.Run(20 * kSecond);
+    for (const auto& agent : world.agents()) ASSERT_TRUE(agent->online()) << "seed " << seed;
+    for (int i = 0; i < 4; ++i) {
+      world.SubmitOne();
+      world.Run(kSecond);
+    }
+    ASSERT_TRUE(Settle(world)) << "seed " << seed << "\n" << world.Check();
+    ASSERT_EQ(world.Check(), "") << "seed " << seed;
+    ASSERT_TRUE(world.store().LoadOpenDeliveries().value().empty()) << "seed " << seed;
+    done += world.counts.done;
+  }
+  EXPECT_GT(ended_by_it, 50);
+  EXPECT_GT(done, 400);
+}
+
 // A whole queue (Ledger::Options::max_open_per_agent) waits for an agent that comes and goes.
 TEST(ControlSimTest, DeliversAThousandQueuedCommandsWithoutARefusal) {
   constexpr int kQueued = 1000;

@@ -274,10 +274,13 @@ class World {
 
   void SendAck(bool faulty) {
     if (acks_.empty() || !is_open_) return;
-    const auto [digest, ack, is_complete] = acks_.front();
+    const auto owed = acks_.front();
     acks_.pop_front();
     if (faulty && Chance(10)) return;
-    Guarded([&] { rig_.Ack(digest, ack.attempt, ack.next_seq, is_complete, ack.rewind); });
+    Guarded([&] {
+      const auto& [digest, ack, is_complete] = owed;
+      rig_.Ack(digest, ack.attempt, ack.next_seq, is_complete, ack.rewind);
+    });
   }
 
   void WorkerStep() {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/core/control_audit.h"
+#include "backend/core/control_restored.h"
 
 namespace holdfast::testing {
 
@@ -87,6 +88,22 @@ void ControlWorld::CrashControl() {
   core_.reset();
   store_.Crash();
   files_.Crash();
+  Boot();
+}
+
+void ControlWorld::RestoreFrom(const FakeStore& copy) {
+  core_.reset();
+  store_ = copy;
+  store_.Crash();  // what was not committed is in no copy
+  HF_CHECK(backend::BeginAnew(store_, crypto_, now_.wall_ms(), now_).ok());
+  for (auto& agent : agents_) agent->OnClosed();
+  for (auto& gateway : gateways_) {
+    gateway = std::make_unique<SimGateway>("h.g." + std::to_string(++gateways_made_));
+  }
+  to_gateway_.clear();
+  gateway_read_.clear();
+  files_.Crash();
+  analyst_.ForgetAll();
   Boot();
 }
 
@@ -366,7 +383,7 @@ std::string ControlWorld::CheckJob(const Digest& digest, const SimAnalyst::Job& 
   std::string wrong;
   for (const auto& [agent_id, seen] : job.targets) {
     const auto agent = std::find_if(agents_.begin(), agents_.end(),
-                                    [&](const auto& a) { return a->id() == agent_id; });
+                                    [&id = agent_id](const auto& a) { return a->id() == id; });
     const bool ran = (*agent)->effects().contains(digest);
     if (seen.endings != 1) wrong += "I1: ended " + std::to_string(seen.endings) + " times\n";
     if (seen.outcome == pb::OUTCOME_DONE) {

@@ -50,6 +50,8 @@ class ControlWorld {
   void KeepAway(SimAgent& agent, Duration time);  // its link ends, and comes back after this
   void BreakSomething();                          // one fault of a random kind
   void CrashControl();
+  // The whole backend is gone, and comes back with an older copy of its store.
+  void RestoreFrom(const FakeStore& copy);
   // Crashes control at its n-th commit from now: before it takes effect, or right after.
   void CrashAtCommit(int n, bool before);
   bool crashed_at_commit() const { return crashed_at_commit_; }

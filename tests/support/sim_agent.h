@@ -113,6 +113,20 @@ class SimAgent {
     epoch_ += 1000;  // a fresh journal starts above every epoch before
   }
 
+  // The server says that this journal went back: open work is let go of, and only tombstones are left.
+  void BeginAnew(std::uint64_t wall_ms, TimePoint now) {
+    OnClosed();
+    birth_ms_ = wall_ms;
+    contact_.clear();
+    incarnation_ = crypto_.RandomBytes<Nonce16>();
+    for (auto& [digest, stream] : streams_) {
+      stream.records.clear();
+      stream.planned.clear();
+      stream.sender = std::make_unique<link::StreamSender>(link::StreamSender::Options(), 0);
+      HF_CHECK(stream.sender->OnAck({0, 0, false, true}, now).ok());
+    }
+  }
+
   void OnFrame(const link::Frame& frame, std::uint64_t wall_ms, TimePoint now) {
     if (frame.has_deliver()) Deliver(frame.deliver().envelope(), wall_ms, now);
     if (frame.has_ack()) Ack(frame.ack(), now);

@@ -51,6 +51,11 @@ class SimAnalyst {
     if (logged_in_) SendSubmit(digest);
     return digest;
   }
+  // Another analyst takes over, who has not seen what was.
+  void ForgetAll() {
+    jobs_.clear();
+    OnConnected();
+  }
   // Sends again what is still open: the same bytes.
   void Repeat() {
     if (!logged_in_) return Login(hello_);

@@ -69,7 +69,7 @@ class SimGateway {
     }
   }
   void OnToGateway(const route::v1::ToGateway& message, std::uint64_t wall_ms, TimePoint now) {
-    if (message.has_claim_answer()) return OnAnswer(message.claim_answer(), now);
+    if (message.has_claim_answer()) return OnAnswer(message.claim_answer(), wall_ms, now);
     if (message.has_announce()) return List();
     if (message.has_close_link()) {
       SimAgent* agent = Find(message.close_link().agent_id());
@@ -102,7 +102,7 @@ class SimGateway {
     }
     return nullptr;
   }
-  void OnAnswer(const route::v1::ClaimAnswer& answer, TimePoint now) {
+  void OnAnswer(const route::v1::ClaimAnswer& answer, std::uint64_t wall_ms, TimePoint now) {
     const auto found = claims_.find(answer.link_ref());
     if (found == claims_.end()) return;
     const auto [agent, epoch] = found->second;
@@ -110,7 +110,9 @@ class SimGateway {
     if (agent->epoch() != epoch) return;  // it has dialled again since
     if (!answer.granted()) return agent->OnClosed();
     links_[agent] = epoch;
-    agent->OnWelcome(answer.contact(), now);
+    if (!answer.journal_reverted()) return agent->OnWelcome(answer.contact(), now);
+    agent->BeginAnew(wall_ms, now);
+    Hangup(*agent);
   }
   void List() {
     auto& links = *Add().mutable_links();

@@ -230,11 +230,11 @@ int SimStream::Step(int moves, Duration step) {
   for (int i = 0; i < moves; ++i) {
     moved += ControlReads() + AgentReads() + LoadSocket();
     if (auto up = Pop(socket_up_)) {
-      redis_up_.unread.push_back(*std::move(up));
+      redis_up_.unread.push_back(*up);
       ++moved;
     }
     if (auto ack = Read(redis_down_)) {
-      if (connected_) socket_down_.push_back(*std::move(ack));
+      if (connected_) socket_down_.push_back(*ack);
       ++moved;
     }
   }

@@ -15,8 +15,7 @@ namespace holdfast::testing {
 class TempDir {
  public:
   TempDir() {
-    const char* base = std::getenv("TMPDIR");
-    path_ = std::string(base == nullptr ? "/tmp" : base) + "/holdfast-test-XXXXXX";
+    path_ = (std::filesystem::temp_directory_path() / "holdfast-test-XXXXXX").string();
     HF_CHECK(::mkdtemp(path_.data()) != nullptr);
   }
   ~TempDir() {
@@ -29,7 +28,7 @@ class TempDir {
   std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
   // Returns the file's path.
   std::string Write(std::string_view name, std::string_view content) const {
-    const std::string file = *this / name;
+    std::string file = *this / name;
     std::ofstream(file, std::ios::binary)
         .write(content.data(), static_cast<std::streamsize>(content.size()));
     return file;

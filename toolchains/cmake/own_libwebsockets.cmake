@@ -6,7 +6,7 @@
 #                          then have no room for what only a client's need
 #
 # The source is the distribution's own package, fetched on first use into build/sources
-# (toolchains/fetch_libwebsockets.sh), or whatever HOLDFAST_LWS_SOURCE names; it is tuned in place by
+# (toolchains/fetch_sources.sh), or whatever HOLDFAST_LWS_SOURCE names; it is tuned in place by
 # toolchains/tune_libwebsockets.sh, unless it is yours. Nothing is fetched or built until something
 # that needs it is built. Why not the distribution's library: docs/decisions/0011 and 0024.
 include(ExternalProject)
@@ -25,7 +25,7 @@ if(HOLDFAST_LWS_SOURCE)
   endif()
 else()
   set(lws_source ${PROJECT_SOURCE_DIR}/build/sources/libwebsockets)
-  set(lws_fetch ${PROJECT_SOURCE_DIR}/toolchains/fetch_libwebsockets.sh)
+  set(lws_fetch ${PROJECT_SOURCE_DIR}/toolchains/fetch_sources.sh libwebsockets)
   set(lws_tune ${PROJECT_SOURCE_DIR}/toolchains/tune_libwebsockets.sh ${lws_source})
 endif()
 

@@ -1,6 +1,6 @@
 # Third-party libraries, each as one interface target, all SYSTEM. The agent links static archives of
 # what it uses, the backend the distribution's shared libraries; libwebsockets is built here for both
-# (own_libwebsockets.cmake).
+# (own_libwebsockets.cmake), SQLite for the agent (own_sqlite.cmake).
 if(HOLDFAST_SYSROOT)  # cross.cmake
   # Not link_directories(): CMake takes it for one that the compiler knows.
   add_link_options(-L${HOLDFAST_SYSROOT}/usr/lib/${HOLDFAST_TRIPLET})
@@ -52,16 +52,23 @@ if(HOLDFAST_AGENT_NETTLE)
   endif()
 endif()
 
-add_library(holdfast_vendor_sqlite INTERFACE)
-target_link_libraries(holdfast_vendor_sqlite INTERFACE
-  $<IF:$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>,libsqlite3.a,sqlite3>
-  $<$<BOOL:$<TARGET_PROPERTY:HOLDFAST_STATIC>>:m>)
-
 if(HOLDFAST_BACKEND)
   find_package(OpenSSL REQUIRED)
+  add_library(holdfast_vendor_sqlite INTERFACE)
+  target_link_libraries(holdfast_vendor_sqlite INTERFACE sqlite3)
+  # The archive where there is one: the shared library's name changes with every release of a distribution (0.14 in Debian
+  # 12, 1.1.0 in 13), and one package is for both.
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
   pkg_check_modules(libyaml REQUIRED IMPORTED_TARGET yaml-0.1)
   find_package(ZLIB REQUIRED)
+  find_library(HOLDFAST_HIREDIS_ARCHIVE libhiredis.a)
+  add_library(holdfast_vendor_hiredis INTERFACE)
+  if(HOLDFAST_HIREDIS_ARCHIVE)
+    target_include_directories(holdfast_vendor_hiredis SYSTEM INTERFACE ${hiredis_INCLUDE_DIRS})
+    target_link_libraries(holdfast_vendor_hiredis INTERFACE ${HOLDFAST_HIREDIS_ARCHIVE})
+  else()
+    target_link_libraries(holdfast_vendor_hiredis INTERFACE PkgConfig::hiredis)
+  endif()
   find_package(nlohmann_json REQUIRED)
   find_package(CLI11 REQUIRED)
   find_package(tomlplusplus REQUIRED)

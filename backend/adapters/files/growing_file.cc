@@ -64,7 +64,7 @@ Status GrowingFile::Open(std::uint64_t offset) {
     fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd_ < 0) return Failed("opening", path_);
     // The name must survive, too, before anybody is told of the bytes.
-    const Status synced = SyncDirectory(DirectoryOf(path_));
+    Status synced = SyncDirectory(DirectoryOf(path_));
     struct stat info = {};
     if (fstat(fd_, &info) != 0) return Failed("looking at", path_);
     if (!synced.ok()) {

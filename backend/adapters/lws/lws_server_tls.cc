@@ -39,6 +39,9 @@ void TuneServerTls(void* ssl_ctx) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  // libwebsockets' own would answer whoever names a host with the first vhost of that port: after a renewal that is
+  // the one with the old certificate. A socket has its vhost already when it is adopted.
+  SSL_CTX_callback_ctrl(context, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, nullptr);
 }
 
 // An agent names the suite first that its processor does best, and for us they cost the same: ChaCha20

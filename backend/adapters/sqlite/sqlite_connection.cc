@@ -63,7 +63,9 @@ Status SqliteConnection::Migrate(std::span<const char* const> steps) {
   const std::uint64_t have = row ? query.Number(0) : 0;
   query.Reset();
   if (have > steps.size()) {
-    return Error{Code::kUnsupported, "the ledger was written by a newer holdfastd"};
+    return Error{Code::kUnsupported, "the ledger was written by a newer holdfastd (schema " +
+                                         std::to_string(have) + "; this one knows up to " +
+                                         std::to_string(steps.size()) + "); install that one"};
   }
   if (have == steps.size()) return Ok();
   HF_TRY(Exec("BEGIN"));
@@ -76,7 +78,9 @@ Status SqliteConnection::Migrate(std::span<const char* const> steps) {
       return std::move(status).error().In("changing the ledger's schema");
     }
   }
-  return Exec("COMMIT");
+  HF_TRY(Exec("COMMIT"));
+  // Into the file itself: an older program looks for the schema in its first bytes, before it opens anything.
+  return Exec("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 Status SqliteConnection::Write(SqliteStatement& bound) {
@@ -95,7 +99,7 @@ Status SqliteConnection::Write(SqliteStatement& bound) {
 Status SqliteConnection::Commit() {
   if (broken_) return *broken_;
   if (!in_turn_) return Ok();
-  const Status status = Exec("COMMIT");
+  Status status = Exec("COMMIT");
   if (!status.ok()) {
     Rollback();
     return status;

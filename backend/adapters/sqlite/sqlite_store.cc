@@ -1,6 +1,7 @@
 #include "backend/adapters/sqlite/sqlite_store.h"
 
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include <sqlite3.h>
@@ -34,7 +35,7 @@ Result<std::optional<Row>> One(SqliteStatement& query, Row (*read)(const SqliteS
   return out;
 }
 
-class SqliteStore final : public Store {
+class SqliteStore final : public SqliteLedger {
  public:
   explicit SqliteStore(SqliteConnection connection) : db_(std::move(connection)) {}
   Status Prepare();
@@ -91,6 +92,7 @@ class SqliteStore final : public Store {
   }
   Status PutDelivery(const DeliveryRow& row) override;
   Status PutToken(const TokenRow& row) override;
+  Status DropTokens() override { return db_.Write(drop_tokens_.Bind()); }
   Status AppendAudit(const AuditRow& row) override {
     return db_.Write(append_audit_.Bind(row.seq, row.at_ms, row.actor, row.action, row.digest,
                                         row.agent_id, row.detail, row.prev_hash, row.hash));
@@ -104,6 +106,9 @@ class SqliteStore final : public Store {
   }
   Status Commit() override { return db_.Commit(); }
   void Rollback() override { db_.Rollback(); }
+  Result<std::unique_ptr<SqliteCopy>> Copy(const std::string& path) override {
+    return SqliteCopy::Begin(db_.get(), path);
+  }
 
  private:
   SqliteConnection db_;  // outlives the statements below
@@ -111,7 +116,8 @@ class SqliteStore final : public Store {
   SqliteStatement find_command_, find_by_id_, find_prefix_, list_commands_, list_open_commands_;
   SqliteStatement find_delivery_, deliveries_of_, find_token_, list_audit_, list_audit_of_;
   SqliteStatement read_inline_, put_agent_, insert_command_, put_counts_, put_delivery_;
-  SqliteStatement put_token_, drop_token_, append_audit_, append_inline_, drop_inline_;
+  SqliteStatement put_token_, drop_token_, drop_tokens_, append_audit_, append_inline_,
+      drop_inline_;
 };
 
 #define HF_COMMAND_COLUMNS                                                                \
@@ -164,6 +170,7 @@ Status SqliteStore::Prepare() {
                        ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {&put_token_, "INSERT OR REPLACE INTO tokens VALUES (?,?,?,?,?)"},
       {&drop_token_, "DELETE FROM tokens WHERE hash = ?"},
+      {&drop_tokens_, "DELETE FROM tokens"},
       {&append_audit_, "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?,?)"},
       {&append_inline_, "INSERT OR REPLACE INTO outputs VALUES (?,?,?,?)"},
       {&drop_inline_, "DELETE FROM outputs WHERE digest = ? AND agent_id = ?"},
@@ -239,14 +246,28 @@ Status SqliteStore::PutToken(const TokenRow& row) {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path,
-                                               std::function<void()> on_progress) {
+Result<std::unique_ptr<SqliteLedger>> OpenSqliteStore(const std::string& path,
+                                                      std::function<void()> on_progress) {
   HF_ASSIGN_OR_RETURN(SqliteConnection connection,
                       SqliteConnection::Open(path, std::move(on_progress)));
   HF_TRY(connection.Migrate(kSchemaSteps));
   auto store = std::make_unique<SqliteStore>(std::move(connection));
   HF_TRY(store->Prepare());
-  return std::unique_ptr<Store>(std::move(store));
+  return std::unique_ptr<SqliteLedger>(std::move(store));
+}
+
+std::uint32_t LedgerSchema() { return static_cast<std::uint32_t>(std::size(kSchemaSteps)); }
+
+std::optional<std::uint32_t> SchemaOf(std::string_view first_bytes) {
+  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+  constexpr std::size_t kUserVersionAt = 60;  // https://sqlite.org/fileformat.html, 1.3
+  if (first_bytes.size() < kSchemaHeaderBytes || !first_bytes.starts_with(kMagic))
+    return std::nullopt;
+  std::uint32_t schema = 0;
+  for (const char byte : first_bytes.substr(kUserVersionAt, sizeof schema)) {
+    schema = schema << 8 | static_cast<unsigned char>(byte);
+  }
+  return schema;
 }
 
 }  // namespace holdfast::backend

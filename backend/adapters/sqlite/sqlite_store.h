@@ -13,15 +13,30 @@
 //            kUnsupported (a newer schema than this program knows).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "backend/adapters/sqlite/sqlite_copy.h"
 #include "backend/core/store.h"
 
 namespace holdfast::backend {
 
-Result<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path,
-                                               std::function<void()> on_progress = nullptr);
+class SqliteLedger : public Store {
+ public:
+  // Every enrolment token, in the turn's transaction.
+  virtual Status DropTokens() = 0;
+  // Of this ledger, into a file that is not there yet; the copy must be gone before the ledger is.
+  virtual Result<std::unique_ptr<SqliteCopy>> Copy(const std::string& path) = 0;
+};
+Result<std::unique_ptr<SqliteLedger>> OpenSqliteStore(const std::string& path,
+                                                      std::function<void()> on_progress = nullptr);
+
+// The schema that this program writes; older ones are brought to it when they are opened.
+std::uint32_t LedgerSchema();
+// The schema of a database file, by its first 100 bytes; nullopt: these are none.
+std::optional<std::uint32_t> SchemaOf(std::string_view first_bytes);
+inline constexpr std::size_t kSchemaHeaderBytes = 100;
 
 }  // namespace holdfast::backend

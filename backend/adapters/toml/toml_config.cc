@@ -28,7 +28,7 @@ ConfigValue ToValue(const toml::node& node) {
   if (const auto* list = node.as_array()) {
     for (const toml::node& item : *list) {
       const auto* text = item.as_string();
-      if (text == nullptr) return std::vector<std::string>{};
+      if (text == nullptr) return false;
       texts.push_back(text->get());
     }
   }

@@ -1,5 +1,6 @@
 #include "common/adapters/nettle/nettle_p256.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <gmp.h>
@@ -63,10 +64,11 @@ struct RS {
 };
 
 void Write(const mpz_t value, std::uint8_t* out) {
-  const std::size_t size = (mpz_sizeinbase(value, 2) + 7) / 8;
-  HF_CHECK(size <= kScalarBytes);
-  std::memset(out, 0, kScalarBytes - size);
-  mpz_export(out + kScalarBytes - size, nullptr, 1, 1, 1, 0, value);
+  HF_CHECK(mpz_size(value) * sizeof(mp_limb_t) <= kScalarBytes);
+  std::memset(out, 0, kScalarBytes);
+  // From the lowest byte on, then turned round: to ask for the length first would bring GMP's tables of all bases.
+  mpz_export(out, nullptr, -1, 1, 1, 0, value);
+  std::reverse(out, out + kScalarBytes);
 }
 
 }  // namespace

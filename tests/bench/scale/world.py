@@ -67,16 +67,28 @@ class World:
         stack.run("holdfast-fleet", "enrol", "--dir", stack.fleet, "--agents", self.agents, "--file",
                   self.simulation, timeout=ENROL_SECONDS)
         stack.start()
+        self.find_processes()
+
+    def find_processes(self):
+        """Who is who below holdfastd, now."""
+        stack = self.stack
         self.server_processes = {"supervisor": stack.backend.pid}
         for process in procs.descendants(stack.backend.pid):
             argv = process.argv
             slot = argv[argv.index("--slot") + 1] if "--slot" in argv else "redis"
             self.server_processes[slot] = process.pid
 
-    def start_fleet(self):
+    def start_fleet(self, *words):
         binary = stack_module.BIN / "holdfast-fleet"
         return Child([binary, "--bundle", self.simulation, "--agents", self.agents, "--source-base", "127.1.0.0",
-                      "--in-flight", "800", "--steered"], self.stack.env())
+                      "--in-flight", "800", "--steered", *words], self.stack.env())
+
+    def order(self, *words):
+        """What an administrator orders with holdfastd; returns when it says that it is done."""
+        done = subprocess.run([stack_module.BIN / "holdfastd", "--dir", self.stack.fleet, *words], env=self.stack.env(),
+                              capture_output=True, timeout=ENROL_SECONDS, text=True, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"holdfastd {words}: {done.stderr}")
 
     def start_volley(self):
         binary = stack_module.BIN / "holdfast-volley"

@@ -52,7 +52,7 @@ TEST_F(RouteFileTest, TakesOnlyNumericAddressesOfItsOwnServersFromTheLinkProcess
     EXPECT_EQ(file.ForLink(), "") << report;
   }
   const std::string address = "wss://hq.example:443 192.0.2.7";
-  file.OnReached(address + std::string("\0\nproxy http://evil:1", 22));
+  file.OnReached(address + std::string("\0\nproxy http://evil:1", 21));
   EXPECT_EQ(file.ForLink(), "");
 }
 

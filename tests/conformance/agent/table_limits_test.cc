@@ -240,10 +240,10 @@ class HostileTree {
     }
     MakeDeep("files");
     // A FIFO where a file is expected, an endless one, a directory, a link to itself.
-    const char* const kPlaces[] = {"etc/passwd",     "etc/group",          "etc/shadow",
-                                   "etc/hosts",      "etc/crontab",        "etc/sudoers",
-                                   "var/log/wtmp",   "var/log/auth.log",   "proc/modules",
-                                   "etc/os-release", "var/lib/dpkg/status"};
+    static constexpr const char* kPlaces[] = {
+        "etc/passwd",   "etc/group",      "etc/shadow",         "etc/hosts",
+        "etc/crontab",  "etc/sudoers",    "var/log/wtmp",       "var/log/auth.log",
+        "proc/modules", "etc/os-release", "var/lib/dpkg/status"};
     for (const char* place : kPlaces) places_.emplace_back(place);
   }
   void Replace(int how) {

@@ -110,11 +110,13 @@ std::string AnswerOf(LinuxWorkers::Worker& worker) {
 }
 
 class SpareTest : public testing::Test {
- protected:
+ public:
   SpareTest() { std::signal(SIGPIPE, SIG_IGN); }  // as in warden
   ~SpareTest() override {
     for (const auto& worker : workers_.all()) ::waitpid(worker->pid, nullptr, 0);
   }
+
+ protected:
   const Result<SelfExec> self_ = SelfExec::Open();
   LinuxWorkers workers_{self_.value(), "/state"};
 };

@@ -100,14 +100,17 @@ class LwsServerTest : public testing::Test {
     while (!done()) {
       if (std::chrono::steady_clock::now() > end) return false;
       if (flush != nullptr) flush->Flush();
-      ev_timer soon;
-      ev_timer_init(
-          &soon, [](struct ev_loop*, ev_timer*, int) {}, 0.005, 0.0);
-      ev_timer_start(loop_, &soon);
-      ev_run(loop_, EVRUN_ONCE);
-      ev_timer_stop(loop_, &soon);
+      Turn();
     }
     return true;
+  }
+  void Turn() {  // once, for 5 ms at most
+    const auto nothing = [](struct ev_loop*, ev_timer*, int) {};
+    ev_timer soon;
+    ev_timer_init(&soon, nothing, 0.005, 0.0);
+    ev_timer_start(loop_, &soon);
+    ev_run(loop_, EVRUN_ONCE);
+    ev_timer_stop(loop_, &soon);
   }
 
   struct ev_loop* loop_ = nullptr;

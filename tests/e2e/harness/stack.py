@@ -26,6 +26,11 @@ from .redis import Redis
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("HOLDFAST_BIN", ROOT / "build/dev/bin"))
+# Another agent than the one beside the rest: that of the release build, which is linked with less (agent/slim).
+AGENT = pathlib.Path(os.environ.get("HOLDFAST_AGENT", BIN / "holdfast-agent"))
+if "HOLDFAST_AGENT" in os.environ and not AGENT.exists():
+    print(f"no {AGENT}")
+    sys.exit(77)
 START_SECONDS = 30   # a debug build on a busy two-core machine
 ANSWER_SECONDS = 60  # any one command line
 # Who the tests are to the private Redis: its other users may do only what their process does.
@@ -91,7 +96,7 @@ class Agent:
 
     def enrol(self, bundle, expect=0, more=()):
         done = subprocess.run(
-            [BIN / "holdfast-agent", "enrol", "--bundle", bundle, "--state", self.state, *more],
+            [AGENT, "enrol", "--bundle", bundle, "--state", self.state, *more],
             env=self.stack.env(), capture_output=True, timeout=ANSWER_SECONDS, check=False)
         reply = Reply(["holdfast-agent", "enrol"], done.returncode, done.stdout,
                       done.stderr.decode(errors="replace"))
@@ -104,7 +109,7 @@ class Agent:
         assert not self.running(), f"agent {self.name} runs already"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "holdfast-agent", "run", "--state", self.state, *self.options],
+                [AGENT, "run", "--state", self.state, *self.options],
                 env=self.stack.env(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True, preexec_fn=procs.end_with_parent)
         return self

@@ -53,7 +53,7 @@ class LinkSet {
   std::uint64_t bad_answers() const { return bad_answers_; }
 
   // One frame, or frames one behind the other, in one send(). For a link that is not open nothing happens.
-  void Send(std::size_t link, std::string_view frames);
+  void Send(std::size_t index, std::string_view frames);
   std::uint32_t NextMask();
   // Waits for what happens, timeout_ms at most, and handles it.
   Status Turn(int timeout_ms);

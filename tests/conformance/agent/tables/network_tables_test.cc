@@ -128,7 +128,7 @@ TEST_F(NetworkTablesTest, TellEveryWayOfARouteAndNoCopies) {
 }
 
 TEST_F(NetworkTablesTest, TakeWhatIsWholeOfATornDump) {
-  const std::pair<NetworkDump, const char*> kTables[] = {
+  static constexpr std::pair<NetworkDump, const char*> kTables[] = {
       {NetworkDump::kLinks, "SELECT * FROM interface_details"},
       {NetworkDump::kAddresses, "SELECT * FROM interface_addresses"},
       {NetworkDump::kRoutes, "SELECT * FROM routes"}};

@@ -14,7 +14,7 @@ std::string Complaint(std::vector<const char*> words) {
   words.insert(words.begin(), "holdfast");
   testing::internal::CaptureStderr();
   const auto parsed = ParseArguments(static_cast<int>(words.size()), words.data());
-  const std::string said = testing::internal::GetCapturedStderr();
+  std::string said = testing::internal::GetCapturedStderr();
   const int* status = std::get_if<int>(&parsed);
   EXPECT_TRUE(status != nullptr && *status == 2) << said;
   return said;

@@ -73,7 +73,11 @@ TEST(ConfigTest, WantsServersThatFitTheTlsSetting) {
   EXPECT_NE(Complaint({{"fleet.servers", std::vector<std::string>{"ws://a:1"}, 1}})
                 .find("tls.plain = true"),
             std::string::npos);
-  EXPECT_NE(Complaint(With({{"tls.plain", true, 2}})).find("wants ws://"), std::string::npos);
+  EXPECT_NE(Complaint(With({{"tls.plain", true, 2}})).find("wants the proxy that ends TLS"),
+            std::string::npos);
+  EXPECT_EQ(Complaint(With({{"tls.plain", true, 2},
+                            {"proxies.trusted", std::vector<std::string>{"127.0.0.1"}, 3}})),
+            "nothing");
   EXPECT_EQ(Complaint({{"fleet.servers", std::vector<std::string>{"ws://a:1"}, 1},
                        {"tls.plain", true, 2}}),
             "nothing");

@@ -77,6 +77,13 @@ class SessionsTest : public ::testing::Test {
     hello_.set_conn_epoch(hello_.conn_epoch() + 1);
   }
   void Pass(Duration time) { now_.at += time; }
+  route::v1::LinkClosed Closed(std::uint64_t epoch) {
+    route::v1::LinkClosed closed;
+    closed.set_agent_id(id().str());
+    closed.set_epoch(epoch);
+    closed.set_event_no(++events_["g0"]);
+    return closed;
+  }
 
   SeededCrypto crypto_{3};
   TestFleet fleet_{crypto_};
@@ -528,6 +535,53 @@ TEST_F(SessionsTest, CountsFramesOfTheNewestEpochOnly) {
   EXPECT_FALSE(sessions_.OnFrames("g0", id(), 5, now_));
   EXPECT_FALSE(sessions_.OnFrames("g0", id(), 6, now_));
   EXPECT_FALSE(sessions_.OnFrames("g1", id(), 7, now_));
+}
+
+// docs/decisions/0097: the ledger is an older copy, the agent has linked since.
+class RestoredSessionsTest : public SessionsTest {
+ protected:
+  void Restore() {
+    AgentRow& row = agents_.Change(id());
+    row.epoch = 0;
+    row.instance_nonce = {};
+    row.fingerprint = {};
+    row.incarnation = {};
+    row.contact = {};
+    row.prev_contact = {};
+    agents_.Keep();
+  }
+  std::size_t Suspicions() { return agents_.Find(id())->clone_suspected ? 1 : 0; }
+};
+
+TEST_F(RestoredSessionsTest, TakesTheAgentBackWithTheWordThatItsJournalBeginsAnew) {
+  LetIn();
+  hello_.set_contact(std::string(16, 'q'));  // given to it since the copy was made
+  Restore();
+  sessions_.OnLinkClosed("g0", Closed(5), now_);
+  Claim();
+  const auto answer = Answer();
+  EXPECT_TRUE(answer.granted());
+  EXPECT_TRUE(answer.journal_reverted());
+  EXPECT_EQ(Suspicions(), 0U);
+  // It has begun anew, and is let in for good.
+  hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  hello_.set_incarnation(std::string(16, 'j'));
+  hello_.clear_contact();
+  Claim();
+  const auto second = Answer();
+  EXPECT_TRUE(second.granted());
+  EXPECT_FALSE(second.journal_reverted());
+  EXPECT_EQ(Suspicions(), 0U);
+}
+
+TEST_F(RestoredSessionsTest, TakesBackAnAgentWhoseOwnDiskIsOlderThanTheCopy) {
+  LetIn();
+  hello_.set_conn_epoch(1);
+  hello_.set_instance_nonce(std::string(16, 'm'));
+  Restore();
+  sessions_.OnLinkClosed("g0", Closed(5), now_);
+  Claim();
+  EXPECT_TRUE(Answer().granted());
 }
 
 }  // namespace

@@ -22,10 +22,10 @@ api::Agent MakeAgent(const std::string& id_hex, const std::string& hostname,
 }
 
 const std::vector<api::Agent>& Fleet() {
-  static const auto* const kFleet = new std::vector<api::Agent>{
+  static const auto* const fleet = new std::vector<api::Agent>{
       MakeAgent("a1b2c3", "web01", "role=web"), MakeAgent("a1b2d4", "web02", "role=web"),
       MakeAgent("cafe01", "db", "role=db"), MakeAgent("beef01", "cafe")};
-  return *kFleet;
+  return *fleet;
 }
 
 Result<std::vector<Target>> Select(const std::string& word) {

@@ -1,33 +1,39 @@
 #!/bin/sh
-# Fetches the distribution's source package of libwebsockets, for our own builds of it.
+# Fetches the distribution's source packages of what we build ourselves.
 #
-#   toolchains/fetch_libwebsockets.sh [--refresh] [DIRECTORY]       (default: build/sources)
+#   toolchains/fetch_sources.sh [--refresh] PACKAGE...      (libwebsockets, sqlite3)
 #
-# Leaves DIRECTORY/libwebsockets, unpacked with the distribution's patches applied; does nothing if it
-# is there. The sources are asked of the very repositories that this machine's apt is configured for,
+# Leaves build/sources/PACKAGE, unpacked with the distribution's patches applied; does nothing for those that
+# are there. The sources are asked of the very repositories that this machine's apt is configured for,
 # with the same keys: their "deb" entries are read as "deb-src" into a private apt directory below
-# DIRECTORY. The system's own apt configuration, lists and cache are neither changed nor locked, and
-# no privilege is needed. To build from another tree instead: cmake -DHOLDFAST_LWS_SOURCE=TREE.
+# build/sources. The system's own apt configuration, lists and cache are neither changed nor locked, and
+# no privilege is needed. To build from other trees instead: cmake -DHOLDFAST_LWS_SOURCE=TREE
+# -DHOLDFAST_SQLITE_SOURCE=TREE.
 set -eu
 
-fail() { echo "fetch_libwebsockets: $*" >&2; exit 1; }
+fail() { echo "fetch_sources: $*" >&2; exit 1; }
 
 refresh=no
 if [ "${1:-}" = --refresh ]; then refresh=yes; shift; fi
+for package in "$@"; do
+  case $package in libwebsockets | sqlite3) ;; *) fail "nothing here is built from '$package'" ;; esac
+done
 root=$(cd "$(dirname "$0")/.." && pwd)
-dest=${1:-$root/build/sources}
+dest=$root/build/sources
 mkdir -p "$dest"
-dest=$(cd "$dest" && pwd)
-tree=$dest/libwebsockets
 
-# Two builds may start at once: the second waits, then finds the tree.
+# Two builds may start at once: the second waits, then finds the trees.
 exec 9>"$dest/.lock"
 flock 9
-if [ "$refresh" = no ] && [ -f "$tree/CMakeLists.txt" ]; then exit 0; fi
+wanted=
+for package in "$@"; do
+  if [ "$refresh" = yes ] || [ ! -f "$dest/$package/debian/control" ]; then wanted="$wanted $package"; fi
+done
+[ -n "$wanted" ] || exit 0
+instead="or point HOLDFAST_LWS_SOURCE and HOLDFAST_SQLITE_SOURCE to unpacked source trees"
 
 for tool in apt-get apt-config dpkg-source; do
-  command -v "$tool" >/dev/null || fail "$tool is missing (packages: apt, dpkg-dev); or point" \
-    "HOLDFAST_LWS_SOURCE to an unpacked libwebsockets source tree"
+  command -v "$tool" >/dev/null || fail "$tool is missing (packages: apt, dpkg-dev); $instead"
 done
 
 apt=$dest/apt
@@ -78,23 +84,29 @@ own_apt() {
     -o APT::Update::Post-Invoke-Success::= -o APT::Update::Post-Invoke::= "$@"
 }
 log=$dest/fetch.log
-echo "fetch_libwebsockets: asking this machine's package repositories for the source (log: $log)" >&2
+echo "fetch_sources: asking this machine's package repositories for the source of$wanted (log: $log)" >&2
 # One repository may have no sources, or be down: what counts is whether the package is found.
 own_apt update >"$log" 2>&1 || true
-(cd "$apt/download" && own_apt source --download-only libwebsockets >>"$log" 2>&1) || {
-  tail -n 5 "$log" >&2
-  fail "no repository of this machine's apt gave the source of libwebsockets; see $log, or point" \
-    "HOLDFAST_LWS_SOURCE to an unpacked libwebsockets source tree"
-}
-set -- "$apt/download"/libwebsockets_*.dsc
-[ -f "$1" ] || fail "the download has no .dsc file; see $log"
-rm -rf "$tree.new"
-# The hashes were checked by apt against the signed lists, and are checked again by -x.
-dpkg-source -x "$1" "$tree.new" >>"$log" 2>&1 || fail "unpacking $1 failed; see $log"
-[ -f "$tree.new/CMakeLists.txt" ] || fail "$1 does not hold a CMake tree"
-rm -rf "$tree"
-mv "$tree.new" "$tree"
+for package in $wanted; do
+  (cd "$apt/download" && own_apt source --download-only "$package" >>"$log" 2>&1) || {
+    tail -n 5 "$log" >&2
+    fail "no repository of this machine's apt gave the source of $package; see $log, $instead"
+  }
+  set -- "$apt/download/$package"_*.dsc
+  [ -f "$1" ] || fail "the download has no .dsc file; see $log"
+  tree=$dest/$package
+  rm -rf "$tree.new"
+  # The hashes were checked by apt against the signed lists, and are checked again by -x.
+  dpkg-source -x "$1" "$tree.new" >>"$log" 2>&1 || fail "unpacking $1 failed; see $log"
+  rm -rf "$tree"
+  mv "$tree.new" "$tree"
+  # Builds of the source before are of no use now.
+  if [ "$refresh" = yes ]; then
+    case $package in
+      libwebsockets) rm -rf "$root"/build/*/*_lws ;;
+      sqlite3) rm -rf "$root"/build/*/agent_sqlite ;;
+    esac
+  fi
+  echo "fetch_sources: $(basename "$1" .dsc) is in $tree" >&2
+done
 rm -rf "$apt"
-# Builds of the source before are of no use now.
-if [ "$refresh" = yes ] && [ "$dest" = "$root/build/sources" ]; then rm -rf "$root"/build/*/*_lws; fi
-echo "fetch_libwebsockets: $(basename "$1" .dsc) is in $tree" >&2

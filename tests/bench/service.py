@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""./dev bench latency|hunt|storm|drain|slow-reader|beats [--agents N] [--tls]: how a large fleet is served.
+
+Each starts a throwaway backend and holdfast-fleet's simulated agents beside it, on this machine, and measures one thing:
+
+  latency      commands to one agent each, 100 a second; then as many a second as are answered
+  hunt         one question to all agents: until the last answer is durable, verified and shown
+  storm        all gateways killed at once: until every agent is back; what a connect costs then
+  drain        a rolling restart of everything under 20 commands a second
+  slow-reader  every tenth agent reads 50 bytes a second while it is asked for files: what the others feel
+  beats        what a heartbeat costs at a tenth of the agents, and at all
+
+Prints a table, appends one JSON line per figure to OUT/NAME.jsonl, and redraws docs/benchmarks/service.md unless
+--no-docs. A figure that misses its target is shown as such and does not fail the run; a command or a link that was
+lost does. Loopback only; release binaries; changes no setting of the system.
+"""
+import argparse
+import pathlib
+import resource
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from figures import Figures  # noqa: E402
+from scale import readings, world as world_module  # noqa: E402
+from scale.world import World  # noqa: E402
+import service_document  # noqa: E402
+
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs/benchmarks"
+LINKS_PER_SECOND = 20000   # admission: the measurement is not to wait for it
+CONNECT_SECONDS = 900
+SETTLE_SECONDS = 3
+BEAT_SECONDS = 75          # each beats within 73
+STEADY = 100               # commands a second
+STEADY_SECONDS = 30
+LOADS = (250, 500, 1000, 2000)  # commands a second, all volleys together
+LOAD_SECONDS = 10
+VOLLEYS = 4                # connections that send them: one may watch 16 commands
+KEPT_UP = 0.95             # of what was asked for in its time: it was sustained
+DRAIN_PER_SECOND = 20
+SLOW_PERCENT = 10
+
+
+class Failed(Exception):
+    """Something was lost."""
+
+
+class Service:
+    """A world with all its agents connected."""
+
+    def __init__(self, agents, tls, **fleet):
+        self.agents = agents
+        self.world = World(agents, tls, LINKS_PER_SECOND)
+        self.fleet = None
+        self.connect_s = self.connect_cpu_s = 0.0
+        self.volleys = []
+        self.fleet_words = [word for name, value in fleet.items() for word in (f"--{name}", str(value))]
+
+    def __enter__(self):
+        try:
+            self.world.start()
+            self.fleet = self.world.start_fleet(*self.fleet_words)
+            cpu, began = self.cpu(), time.monotonic()
+            self.fleet.say(f"agents {self.agents}")
+            self.wait_online(self.agents)
+            self.connect_s, self.connect_cpu_s = time.monotonic() - began, self.cpu() - cpu
+            time.sleep(SETTLE_SECONDS)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for child in [*self.volleys, self.fleet]:
+            if child is not None and child.process.poll() is None:
+                child.end()
+        self.world.stop()
+
+    def wait_online(self, wanted):
+        until = time.monotonic() + CONNECT_SECONDS
+        while (figures := self.fleet.ask("figures"))["online"] < wanted:
+            if time.monotonic() > until:
+                raise Failed(f"{figures['online']} of {wanted} agents are online: {figures['ends']}")
+            time.sleep(0.05)
+        return figures
+
+    def volley(self):
+        self.volleys.append(self.world.start_volley())
+        return self.volleys[-1]
+
+    def warm(self, volley):
+        """Connections and caches are there, on all the way."""
+        checked(volley.ask(f"run 0 1 {min(self.agents, 200)}"))
+
+    def cpu(self):
+        return sum(self.world.server_cpu().values())
+
+
+def checked(said):
+    if said["failed"]:
+        raise Failed(f"{said['failed']} commands failed: {said['problem']}")
+    return said
+
+
+def at_once(children, lines):
+    """Each child gets its line; the answers, and the seconds until the last."""
+    began = time.monotonic()
+    answers = [None] * len(children)
+
+    def ask(i):
+        answers[i] = children[i].ask(lines[i])
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(children))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [checked(answer) for answer in answers], time.monotonic() - began
+
+
+def latency(arguments, figures):
+    with Service(arguments.agents, arguments.tls) as service:
+        volley = service.volley()
+        service.warm(volley)
+        spread = max(1, service.agents // (STEADY * STEADY_SECONDS))
+        count = min(service.agents // spread, STEADY * STEADY_SECONDS)
+        before = service.cpu()
+        said = checked(volley.ask(f"rate 1 {spread} {count - 1} {STEADY} {STEADY_SECONDS}"))
+        how = f"{service.agents} idle agents, {STEADY} commands a second for {STEADY_SECONDS} s, one agent each, " \
+              "signed, verified, durable; time from when each was due"
+        figures.add("command at 100/s: p50", said["p50_ms"], "ms", 5, how)
+        figures.add("command at 100/s: p99", said["p99_ms"], "ms", 15, how)
+        figures.add("command at 100/s: max", said["max_ms"], "ms", None, how)
+        figures.add("command at 100/s: server CPU each", (service.cpu() - before) / said["count"] * 1e3, "ms", None,
+                    "all processes of the backend, its Redis and what idle agents cost included")
+        sustained(service, figures)
+
+
+def sustained(service, figures):
+    """More and more a second, until the backend no longer keeps up."""
+    volleys = [service.volley() for _ in range(VOLLEYS)]
+    best, best_said, best_cpu = 0, None, 0
+    for load in LOADS:
+        each = load // VOLLEYS
+        count = min(service.agents // VOLLEYS, each * LOAD_SECONDS)
+        lines = [f"rate {i} {VOLLEYS} {count} {each} {LOAD_SECONDS}" for i in range(VOLLEYS)]
+        before = service.cpu()
+        answers, seconds = at_once(volleys, lines)
+        done = sum(answer["count"] for answer in answers)
+        rate = done / max(answer["seconds"] for answer in answers)
+        cpu = (service.cpu() - before) / done * 1e3
+        print(f"  {load} a second asked for: {rate:.0f} answered, p99 {max(a['p99_ms'] for a in answers):.1f} ms, "
+              f"{cpu:.2f} ms of server CPU each", flush=True)
+        if rate > best:
+            best, best_said, best_cpu = rate, answers, cpu
+        if rate < KEPT_UP * load:
+            break
+    how = f"{VOLLEYS} clients, {LOAD_SECONDS} s each at {', '.join(map(str, LOADS))}/s until it no longer keeps up; the most " \
+          "that was answered"
+    figures.add("commands sustained", best, "/s", 2000, how, at_most=False, digits=0)
+    figures.add("commands sustained: p99 then", max(answer["p99_ms"] for answer in best_said), "ms", None, how)
+    figures.add("commands sustained: server CPU each", best_cpu, "ms", None, how)
+
+
+def hunt(arguments, figures):
+    with Service(arguments.agents, arguments.tls) as service:
+        volley = service.volley()
+        service.warm(volley)
+        before = service.cpu()
+        said = checked(volley.ask(f"hunt 0 1 {service.agents}"))
+        cpu = service.cpu() - before
+        how = f"one query to {service.agents} agents in envelopes of 1,000 targets; until the last result's signature and output " \
+              "are verified at the analyst's end"
+        scaled = 15 * service.agents / 100_000
+        figures.add(f"hunt: all of {service.agents} answered", said["seconds"], "s", scaled, how)
+        figures.add("hunt: half of them answered", said["p50_ms"] / 1e3, "s", None, how)
+        figures.add("hunt: server CPU an answer", cpu / said["count"] * 1e6, "us", None, how, digits=0)
+
+
+def storm(arguments, figures):
+    with Service(arguments.agents, arguments.tls) as service:
+        kind = "TLS" if arguments.tls else "plain"
+        gateways = [pid for slot, pid in service.world.server_processes.items() if slot.startswith("g")]
+        dials = service.fleet.ask("figures")
+        began = time.monotonic()
+        for pid in gateways:
+            subprocess.run(["kill", "-9", str(pid)], check=True)
+        while service.fleet.ask("figures")["online"] > service.agents // 2:
+            time.sleep(0.02)
+        service.wait_online(service.agents)
+        seconds = time.monotonic() - began
+        service.world.find_processes()
+        after = service.fleet.ask("figures")
+        how = f"all gateways of {service.agents} {kind} agents killed at once; agents dial again with full jitter, within " \
+              "admission.links_per_second; client and server on the same cores"
+        figures.add(f"storm, {kind}: all back", seconds, "s", 60, how, digits=1)
+        figures.add(f"storm, {kind}: back a second", service.agents / seconds, "/s", None, how, digits=0)
+        figures.add(f"storm, {kind}: dials an agent", (after["dials"] - dials["dials"]) / service.agents, "", None, how)
+        how = f"{service.agents} {kind} agents connect as fast as both ends can: full handshake, Hello, proof, Welcome"
+        figures.add(f"connecting, {kind}: links a second", service.agents / service.connect_s, "/s",
+                    1500 if arguments.tls else None, how, at_most=False, digits=0)
+        figures.add(f"connecting, {kind}: server CPU a link", service.connect_cpu_s / service.agents * 1e6, "us", None, how,
+                    digits=0)
+
+
+def drain(arguments, figures):
+    with Service(arguments.agents, arguments.tls) as service:
+        volley = service.volley()
+        said = {}
+        seconds_of_load = 30
+        loaded = threading.Thread(target=lambda: said.update(volley.ask(
+            f"rate 0 3 {service.agents // 3} {DRAIN_PER_SECOND} {seconds_of_load}")))
+        before = service.fleet.ask("figures")
+        loaded.start()
+        time.sleep(1)
+        began = time.monotonic()
+        service.world.order("roll")
+        rolled = time.monotonic() - began
+        service.wait_online(service.agents)
+        seconds = time.monotonic() - began
+        loaded.join()
+        checked(said)
+        after = service.fleet.ask("figures")
+        how = f"holdfastd roll of {service.world.gateways} gateways with {service.agents} links under {DRAIN_PER_SECOND} commands a second"
+        figures.add("drain: roll over after", rolled, "s", None, how, digits=1)
+        figures.add("drain: all agents online after", seconds, "s", None, how, digits=1)
+        figures.add("drain: links a second moved", service.agents / seconds, "/s", None, how, digits=0)
+        figures.add("drain: failed commands", said["failed"], "", 0, how + f"; {said['count']} commands", digits=0)
+        figures.add("drain: command p99 meanwhile", said["p99_ms"], "ms", None, how)
+        figures.add("drain: dials an agent", (after["dials"] - before["dials"]) / service.agents, "", None, how)
+
+
+def slow_reader(arguments, figures):
+    """The same load twice: all agents read as they should, then every tenth hardly at all."""
+    results = {}
+    for slow in (0, SLOW_PERCENT):
+        with Service(arguments.agents, arguments.tls, **({"slow": slow} if slow else {})) as service:
+            volley = service.volley()
+            stride = 7
+            count = service.agents // stride
+            before = service.world.server_memory()
+            said = volley.ask(f"rate 0 {stride} {count} {STEADY} {STEADY_SECONDS}")
+            grown = sum(private for private, _ in service.world.server_memory().values()) - \
+                sum(private for private, _ in before.values())
+            results[slow] = (said, grown)
+    usual, beside = results[0][0], results[SLOW_PERCENT][0]
+    how = f"{arguments.agents} agents, {STEADY} commands a second for {STEADY_SECONDS} s; then the same with {SLOW_PERCENT} % of the " \
+          "agents reading 50 bytes a second"
+    figures.add("slow readers: p50 without any", usual["p50_ms"], "ms", None, how)
+    figures.add("slow readers: p50 with a tenth", beside["p50_ms"], "ms", usual["p50_ms"] * 2, how)
+    slow_agents = arguments.agents * SLOW_PERCENT // 100
+    figures.add("slow readers: server memory for each", max(0, results[SLOW_PERCENT][1]) / slow_agents / 1024, "KiB", 1024, how)
+
+
+def beats(arguments, figures):
+    costs = {}
+    with Service(max(1, arguments.agents // 10), arguments.tls) as service:
+        costs["a tenth"] = cost_of_beats(service)
+    with Service(arguments.agents, arguments.tls) as service:
+        costs["all"] = cost_of_beats(service)
+    how = f"server CPU over {BEAT_SECONDS} s of rest by the beats answered; {arguments.agents} agents and a tenth of them"
+    figures.add("beat: server CPU at a tenth", costs["a tenth"], "us", None, how, digits=1)
+    figures.add("beat: server CPU at all", costs["all"], "us", None, how, digits=1)
+    figures.add("beat: at all over at a tenth", costs["all"] / costs["a tenth"], "", 1.1, how)
+
+
+def cost_of_beats(service):
+    cpu, before = service.cpu(), service.fleet.ask("figures")["beats_answered"]
+    time.sleep(BEAT_SECONDS)
+    return (service.cpu() - cpu) / (service.fleet.ask("figures")["beats_answered"] - before) * 1e6
+
+
+# name: (what runs, agents by default)
+BENCHES = {"latency": (latency, 100_000), "hunt": (hunt, 100_000), "storm": (storm, 20_000), "drain": (drain, 20_000),
+           "slow-reader": (slow_reader, 2_000), "beats": (beats, 100_000)}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench")
+    parser.add_argument("bench", choices=BENCHES)
+    parser.add_argument("--bin", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--agents", type=int)
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--no-docs", action="store_true", help="leave docs/benchmarks/ alone")
+    arguments = parser.parse_args()
+    run, usual = BENCHES[arguments.bench]
+    arguments.agents = arguments.agents or usual
+    world_module.set_binaries(arguments.bin)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    print(f"{arguments.bench}: {arguments.agents} simulated agents, {'TLS' if arguments.tls else 'plain'}; {readings.machine()}")
+    figures = Figures(arguments.out, arguments.bench)
+    try:
+        run(arguments, figures)
+    except Failed as lost:
+        print(f"bench {arguments.bench}: {lost}", file=sys.stderr)
+        return 1
+    if not arguments.no_docs:
+        service_document.write(arguments.out, list(BENCHES), DOCS / "service.md")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+"""A backend that is gone comes back from its backup: what was done is known, what was open is ended, nothing runs twice,
+and nobody is kept out. A backup that is not whole is never put in place.
+"""
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tarfile
+import threading
+import time
+import unittest
+
+from harness import procs
+from harness.case import StackTest, main
+from harness.procs import wait_for
+from harness.stack import BIN, Agent
+
+LARGE = 3 * 1024 * 1024 + 17
+
+
+class BackupCase(StackTest):
+    def server(self):
+        return self.stack.fleet / "server"
+
+    def backup(self, file, expect=0):
+        return self.stack.run("holdfastd", "backup", "--dir", self.stack.fleet, file, expect=expect)
+
+    def restore(self, file, *options, into=None, expect=0):
+        return self.stack.run("holdfastd", "restore", file, "--dir", into or self.stack.fleet, *options,
+                              expect=expect)
+
+    def begin(self, *argv, **how):
+        return subprocess.Popen([str(BIN / "holdfastd"), *map(str, argv)], env=self.stack.env(),
+                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **how)
+
+    def left_of(self, file):
+        """What a backup that failed has left beside FILE, or in the state."""
+        return [*file.parent.glob(file.name + "*"), *(self.server() / "state").glob("backup*")]
+
+
+class DisasterTest(BackupCase):
+    gateways = 2
+
+    @classmethod
+    def set_up_agents(cls):
+        cls.steady, cls.restless, cls.away = (cls.stack.add_agent(n) for n in ("steady", "restless", "away"))
+        cls.away.stop()
+        cls.stack.wait_online(cls.away, online=False)
+        cls.effects = cls.stack.dir / "effects"
+        cls.effects.mkdir()
+
+    def append(self, agent, name, wait=None, then=""):
+        """A command that leaves a line in a file each time it runs; its job."""
+        patience = ("--wait", wait) if wait else ()
+        return self.stack.holdfast("exec", *patience, agent.id, "--", "sh", "-c",
+                                   f"echo ran >> {self.effects / name}; {then}", expect=None).json()[0]["job"]
+
+    def runs(self, name):
+        file = self.effects / name
+        return len(file.read_text().splitlines()) if file.exists() else 0
+
+    def delivery(self, job):
+        return self.stack.holdfast("job", job).json()["deliveries"][0]
+
+    def load(self, stop, done):
+        """Commands without end, beside the backup."""
+        while not stop.is_set():
+            name = f"load-{len(done)}"
+            done.append((name, self.append(self.steady, name)))
+
+    def test_a_backend_comes_back_from_its_backup_and_nothing_runs_twice(self):
+        stack = self.stack
+        source = stack.dir / "source"
+        source.write_bytes(os.urandom(LARGE))
+        got = stack.holdfast("get", self.steady.id, source, "-d", stack.dir / "before").json()[0]
+        said = stack.holdfast("exec", self.restless.id, "--", "echo", "remember this").json()[0]
+        queued = self.append(self.away, "queued", wait="0")
+        asleep = self.append(self.steady, "asleep", wait="0", then="exec sleep 65431")
+        wait_for(lambda: self.runs("asleep"), 20, "the command does not start")
+        old_bundle = stack.bundle("--uses", "2")
+
+        file = stack.dir / "fleet.backup"
+        stop, done = threading.Event(), []
+        load = threading.Thread(target=self.load, args=(stop, done))
+        load.start()
+        try:
+            wait_for(lambda: len(done) > 3, 30, "no load")
+            self.assertIn("as of ", self.backup(file).text)
+            wait_for(lambda count=len(done): len(done) > count, 30, "the backup ended the load")
+        finally:
+            stop.set()
+            load.join()
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.left_of(file), [file])
+        with tarfile.open(file) as tar:  # any tar can read it
+            names = tar.getnames()
+        self.assertIn("state/ledger.db", names)
+        for secret in ("root-1.key", "issuer.key", "ca.key", "default.key"):
+            self.assertFalse([n for n in names if n.endswith(secret)], names)
+        self.assertIn("whole", stack.run("holdfastd", "restore", file, "--check").text)
+
+        # What the backup does not know: runs, an end, a link, an enrolment, a spent token.
+        self.append(self.restless, "since")
+        stack.holdfast("cancel", "--wait", "0", queued, expect=None)
+        self.assertEqual(self.delivery(queued)["outcome"], "CANCELLED")
+        self.restless.stop()
+        self.restless.start()
+        stack.wait_online(self.restless)
+        late = Agent(stack, "late")
+        stack.agents["late"] = late
+        late.enrol(old_bundle)
+        late.start()
+        stack.wait_online(late)
+
+        stack.stop_backend(signal.SIGKILL)
+        wait_for(lambda: not [p for p in procs.all_processes() if p.argv[:1] == ["holdfastd"] and
+                              str(stack.fleet) in " ".join(p.argv)], 15, "children of holdfastd")
+        shutil.rmtree(self.server())
+        self.assertIn("agents 3; ", self.restore(file).text)
+        stack.start()
+        began = time.monotonic()
+        stack.wait_online(self.steady, self.restless, seconds=60)
+        print(f"  agents are back {time.monotonic() - began:.1f} s after the restored backend was ready", flush=True)
+
+        # What had ended is there, byte for byte.
+        again = stack.dir / "again"
+        stack.holdfast("results", got["job"], "-d", again)
+        (copy,) = [p for p in again.rglob("*") if p.is_file()]
+        self.assertEqual(hashlib.sha256(copy.read_bytes()).hexdigest(),
+                         hashlib.sha256(source.read_bytes()).hexdigest())
+        self.assertEqual(stack.holdfast("results", said["job"], output=None).text, "remember this\n")
+        self.assertIn("one unbroken chain", stack.holdfast("audit", "--verify", output=None).text)
+        rows = [r["action"] for r in stack.holdfast("audit").json()]
+        self.assertEqual(rows.count("ledger.restored"), 1)
+
+        # What was open is ended, on both sides.
+        for job in (queued, asleep):
+            end = self.delivery(job)
+            self.assertEqual((end["outcome"], end["failure"]), ("INTERRUPTED", "JOURNAL_LOST"), end)
+        sleepers = lambda: [p for p in procs.all_processes() if p.argv == ["sleep", "65431"]]
+        wait_for(lambda: not sleepers(), 20, "a command that nobody can see any more goes on")
+        self.assertEqual(stack.holdfast("jobs", "--open").json(), [])
+        self.assertFalse([r for r in stack.agent_rows().values() if r["clone_suspected"]])
+
+        # New work is done, also by who was away; nothing of before runs again.
+        self.away.start()
+        stack.wait_online(self.away, seconds=60)
+        for agent in (self.steady, self.restless, self.away):
+            def served(agent=agent):
+                return stack.holdfast("query", agent.id, "SELECT 1 AS one", expect=None).json()[0]["outcome"] == "DONE"
+            wait_for(served, 30, stack.logs, every=0.5)
+        self.append(self.steady, "after")
+        time.sleep(6)  # a repeat comes after 5 s
+        self.assertEqual(self.runs("queued"), 0)  # it was cancelled, and the backup did not know
+        for name in ["asleep", "since", "after", *(name for name, _ in done)]:
+            self.assertEqual(self.runs(name), 1, name)
+
+        # Who enrolled since is told so, and gets in with a new token: same key, same id.
+        wait_for(lambda: "not_enrolled" in late.log.read_text(), 60, lambda: late.log.read_text()[-2000:])
+        late.stop()
+        identity = late.id
+        spent = late.enrol(old_bundle, expect=None)
+        self.assertNotEqual(spent.status, 0, spent)  # every token of before is void
+        late.enrol(stack.bundle())
+        self.assertEqual(late.id, identity)
+        late.start()
+        stack.wait_online(late)
+
+
+class RefusalTest(BackupCase):
+    @classmethod
+    def set_up_agents(cls):
+        cls.agent = cls.stack.add_agent("a")
+        cls.stack.holdfast("query", cls.agent.id, "SELECT 1 AS one")
+        cls.good = cls.stack.dir / "good.backup"
+        cls.stack.run("holdfastd", "backup", "--dir", cls.stack.fleet, cls.good)
+
+    def new_place(self):
+        place = self.stack.dir / f"place-{time.monotonic_ns()}"
+        return place
+
+    def test_a_backup_that_fails_leaves_nothing(self):
+        file = self.stack.dir / "failed.backup"
+        with self.subTest("the file is there already"):
+            self.assertIn("is there already", self.backup(self.good, expect=1).err)
+        with self.subTest("its folder is not there"):
+            self.backup(self.stack.dir / "none/file", expect=1)
+        (control,) = self.stack.processes("control")
+        with self.subTest("Ctrl-C"):
+            os.kill(control.pid, signal.SIGSTOP)
+            try:
+                backup = self.begin("backup", "--dir", self.stack.fleet, file)
+                wait_for(lambda: self.left_of(file), 10, "it does not begin")
+                backup.send_signal(signal.SIGINT)
+                self.assertIn(b"interrupted", backup.communicate(timeout=10)[1])
+                self.assertEqual(backup.returncode, 1)
+                self.assertEqual(list(file.parent.glob("failed.backup*")), [])
+            finally:
+                os.kill(control.pid, signal.SIGCONT)
+            wait_for(lambda: not self.left_of(file), 10, lambda: str(self.left_of(file)))
+        with self.subTest("killed while it writes, and control takes its copy away"):
+            read, write = os.pipe()  # nobody reads it, and less than a backup fits in
+            fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+            backup = self.begin("backup", "--dir", self.stack.fleet, "-", stdout=write)
+            wait_for(lambda: self.left_of(file), 10, "it does not begin")
+            second = self.backup(file, expect=1)
+            self.assertIn("another backup is under way", second.err)
+            backup.kill()
+            backup.communicate()
+            os.close(read)
+            os.close(write)
+            wait_for(lambda: not self.left_of(file), 10, lambda: str(self.left_of(file)))
+        with self.subTest("no room"):
+            small = self.stack.dir / "small"
+            small.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small], check=True)
+            try:
+                self.assertIn("the backup needs", self.backup(small / "file", expect=1).err)
+                self.assertEqual(list(small.iterdir()), [])
+            finally:
+                subprocess.run(["umount", small], check=True)
+        with self.subTest("control dies meanwhile"):
+            begun = lambda: self.stack.log.read_text().count("event=backup_started")
+            before = begun()
+            os.kill(control.pid, signal.SIGSTOP)
+            backup = self.begin("backup", "--dir", self.stack.fleet, file)
+            wait_for(lambda: begun() > before, 10, "it does not begin")
+            control.kill()
+            self.assertIn(b"control ended before the backup was whole", backup.communicate(timeout=20)[1])
+            self.stack.wait_ready()
+            self.stack.wait_online(self.agent)
+            self.assertEqual(self.left_of(file), [])
+        self.backup(file)  # and after all that it can
+        self.assertIn("whole", self.stack.run("holdfastd", "restore", file, "--check").text)
+
+    def test_a_pipe_is_as_good_as_a_file(self):
+        made = subprocess.run([BIN / "holdfastd", "backup", "--dir", self.stack.fleet, "-"], env=self.stack.env(),
+                              capture_output=True, check=True)
+        checked = subprocess.run([BIN / "holdfastd", "restore", "-", "--check"], input=made.stdout,
+                                 env=self.stack.env(), capture_output=True, check=True)
+        self.assertIn(b"whole", checked.stdout)
+
+    def test_what_is_not_whole_is_not_put_in_place(self):
+        whole = self.good.read_bytes()
+        schema_at = whole.index(b"\nschema ") + len(b"\nschema ")
+        bad = {
+            "cut off": (whole[:len(whole) // 2], "not whole"),
+            "one bit": (whole[:-9000] + bytes([whole[-9000] ^ 1]) + whole[-8999:], ""),
+            "of a later program": (whole[:schema_at] + b"9" + whole[schema_at + 1:], "is newer than what this one"),
+            "something else": (b"PK" + bytes(5000), "no archive"),
+            "nothing": (b"", "not whole"),
+        }
+        for what, (content, words) in bad.items():
+            with self.subTest(what):
+                file = self.stack.dir / "bad.backup"
+                file.write_bytes(content)
+                place = self.new_place()
+                reply = self.restore(file, into=place, expect=1)
+                self.assertIn(words, reply.err)
+                self.assertFalse(place.exists(), list(place.rglob("*")) if place.exists() else "")
+                self.stack.run("holdfastd", "restore", file, "--check", expect=1)
+        place = self.new_place()
+        self.restore(self.good, into=place)
+        self.assertEqual(sorted(p.name for p in place.iterdir()), ["server"])
+        self.assertEqual((place / "server").stat().st_mode & 0o777, 0o700)
+        for name in ("holdfastd.toml", "policy.env", "tls/server.key", "tls/ca.crt", "redis.users"):
+            self.assertEqual((place / "server" / name).read_bytes(), (self.server() / name).read_bytes(), name)
+
+    def test_what_is_there_is_refused_or_moved_aside(self):
+        place = self.new_place()
+        self.restore(self.good, into=place)
+        (place / "server/mine").write_text("kept")
+        self.assertIn("is not empty", self.restore(self.good, into=place, expect=1).err)
+        self.assertIn("what was there is now", self.restore(self.good, "--replace", into=place).text)
+        (aside,) = place.glob("server.before-*")
+        self.assertEqual((aside / "mine").read_text(), "kept")
+        self.assertFalse((place / "server/mine").exists())
+        self.assertEqual(sorted(p.name for p in place.iterdir()), ["server", aside.name])
+        with self.subTest("not under a holdfastd that runs"):
+            reply = self.restore(self.good, "--replace", expect=1)
+            self.assertIn("a holdfastd runs on", reply.err)
+            self.assertTrue((self.server() / "state/ledger.db").exists())
+
+    def test_state_that_lies_elsewhere_comes_back_where_it_was(self):
+        place, state = self.new_place(), self.new_place()
+        self.restore(self.good, into=place)
+        config = place / "server/holdfastd.toml"
+        config.write_text(config.read_text().replace('dir = "state"', f'dir = "{state}"'))
+        (place / "server/state").rename(state)
+        file = self.stack.dir / "elsewhere.backup"
+        self.stack.run("holdfastd", "backup", "--dir", place, file)  # none runs there
+        shutil.rmtree(place)
+        self.assertIn("is not empty", self.restore(file, into=place, expect=1).err)
+        self.assertFalse(place.exists())
+        shutil.rmtree(state)
+        self.restore(file, into=place)
+        self.assertTrue((state / "ledger.db").exists())
+        self.assertFalse((place / "server/state").exists())
+        self.assertEqual(list(self.stack.dir.glob("*.restoring")), [])
+
+    def test_damage_on_the_backends_disk_is_said_and_the_rest_is_saved(self):
+        source = self.stack.dir / "source"
+        source.write_bytes(os.urandom(LARGE))
+        self.stack.holdfast("get", self.agent.id, source, "-d", self.stack.dir / "got")
+        results = self.server() / "state/results"
+        (sealed,) = [p for p in results.glob("??/*")]
+        content = sealed.read_bytes()
+        file = self.stack.dir / "damaged.backup"
+        sealed.chmod(0o600)
+        sealed.write_bytes(b"x" + content[1:])
+        reply = self.backup(file, expect=1)
+        self.assertIn(f"{sealed} is damaged", reply.err)
+        self.assertIn("whole", self.stack.run("holdfastd", "restore", file, "--check").text)
+        file.unlink()
+        sealed.unlink()
+        self.assertIn("left out", self.backup(file, expect=1).err)
+        sealed.write_bytes(content)
+
+    def test_an_older_program_refuses_a_newer_ledger_at_once_and_says_why(self):
+        place = self.new_place()
+        self.restore(self.good, into=place)
+        ledger = sqlite3.connect(place / "server/state/ledger.db")
+        ledger.execute("PRAGMA user_version=1000")
+        ledger.close()
+        for words in (["--dir", place], ["check-config", "--dir", place]):
+            reply = self.stack.run("holdfastd", *words, expect=2)
+            self.assertIn("written by a newer holdfastd (schema 1000)", reply.err)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""The agent's .rpm by the program rpm: installed, enrolled, upgraded, downgraded and removed, with its scriptlets. In a Debian
+system, as no other can be had here: its dependencies are left to the reader, its files and scriptlets are not.
+"""
+import unittest
+
+from system_case import HOLDFAST, NEXT, PACKAGES, VERSION, SystemCase
+
+RPM = "holdfast-agent-{}-1.x86_64.rpm"
+INSTALL = "rpm --force-debian --nodeps"
+# Says what was asked of systemd, and does it as far as a test needs.
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >> /root/systemctl.log
+"""
+
+
+class RpmTest(SystemCase):
+    def setUp(self):
+        super().setUp()
+        for version in (VERSION, NEXT):
+            self.system.give(PACKAGES / RPM.format(version), f"/root/{RPM.format(version)}")
+        self.system.path("/usr/bin/systemctl").write_text(SYSTEMCTL)
+        self.system.run("chmod 755 /usr/bin/systemctl; mkdir -p /run/systemd/system")
+
+    def rpm(self, words, expect=0, env=""):
+        self.system.run("rm -f /root/systemctl.log")
+        status, said = self.system.run(f"{env} {INSTALL} {words}", expect=None)
+        self.assertEqual(status, expect, said)
+        return said, self.system.run("cat /root/systemctl.log 2>/dev/null; true")
+
+    def test_it_installs_enrols_upgrades_and_goes(self):
+        self.backend()
+        self.bundle("/root/bundle")
+        _, asked = self.rpm(f"-i /root/{RPM.format(VERSION)}")
+        self.assertIn("enable --quiet holdfast-agent.service", asked)
+        self.assertIn("start holdfast-agent.path holdfast-agent-enrol.path", asked)
+        self.assertEqual(self.system.run("stat -c '%a %U' /var/lib/holdfast-agent /etc/holdfast-agent").split(),
+                         ["700", "root", "700", "root"])
+        self.assertIn("holdfast-link", self.system.run("cat /etc/passwd"))
+        self.assertEqual(self.system.run("rpm --nodeps -V --nouser --nogroup holdfast-agent; true"), "")
+        self.assertNotIn("/etc/", self.system.run("rpm -ql holdfast-agent"))
+        agent = self.system.run("holdfast-agent enrol --bundle /root/bundle").strip()
+        daemon = self.system.begin("exec holdfast-agent run 2>>/var/log/holdfast-agent.log")
+        self.addCleanup(lambda: (daemon.kill(), daemon.wait(20)))
+        self.wait_online(agent)
+        self.assertEqual(self.one(agent), [{"one": 1}])
+
+        _, asked = self.rpm(f"-U /root/{RPM.format(NEXT)}")
+        self.assertIn("try-restart holdfast-agent.service", asked)
+        self.assertNotIn("disable", asked)  # the old one's %preun knows that it is an upgrade
+        self.assertEqual(self.system.run("cat /var/lib/holdfast-agent/enrolled").strip(), agent)
+        self.assertIn(NEXT, self.system.run("rpm -q holdfast-agent"))
+
+        _, asked = self.rpm("-e holdfast-agent")
+        self.assertIn("disable --quiet --now", asked)
+        self.system.run("test ! -e /usr/sbin/holdfast-agent")
+        self.assertEqual(self.system.run("cat /var/lib/holdfast-agent/enrolled").strip(), agent)  # the same endpoint later
+
+    def test_an_older_one_is_refused(self):
+        self.rpm(f"-i /root/{RPM.format(NEXT)}")
+        said, _ = self.rpm(f"-U /root/{RPM.format(VERSION)}", expect=2)
+        self.assertIn("is already installed", said)  # rpm itself
+        self.system.path("/usr/sbin/holdfast-agent").write_text("#!/bin/sh\necho holdfast-agent 99.0.0\n")
+        said, _ = self.rpm(f"-U --oldpackage /root/{RPM.format(VERSION)}", expect=1)
+        self.assertIn(f"99.0.0 is installed, and {VERSION} is older", said)
+        self.assertIn(NEXT, self.system.run("rpm -q holdfast-agent"))
+        self.rpm(f"-U --oldpackage /root/{RPM.format(VERSION)}", env="HOLDFAST_ALLOW_DOWNGRADE=1")
+        self.assertIn(f"{VERSION}-1", self.system.run("rpm -q holdfast-agent"))
+
+    def test_an_old_kernel_is_refused(self):
+        self.system.run("printf '#!/bin/sh\\necho 3.10.0-1160\\n' > /usr/local/bin/uname && chmod 755 /usr/local/bin/uname && "
+                        "mv /usr/bin/uname /usr/bin/uname.real && cp /usr/local/bin/uname /usr/bin/uname")
+        said, _ = self.rpm(f"-i /root/{RPM.format(VERSION)}", expect=1)
+        self.assertIn("needs Linux 4.9 or later. Nothing was installed", said)
+        self.system.run("test ! -e /usr/sbin/holdfast-agent")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
