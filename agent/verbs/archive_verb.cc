@@ -143,7 +143,7 @@ class Archive {
     return true;
   }
 
-  WorkerChannel& out_;
+  OutputPort& out_;
   const OwnKey key_;
   std::unique_ptr<char[]> buffer_;
   AccountNames names_;

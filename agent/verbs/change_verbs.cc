@@ -31,7 +31,7 @@ pb::Result NamesNothing(const std::string& path) {
 }
 
 // The place of `path`, or why there is none.
-pb::Result OpenPlace(const std::string& path, Place& place) {
+pb::Result OpenPlace(const std::string& path, PinnedPlace& place) {
   if (PathCheck check = CheckPath(path); !check.good) return std::move(check.failure);
   const int error = place.Open(path);
   if (error == EINVAL) return NamesNothing(path);
@@ -39,8 +39,8 @@ pb::Result OpenPlace(const std::string& path, Place& place) {
 }
 
 // Both places of cp and mv.
-pb::Result OpenPlaces(const std::string& from_path, const std::string& to_path, Place& from,
-                      Place& to) {
+pb::Result OpenPlaces(const std::string& from_path, const std::string& to_path, PinnedPlace& from,
+                      PinnedPlace& to) {
   if (pb::Result opened = OpenPlace(from_path, from); opened.outcome() != pb::OUTCOME_DONE) {
     return opened;
   }
@@ -61,7 +61,7 @@ pb::Result OneRow(const Changes& changes, const std::string& path, const std::st
 
 // One directory; with `parents` one that is there will do.
 int MakeOne(const std::string& path, std::uint32_t mode, bool may_be_there, Changes& changes) {
-  Place place;
+  PinnedPlace place;
   if (const int error = place.Open(path); error != 0) return error;
   if (mkdirat(place.dir_fd(), place.name().c_str(), 0700) != 0) {
     const int error = errno;
@@ -100,8 +100,8 @@ void MakeDirectories(const pb::MkdirArgs& args, Changes& changes) {
 }
 
 // Between file systems; what was copied whole is then removed.
-void MoveByCopy(const Place& from, const Place& to, const pb::MvArgs& args, const OwnState& own,
-                Changes& changes) {
+void MoveByCopy(const PinnedPlace& from, const PinnedPlace& to, const pb::MvArgs& args,
+                const OwnState& own, Changes& changes) {
   FileStat stat;
   if (const int error = from.Stat(stat); error != 0) return changes.Fail(args.from(), error);
   // Two directories are never made into one.
@@ -114,7 +114,7 @@ void MoveByCopy(const Place& from, const Place& to, const pb::MvArgs& args, cons
   if (removed.failed > 0) changes.Fail(removed.End());
 }
 
-int Rename(const Place& from, const Place& to, bool overwrite) {
+int Rename(const PinnedPlace& from, const PinnedPlace& to, bool overwrite) {
   const char* const old_name = from.name().c_str();
   const char* const new_name = to.name().c_str();
   if (renameat2(from.dir_fd(), old_name, to.dir_fd(), new_name, overwrite ? 0 : RENAME_NOREPLACE) ==
@@ -128,8 +128,8 @@ int Rename(const Place& from, const Place& to, bool overwrite) {
   return renameat(from.dir_fd(), old_name, to.dir_fd(), new_name) == 0 ? 0 : errno;
 }
 
-void Move(const Place& from, const Place& to, const pb::MvArgs& args, const OwnState& own,
-          Changes& changes) {
+void Move(const PinnedPlace& from, const PinnedPlace& to, const pb::MvArgs& args,
+          const OwnState& own, Changes& changes) {
   FileStat stat;
   if (const int error = from.Stat(stat); error != 0) return changes.Fail(args.from(), error);
   const bool is_directory = S_ISDIR(stat.mode);
@@ -146,7 +146,7 @@ void Move(const Place& from, const Place& to, const pb::MvArgs& args, const OwnS
                Shown(args.from()) + " to " + Shown(args.to()) + ": " + ErrnoText(error)));
   }
   ++(is_directory ? changes.directories : changes.files);
-  for (const Place* place : {&from, &to}) {
+  for (const PinnedPlace* place : {&from, &to}) {
     if (const int failed = SyncDirectory(place->dir_fd()); failed != 0) {
       return changes.Fail(place->directory(), failed);
     }
@@ -158,7 +158,7 @@ void Move(const Place& from, const Place& to, const pb::MvArgs& args, const OwnS
 pb::Result RunMkdir(const pb::MkdirArgs& args, VerbRun& run) {
   const std::string& path = args.path();
   if (PathCheck check = CheckPath(path); !check.good) return std::move(check.failure);
-  if (Place::NameIn(path).empty()) return NamesNothing(path);
+  if (PinnedPlace::NameIn(path).empty()) return NamesNothing(path);
   if (args.mode() > kMaxMode) {
     return Failed(pb::COMMAND_FAILURE_BAD_ARGUMENT,
                   Shown(path) + ": a mode has at most 4 octal digits");
@@ -169,8 +169,8 @@ pb::Result RunMkdir(const pb::MkdirArgs& args, VerbRun& run) {
 }
 
 pb::Result RunCp(const pb::CpArgs& args, VerbRun& run) {
-  Place from;
-  Place to;
+  PinnedPlace from;
+  PinnedPlace to;
   if (pb::Result opened = OpenPlaces(args.from(), args.to(), from, to);
       opened.outcome() != pb::OUTCOME_DONE) {
     return opened;
@@ -183,8 +183,8 @@ pb::Result RunCp(const pb::CpArgs& args, VerbRun& run) {
 }
 
 pb::Result RunMv(const pb::MvArgs& args, VerbRun& run) {
-  Place from;
-  Place to;
+  PinnedPlace from;
+  PinnedPlace to;
   if (pb::Result opened = OpenPlaces(args.from(), args.to(), from, to);
       opened.outcome() != pb::OUTCOME_DONE) {
     return opened;
@@ -197,7 +197,7 @@ pb::Result RunMv(const pb::MvArgs& args, VerbRun& run) {
 pb::Result RunRm(const pb::RmArgs& args, VerbRun& run) {
   if (PathCheck check = CheckPaths(args.paths()); !check.good) return std::move(check.failure);
   for (const std::string& path : args.paths()) {
-    if (Place::NameIn(path).empty()) return NamesNothing(path);  // before anything is removed
+    if (PinnedPlace::NameIn(path).empty()) return NamesNothing(path);  // before anything is removed
   }
   const OwnState own(run.state_dir);
   RowWriter rows(run.out, run.limits.rows);
@@ -205,7 +205,7 @@ pb::Result RunRm(const pb::RmArgs& args, VerbRun& run) {
   pb::Result result = Done();
   for (const std::string& path : args.paths()) {
     Changes changes;
-    Place place;
+    PinnedPlace place;
     if (const int error = place.Open(path); error != 0) {
       changes.Fail(place.directory(), error);
     } else {

@@ -138,7 +138,7 @@ class Copier {
 };
 
 // Into itself there would be no end of it.
-bool IsInside(const Place& to, const FileStat& from) {
+bool IsInside(const PinnedPlace& to, const FileStat& from) {
   FileStat target;
   return LiesWithin(to.dir_fd(), IdentityOf(from)) ||
          (to.Stat(target) == 0 && IdentityOf(target) == IdentityOf(from));

@@ -16,13 +16,13 @@ std::string_view WithoutSlashes(std::string_view path) {
 
 }  // namespace
 
-std::string_view Place::NameIn(std::string_view path) {
+std::string_view PinnedPlace::NameIn(std::string_view path) {
   path = WithoutSlashes(path);
   const std::string_view name = path.substr(path.rfind('/') + 1);
   return name == "." || name == ".." ? std::string_view() : name;
 }
 
-int Place::Open(const std::string& path) {
+int PinnedPlace::Open(const std::string& path) {
   name_ = NameIn(path);
   const std::string_view whole = WithoutSlashes(path);
   const std::size_t slash = whole.rfind('/');
@@ -32,7 +32,7 @@ int Place::Open(const std::string& path) {
   return dir_.valid() ? 0 : errno;
 }
 
-int Place::Stat(FileStat& stat) const {
+int PinnedPlace::Stat(FileStat& stat) const {
   return StatAt(dir_.get(), name_.c_str(), AT_SYMLINK_NOFOLLOW, stat);
 }
 

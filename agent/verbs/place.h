@@ -1,4 +1,4 @@
-// Place: a path as the directory it is in, opened once, and a name in there that is never followed.
+// PinnedPlace: a path as the directory it is in, opened once, and a name in there that is never followed.
 //
 // The directory is reached as the analyst signed it, through symbolic links; everything after happens
 // relative to its descriptor. Also says which places are the agent's own or hold them: those are not
@@ -16,7 +16,7 @@
 
 namespace holdfast::agent {
 
-class Place {
+class PinnedPlace {
  public:
   // The last part of a path, without trailing slashes; empty when that is none, "." or "..".
   static std::string_view NameIn(std::string_view path);

@@ -66,7 +66,7 @@ pb::Result Write(int dir_fd, const std::string& name, const pb::PutArgs& args,
 pb::Result RunPut(const pb::PutArgs& args, VerbRun& run) {
   const std::string& path = args.path();
   if (PathCheck check = CheckPath(path); !check.good) return std::move(check.failure);
-  if (Place::NameIn(path).empty() || path.ends_with('/')) {
+  if (PinnedPlace::NameIn(path).empty() || path.ends_with('/')) {
     return Failed(pb::COMMAND_FAILURE_BAD_ARGUMENT, Shown(path) + ": names no file");
   }
   if (args.mode() > kMaxMode) {
@@ -81,7 +81,7 @@ pb::Result RunPut(const pb::PutArgs& args, VerbRun& run) {
     return Failed(pb::COMMAND_FAILURE_BLOB_CORRUPT,
                   Shown(path) + ": the fetched content has another size");
   }
-  Place place;
+  PinnedPlace place;
   if (const int error = place.Open(path); error != 0) return FailedErrno(error, place.directory());
   if (OwnState(run.state_dir).HoldsDirectory(place.dir_fd())) return OwnStateRefusal(path);
   if (pb::Result taken = CheckTarget(place.dir_fd(), place.name(), args);

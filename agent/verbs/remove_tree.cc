@@ -35,7 +35,7 @@ void RemoveBelow(UniqueFd fd, const std::string& path, const OwnState& own, Chan
 
 }  // namespace
 
-void RemoveTree(const Place& place, const std::string& path, Below below, const OwnState& own,
+void RemoveTree(const PinnedPlace& place, const std::string& path, Below below, const OwnState& own,
                 Changes& changes) {
   FileStat stat;
   if (const int error = place.Stat(stat); error != 0) return changes.Fail(path, error);

@@ -22,7 +22,7 @@ constexpr std::size_t kMaxLengthBytes = 10;
 
 }  // namespace
 
-RowWriter::RowWriter(WorkerChannel& channel, std::uint64_t max_rows)
+RowWriter::RowWriter(OutputPort& channel, std::uint64_t max_rows)
     : channel_(channel), max_rows_(max_rows), batch_since_(Clock::now()) {}
 
 void RowWriter::Columns(std::span<const RowColumn> columns) {

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/verbs/worker_channel.h"
+#include "agent/verbs/output_port.h"
 #include "holdfast/command/v1/result.pb.h"
 
 namespace holdfast::agent {
@@ -27,7 +27,7 @@ struct RowColumn {
 
 class RowWriter {
  public:
-  RowWriter(WorkerChannel& channel, std::uint64_t max_rows);
+  RowWriter(OutputPort& channel, std::uint64_t max_rows);
 
   void Columns(std::span<const RowColumn> columns);
   void AddNull();
@@ -45,7 +45,7 @@ class RowWriter {
   bool Flush();
   command::v1::Value& NewValue();
 
-  WorkerChannel& channel_;
+  OutputPort& channel_;
   std::uint64_t max_rows_;
   std::uint64_t rows_ = 0;       // taken
   std::uint64_t sent_rows_ = 0;  // in a batch that went out

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/verbs/worker_channel.h"
+#include "agent/verbs/output_port.h"
 #include "holdfast/command/v1/result.pb.h"
 
 namespace holdfast::agent {
@@ -18,12 +18,12 @@ class StdioWriter {
   static constexpr std::uint32_t kStdout = 1;
   static constexpr std::uint32_t kStderr = 2;
 
-  explicit StdioWriter(WorkerChannel& channel) : channel_(channel) {}
+  explicit StdioWriter(OutputPort& channel) : channel_(channel) {}
   // False: not all of it fitted.
   bool Send(std::uint32_t stream, std::string_view data);
 
  private:
-  WorkerChannel& channel_;
+  OutputPort& channel_;
   command::v1::StdioChunk chunk_;
   std::string encoded_;
 };

@@ -18,13 +18,13 @@ enum class Below { kNo, kYes };  // directories too
 // Content, permission bits, times and, where allowed, owner; synced when it returns. Of a directory
 // that is there its files are replaced, others stay. FIFOs, sockets and devices are failures.
 struct TreeEnd {
-  const Place& place;
+  const PinnedPlace& place;
   const std::string& path;  // as the command names it
 };
 void CopyTree(TreeEnd from, TreeEnd to, Below below, Existing existing, const OwnState& own,
               Changes& changes);
 
-void RemoveTree(const Place& place, const std::string& path, Below below, const OwnState& own,
+void RemoveTree(const PinnedPlace& place, const std::string& path, Below below, const OwnState& own,
                 Changes& changes);
 
 }  // namespace holdfast::agent

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/verbs/worker_channel.h"
+#include "agent/verbs/output_port.h"
 #include "agent/verbs/worker_limits.h"
 #include "holdfast/command/v1/command.pb.h"
 #include "holdfast/command/v1/result.pb.h"
@@ -21,7 +21,7 @@ namespace holdfast::agent {
 struct VerbRun {
   const command::v1::Command& command;
   WorkerLimits limits;
-  WorkerChannel& out;
+  OutputPort& out;
   std::string_view blob_path;  // put, run: the fetched content
   std::string_view state_dir;  // of the agent, which no verb changes
 };
@@ -43,6 +43,7 @@ command::v1::Result RunMv(const command::v1::MvArgs& args, VerbRun& run);
 command::v1::Result RunRm(const command::v1::RmArgs& args, VerbRun& run);
 command::v1::Result RunTail(const command::v1::TailArgs& args, VerbRun& run);
 command::v1::Result RunArchive(const command::v1::ArchiveArgs& args, VerbRun& run);
+command::v1::Result RunCollect(const command::v1::CollectArgs& args, VerbRun& run);
 command::v1::Result RunRun(const command::v1::RunArgs& args, VerbRun& run);
 
 }  // namespace holdfast::agent

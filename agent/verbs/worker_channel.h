@@ -18,19 +18,21 @@
 #include <string>
 #include <string_view>
 
+#include "agent/verbs/output_port.h"
+
 namespace holdfast::agent {
 
-class WorkerChannel {
+class WorkerChannel : public OutputPort {
  public:
   WorkerChannel(int fd, std::uint64_t out_bytes);
   WorkerChannel(const WorkerChannel&) = delete;
   WorkerChannel& operator=(const WorkerChannel&) = delete;
 
   // False once the output is full: the part that fitted was sent, the verb should end.
-  bool Output(std::string_view bytes);
+  bool Output(std::string_view bytes) override;
   bool truncated() const { return truncated_; }
-  std::uint64_t written_bytes() const { return written_bytes_; }
-  std::uint64_t room_bytes() const { return out_bytes_ - written_bytes_; }
+  std::uint64_t written_bytes() const override { return written_bytes_; }
+  std::uint64_t room_bytes() const override { return out_bytes_ - written_bytes_; }
   void Exit(std::string_view serialized_result);
 
   // Writes `serialized_result` as Exit and ends the process; async-signal-safe. In the middle of a

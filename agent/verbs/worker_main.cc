@@ -14,6 +14,7 @@
 
 #include "agent/verbs/verb_result.h"
 #include "agent/verbs/verbs.h"
+#include "agent/verbs/worker_channel.h"
 #include "agent/verbs/worker_request.h"
 #include "common/base/log_line.h"
 
@@ -104,6 +105,7 @@ pb::Result Dispatch(VerbRun& run) {
     case pb::Command::kTail: return RunTail(command.tail(), run);
     case pb::Command::kArchive: return RunArchive(command.archive(), run);
     case pb::Command::kRun: return RunRun(command.run(), run);
+    case pb::Command::kCollect: return RunCollect(command.collect(), run);
     case pb::Command::kCancel:  // warden's own
     default: break;
   }

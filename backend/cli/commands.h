@@ -38,8 +38,10 @@ int RunInit(const Call& call);
 int RunEnrolToken(const Call& call);
 int RunAgents(const Call& call);
 int RunAgentsRemove(const Call& call);
-int RunRead(const Call& call);  // query ls stat hash ps cat get find tail archive
-int RunAct(const Call& call);   // exec put kill run mkdir cp mv rm isolate release
+int RunRead(const Call& call);  // query ls stat hash ps cat get find tail archive collect
+int RunCollect(const Call& call);
+int RunVerify(const Call& call);
+int RunAct(const Call& call);  // exec put kill run mkdir cp mv rm isolate release
 int RunCancel(const Call& call);
 int RunResults(const Call& call);
 int RunJobs(const Call& call);

@@ -30,6 +30,7 @@ class Grammar {
     AddFleet();
     AddReads();
     AddTailAndArchive();
+    AddCollections();
     AddFind();
     AddShorthands();
     AddActs();
@@ -121,6 +122,7 @@ class Grammar {
   void AddFleet();
   void AddReads();
   void AddTailAndArchive();
+  void AddCollections();
   void AddFind();
   void AddShorthands();
   void AddActs();

@@ -82,6 +82,60 @@ void Grammar::AddTailAndArchive() {
       "  holdfast archive web01 /etc /var/log --as web01.tar");
 }
 
+void Grammar::AddCollections() {
+  CLI::App* collect =
+      Add(&app_, "collect", "Fetch the usual evidence as one zip that proves itself",
+          Command::kCollect);
+  collect->add_option("TARGET", options_.target, kTarget);
+  collect->add_option("NAME", options_.names, "Artifacts or groups of them: triage, logs, ...");
+  collect->add_flag("--list", options_.list, "What there is to collect");
+  collect->add_option("--show", options_.show, "What a name stands for, source by source")
+      ->type_name("NAME");
+  collect
+      ->add_option("-D,--definitions", options_.definitions,
+                   "Directory of *.yaml in the format of ForensicArtifacts; may be repeated")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
+  collect
+      ->add_option("--path", options_.paths,
+                   "Also these files: * ? [a-z], ** or **N for N levels; may be repeated")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
+  collect->add_flag("--commands", options_.run_programs,
+                    "Run the programs that definitions name (an act, as exec is)");
+  collect
+      ->add_option("-d,--into", options_.local_dir,
+                   "Directory to write to, as DIR/HOST/collection-JOB.zip (default: here)")
+      ->type_name("DIR");
+  collect->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
+      ->type_name("FILE");
+  collect->add_flag("--force", options_.force, "Replace the file of --as if it is there");
+  collect
+      ->add_option("--max-file-bytes", options_.max_file_bytes,
+                   "Larger files are told of, not fetched (default: 1 GiB)")
+      ->type_name("BYTES");
+  collect
+      ->add_option("--max-bytes", options_.max_bytes,
+                   "Most content of all; more is the failure OUTPUT_LIMIT (default: 8 GiB)")
+      ->type_name("BYTES");
+  collect->add_option("--max-files", options_.max_files, "Most files (default: 100000)")
+      ->type_name("N");
+  AddDuration(
+      collect, "--max-time", [this](Duration d) { options_.max_time = d; },
+      "End it on the endpoint after this long; what came until then is kept");
+  AddNotes(collect,
+           "What cannot be read is counted and told in the manifest; it never ends a collection.\n"
+           "  holdfast collect web01 triage -d evidence\n"
+           "  holdfast collect all logs --path '/opt/app/log/**'\n"
+           "  holdfast collect web01 -D ~/artifacts/data LinuxAuthLogs BashShellHistoryFile");
+  CLI::App* verify =
+      Add(&app_, "verify", "Check that a collection is what its agent signed", Command::kVerify);
+  verify->add_option("FILE", options_.local_file, "The zip of a collection")->required();
+  AddNotes(verify,
+           "Needs no backend. With a fleet (--dir, a profile) it must be of that fleet, and its\n"
+           "policy, if it is there, vouches for who signed.");
+}
+
 void Grammar::AddFind() {
   CLI::App* find =
       AddVerb("find", "Look for files by name, kind, age, owner, content", Command::kFind);

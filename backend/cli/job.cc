@@ -6,20 +6,14 @@ namespace holdfast::cli {
 namespace {
 
 namespace pb = ::holdfast::command::v1;
-namespace api = ::holdfast::api::v1;
 constexpr Duration kTick = std::chrono::milliseconds(250);  // progress while nothing comes
-
-// The value's name without what all values of its enum begin with.
-std::string Bare(const std::string& name, std::string_view prefix, int number) {
-  if (name.starts_with(prefix)) return name.substr(prefix.size());
-  return "UNKNOWN_" + std::to_string(number);  // of a newer backend or agent
-}
 
 std::unique_ptr<Answers> MakeAnswers(const Call& call, const Job& job) {
   switch (OutputOf(job.command)) {
     case sdk::OutputFormat::kRows: return MakeRowAnswers(call, job);
     case sdk::OutputFormat::kStdio: return MakeExecAnswers(call, job);
     case sdk::OutputFormat::kBytes:
+      if (job.command.has_collect()) return MakeCollectAnswers(call, job);
       return job.command.has_cat() ? MakeCatAnswers(call, job) : MakeGetAnswers(call, job);
     case sdk::OutputFormat::kNone: break;
   }
@@ -45,6 +39,7 @@ sdk::OutputFormat OutputOf(const pb::Command& command) {
     case pb::Command::kRun:
     case pb::Command::kExec: return sdk::OutputFormat::kStdio;
     case pb::Command::kArchive:
+    case pb::Command::kCollect:
     case pb::Command::kCat:
     case pb::Command::kGet: return sdk::OutputFormat::kBytes;
     default: return sdk::OutputFormat::kNone;
@@ -52,16 +47,6 @@ sdk::OutputFormat OutputOf(const pb::Command& command) {
 }
 
 bool EndsWithUs(const pb::Command& command) { return command.tail().follow(); }
-
-std::string FailureName(pb::CommandFailure failure) {
-  return Bare(pb::CommandFailure_Name(failure), "COMMAND_FAILURE_", failure);
-}
-std::string OutcomeName(pb::Outcome outcome) {
-  return Bare(pb::Outcome_Name(outcome), "OUTCOME_", outcome);
-}
-std::string StateName(api::DeliveryState state) {
-  return Bare(api::DeliveryState_Name(state), "DELIVERY_STATE_", state);
-}
 
 namespace {
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/cli/commands.h"
+#include "backend/cli/reason_names.h"
 #include "backend/sdk/targets.h"
 #include "backend/sdk/verbs.h"
 #include "common/base/ids.h"
@@ -17,6 +18,8 @@ namespace holdfast::cli {
 struct Job {
   Digest digest;
   ::holdfast::command::v1::Command command;  // as signed
+  std::string envelope;                      // the signed bytes
+  std::string cert_envelope;                 // of the signer; empty: not known
   std::string verb;
   std::vector<sdk::Target> targets;
   // The target's words may mean several: then every answer says which host it is from, even if it is
@@ -39,11 +42,6 @@ sdk::OutputFormat OutputOf(const ::holdfast::command::v1::Command& command);
 
 // Whether it goes on only for who watches, and Ctrl-C cancels it: tail -f.
 bool EndsWithUs(const ::holdfast::command::v1::Command& command);
-
-// "NO_SUCH_FILE" for COMMAND_FAILURE_NO_SUCH_FILE, and so on.
-std::string FailureName(::holdfast::command::v1::CommandFailure failure);
-std::string OutcomeName(::holdfast::command::v1::Outcome outcome);
-std::string StateName(::holdfast::api::v1::DeliveryState state);
 
 // `holdfast job`: what the backend tells of a job, each result checked.
 void PrintJob(const Call& call, const ::holdfast::api::v1::CommandDetail& detail);

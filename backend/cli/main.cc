@@ -30,6 +30,8 @@ int Dispatch(const Call& call) {
     case Command::kTail:
     case Command::kArchive:
     case Command::kPs: return RunRead(call);
+    case Command::kCollect: return RunCollect(call);
+    case Command::kVerify: return RunVerify(call);
     case Command::kExec:
     case Command::kPut:
     case Command::kMkdir:

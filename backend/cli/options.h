@@ -30,6 +30,8 @@ enum class Command : std::uint8_t {
   kFind,
   kTail,
   kArchive,
+  kCollect,
+  kVerify,
   kIsolate,
   kRelease,
   kMkdir,
@@ -119,9 +121,16 @@ struct Options {
   std::string to;            // cp, mv
   std::uint32_t lines = 10;  // tail
   bool follow = false;
-  bool force = false;          // get and archive --as
-  std::string interpreter;     // runscript
-  std::uint64_t max_rows = 0;  // 0: the agent's default
+  bool force = false;                    // get, archive, collect: --as
+  std::string interpreter;               // runscript
+  std::vector<std::string> names;        // collect: artifacts
+  std::vector<std::string> definitions;  // collect: directories
+  std::string show;                      // collect --show
+  bool list = false;                     // collect --list
+  bool run_programs = false;             // collect --commands
+  std::uint64_t max_file_bytes = 0;      // collect
+  std::uint64_t max_files = 0;           // collect
+  std::uint64_t max_rows = 0;            // 0: the agent's default
   std::uint64_t max_bytes = 0;
   std::optional<Duration> max_time;
 

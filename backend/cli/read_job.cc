@@ -18,6 +18,8 @@ Result<Job> ReadJob(const sign::Crypto& crypto, const ::holdfast::api::v1::Comma
     return Error{Code::kCorrupt, "the backend shows another command under this job's id"};
   }
   HF_ASSIGN_OR_RETURN(job.command, sign::ParseCommand(envelope.payload()));
+  job.envelope = detail.envelope();
+  job.cert_envelope = detail.cert_envelope();
   job.verb = sign::VerbName(job.command);
   job.not_after = WallTime(job.command.not_after_ms());
   std::map<std::string, std::string> hostnames;

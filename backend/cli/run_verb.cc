@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/cli/collect_words.h"
 #include "backend/cli/duration_text.h"
 #include "backend/cli/find_words.h"
 #include "backend/cli/host_names.h"
@@ -19,6 +20,8 @@
 #include "backend/sdk/files.h"
 #include "common/base/untrusted.h"
 #include "common/sign/chain.h"
+#include "common/sign/envelope.h"
+#include "common/sign/strict.h"
 
 namespace holdfast::cli {
 namespace {
@@ -28,8 +31,10 @@ constexpr std::size_t kMaxStdinBytes = std::size_t{16} * 1024;  // command.proto
 // A certificate lives 24 h at most: a command that waits longer ends with it.
 constexpr Duration kLongestCert = sdk::kMaxCertTtl - std::chrono::minutes(30);
 
-Result<Verb> MakeRead(const Options& o) {
+Result<Verb> MakeRead(const Call& call) {
+  const Options& o = call.options;
   switch (o.command) {
+    case Command::kCollect: return MakeCollect(call);
     case Command::kQuery: return Verb::Query(o.sql);
     case Command::kLs: return Verb::Ls(o.path, o.all, o.recursive);
     case Command::kStat: return Verb::Stat(o.paths);
@@ -125,7 +130,8 @@ void SetLimits(const Options& o, Verb& verb) {
   if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time && !follows) return;
   auto* limits = verb.command.mutable_limits();
   limits->set_rows(o.max_rows);
-  limits->set_out_bytes(o.max_bytes);
+  // A collection has a bound of its own for that, and ends in order at it.
+  limits->set_out_bytes(o.command == Command::kCollect ? 0 : o.max_bytes);
   const std::optional<Duration> wall = follows ? o.max_time.value_or(kFollowFor) : o.max_time;
   if (wall) limits->set_wall_ms(static_cast<std::uint64_t>(wall->count()));
 }
@@ -224,6 +230,13 @@ int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job j
   auto command = Sign(call, session, verb, job);
   if (!command.ok()) return call.console.Fail(command.error());
   job.digest = command.value().digest;
+  job.envelope = command.value().envelope;
+  const auto envelope = sign::ParseEnvelope(job.envelope, sign::kCommandType);
+  if (!envelope.ok()) return call.console.Fail(envelope.error());
+  auto as_signed = sign::ParseCommand(envelope.value().payload());
+  if (!as_signed.ok()) return call.console.Fail(as_signed.error());
+  job.command = std::move(as_signed).value();
+  job.cert_envelope = command.value().cert_envelope;
   job.not_after = command.value().not_after;
   auto submitted = session.client->Submit(command.value());
   if (!submitted.ok()) return RefusedOrUnreachable(call, submitted.error());
@@ -261,8 +274,9 @@ Status MakePlaceForFiles(const Options& options) {
 int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make) {
   auto terms = sdk::ParseTargets(call.options.target);
   if (!terms.ok()) return call.console.Fail(terms.error());
-  const bool writes_files =
-      call.options.command == Command::kGet || call.options.command == Command::kArchive;
+  const bool writes_files = call.options.command == Command::kGet ||
+                            call.options.command == Command::kArchive ||
+                            call.options.command == Command::kCollect;
   if (!call.options.local_file.empty() && writes_files && sdk::MayBeSeveral(terms.value())) {
     call.console.Say("--as names one file, the target may be several hosts; use --into DIR");
     return kExitUsage;
@@ -288,7 +302,7 @@ int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make)
 }  // namespace
 
 int RunRead(const Call& call) {
-  auto verb = MakeRead(call.options);
+  auto verb = MakeRead(call);
   if (!verb.ok()) return call.console.Fail(verb.error());
   return Run(call, [&](sdk::Client&) { return verb; });
 }

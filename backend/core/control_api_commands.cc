@@ -193,6 +193,7 @@ void ApiSession::GetCommand(std::uint64_t id, const api::GetCommand& request) {
   auto& detail = *message.mutable_command();
   *detail.mutable_summary() = ToProto(open == nullptr ? row : *open);
   detail.set_envelope(row.envelope);
+  detail.set_cert_envelope(row.cert_envelope);
   std::size_t bytes = detail.ByteSizeLong();
   for (const DeliveryRow& stored : deliveries.value()) {
     const DeliveryRow* in_memory = ports_.ledger.Find({row.digest, stored.agent_id});

@@ -48,7 +48,21 @@ void AddFind(const ::holdfast::command::v1::FindArgs& find, std::string& out) {
   AddIfSet(out, "max_results", find.max_results());
 }
 
-// find, tail and archive, and what changes files or brings a program along.
+// Names of the definitions; the envelope has each path.
+void AddCollect(const ::holdfast::command::v1::CollectArgs& collect, std::string& out) {
+  std::string last;
+  std::size_t patterns = 0;
+  for (const auto& source : collect.sources()) {
+    patterns += static_cast<std::size_t>(source.paths_size());
+    if (source.argv_size() > 0) out += " run:" + QuotedAll(source.argv());
+    if (source.name() == last) continue;
+    last = source.name();
+    out += " " + Quoted(last);
+  }
+  out += " paths=" + std::to_string(patterns);
+}
+
+// find, tail, archive and collect, and what changes files or brings a program along.
 void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& out) {
   if (command.has_find()) {
     AddFind(command.find(), out);
@@ -57,6 +71,8 @@ void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& 
     if (command.tail().follow()) out += " follow";
   } else if (command.has_archive()) {
     out += QuotedAll(command.archive().paths());
+  } else if (command.has_collect()) {
+    AddCollect(command.collect(), out);
   } else if (command.has_mkdir()) {
     out += " " + Quoted(command.mkdir().path());
     if (command.mkdir().parents()) out += " parents";

@@ -24,10 +24,10 @@ using Keys = std::vector<std::unique_ptr<sign::SigningKey>>;
 constexpr int kMaxRoots = 8;                    // trust.proto, Policy.root_keys
 constexpr std::size_t kMaxFleetNameBytes = 64;  // trust.proto, Bundle.fleet_name
 constexpr std::uint16_t kApiPort = 8444;
-constexpr std::string_view kReadVerbs[] = {"query", "ls",     "stat", "cat",  "hash",   "get",
-                                           "ps",    "cancel", "find", "tail", "archive"};
-constexpr std::string_view kActVerbs[] = {"exec", "put", "kill", "mkdir",   "cp",
-                                          "mv",   "rm",  "run",  "isolate", "release"};
+constexpr std::string_view kReadVerbs[] = {"query", "ls",     "stat", "cat",  "hash",    "get",
+                                           "ps",    "cancel", "find", "tail", "archive", "collect"};
+constexpr std::string_view kActVerbs[] = {"exec", "put", "kill",    "mkdir",   "cp",     "mv",
+                                          "rm",   "run", "isolate", "release", "collect"};
 
 struct Addresses {
   ServerUrl server, api, admin;

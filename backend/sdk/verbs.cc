@@ -1,6 +1,7 @@
 #include "backend/sdk/verbs.h"
 
 #include "common/base/ip_network.h"
+#include "common/base/path_pattern.h"
 
 namespace holdfast::sdk {
 namespace {
@@ -10,6 +11,7 @@ constexpr std::size_t kMaxPathBytes = std::size_t{4} * 1024;
 constexpr std::size_t kMaxSqlBytes = std::size_t{32} * 1024;
 constexpr std::size_t kMaxPaths = 64;
 constexpr std::size_t kMaxPids = 64;
+constexpr int kMaxSources = 1024;
 constexpr std::size_t kMaxArgv = 256;
 constexpr std::size_t kMaxArgvBytes = std::size_t{32} * 1024;
 constexpr std::size_t kMaxEnv = 64;
@@ -202,6 +204,27 @@ Result<Verb> Verb::Archive(const std::vector<std::string>& paths) {
   HF_TRY(CheckPaths(paths));
   Verb verb = Read(OutputFormat::kBytes);
   for (const auto& path : paths) verb.command.mutable_archive()->add_paths(path);
+  return verb;
+}
+
+Result<Verb> Verb::Collect(const ::holdfast::command::v1::CollectArgs& args) {
+  if (args.sources().empty() || args.sources_size() > kMaxSources) {
+    return Wrong("1 to 1024 sources at a time");
+  }
+  bool runs_programs = false;
+  for (const auto& source : args.sources()) {
+    const int kinds = static_cast<int>(source.paths_size() > 0) +
+                      static_cast<int>(source.argv_size() > 0) +
+                      static_cast<int>(!source.sql().empty());
+    if (kinds != 1) return Wrong("a source has either paths, a program or a query");
+    for (const auto& path : source.paths()) {
+      const std::string wrong = PathPatternComplaint(path);
+      if (!wrong.empty()) return Wrong("'" + path + "': " + wrong);
+    }
+    runs_programs = runs_programs || source.argv_size() > 0;
+  }
+  Verb verb = runs_programs ? Act(OutputFormat::kBytes) : Read(OutputFormat::kBytes);
+  *verb.command.mutable_collect() = args;
   return verb;
 }
 

@@ -66,6 +66,8 @@ struct Verb {
   static Result<Verb> Find(const ::holdfast::command::v1::FindArgs& args);
   static Result<Verb> Tail(const std::string& path, std::uint32_t lines, bool follow);
   static Result<Verb> Archive(const std::vector<std::string>& paths);
+  // As command.proto describes its fields; acts if it runs programs.
+  static Result<Verb> Collect(const ::holdfast::command::v1::CollectArgs& args);
   static Result<Verb> Mkdir(const std::string& path, std::uint32_t mode, bool parents);
   struct CopyArgs {
     std::string from;

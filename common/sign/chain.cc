@@ -80,6 +80,16 @@ std::optional<Reason> CheckAddressee(const pb::Command& command, const TrustedPo
   return std::nullopt;
 }
 
+// What a class must list for a command: its verb, and exec for a collection that runs programs.
+std::vector<std::string_view> VerbsNeeded(const pb::Command& command) {
+  std::vector<std::string_view> verbs = {VerbName(command)};
+  const auto& sources = command.collect().sources();
+  const bool runs_programs = std::any_of(sources.begin(), sources.end(),
+                                         [](const auto& source) { return source.argv_size() > 0; });
+  if (runs_programs) verbs.push_back("exec");
+  return verbs;
+}
+
 std::optional<Reason> CheckPermission(const pb::Command& command, const pb::OperatorCert& cert,
                                       const pb::Policy& policy) {
   const auto& allowed = cert.classes();
@@ -95,8 +105,10 @@ std::optional<Reason> CheckPermission(const pb::Command& command, const pb::Oper
     return Reason{pb::COMMAND_FAILURE_NOT_PERMITTED,
                   "the policy does not know class " + command.class_id()};
   }
-  const std::string_view verb = VerbName(command);
-  if (std::find(found->verbs().begin(), found->verbs().end(), verb) == found->verbs().end()) {
+  for (const std::string_view verb : VerbsNeeded(command)) {
+    if (std::find(found->verbs().begin(), found->verbs().end(), verb) != found->verbs().end()) {
+      continue;
+    }
     return Reason{pb::COMMAND_FAILURE_NOT_PERMITTED,
                   "class " + command.class_id() + " does not list verb " + std::string(verb)};
   }
@@ -262,6 +274,7 @@ std::string_view VerbName(const pb::Command& command) {
     case pb::Command::kTail: return "tail";
     case pb::Command::kArchive: return "archive";
     case pb::Command::kRun: return "run";
+    case pb::Command::kCollect: return "collect";
     case pb::Command::kIsolate: return "isolate";
     case pb::Command::kRelease: return "release";
     case pb::Command::VERB_NOT_SET: return "";

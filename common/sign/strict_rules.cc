@@ -84,6 +84,15 @@ constexpr MessageRule kArchive = {"holdfast.command.v1.ArchiveArgs", kArchiveFie
 constexpr FieldRule kRunFields[] = {{1, kBytes, kMany}, {2, kBytes},        {3, kBytes},
                                     {4, kBytes},        {5, kBytes, kMany}, {6, kBytes}};
 constexpr MessageRule kRun = {"holdfast.command.v1.RunArgs", kRunFields};
+constexpr FieldRule kCollectSourceFields[] = {
+    {1, kString}, {2, kBytes, kMany}, {3, kBool}, {4, kBytes, kMany}, {5, kString}};
+constexpr MessageRule kCollectSource = {"holdfast.command.v1.CollectSource", kCollectSourceFields};
+constexpr FieldRule kCollectFields[] = {{1, kMessage, kMany, 0, &kCollectSource},
+                                        {2, kUint64},
+                                        {3, kUint64},
+                                        {4, kUint64},
+                                        {5, kUint64}};
+constexpr MessageRule kCollect = {"holdfast.command.v1.CollectArgs", kCollectFields};
 constexpr FieldRule kIsolateFields[] = {{1, kUint64}, {2, kBytes, kMany}};
 constexpr MessageRule kIsolate = {"holdfast.command.v1.IsolateArgs", kIsolateFields};
 constexpr MessageRule kRelease = {"holdfast.command.v1.ReleaseArgs", {}};
@@ -119,7 +128,8 @@ constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {37, kMessage, kOnce, 1, &kArchive},
                                         {38, kMessage, kOnce, 1, &kRun},
                                         {39, kMessage, kOnce, 1, &kIsolate},
-                                        {40, kMessage, kOnce, 1, &kRelease}};
+                                        {40, kMessage, kOnce, 1, &kRelease},
+                                        {41, kMessage, kOnce, 1, &kCollect}};
 
 // --- result.proto
 constexpr FieldRule kFileFields[] = {{1, kBytes},  {2, kUint64}, {3, kUint32}, {4, kUint32},

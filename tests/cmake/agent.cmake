@@ -20,12 +20,17 @@ holdfast_test(unit_agent_slim LABEL unit
 
 holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
   SRCS conformance/agent/verbs/archive_verb_test.cc conformance/agent/verbs/change_verbs_test.cc
+    conformance/agent/verbs/collect_verb_test.cc conformance/agent/verbs/glob_walk_test.cc
     conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/find_verb_test.cc
     conformance/agent/verbs/kill_tree_test.cc conformance/agent/verbs/process_verbs_test.cc
     conformance/agent/verbs/query_verb_test.cc conformance/agent/verbs/run_verb_test.cc
     conformance/agent/verbs/tail_verb_test.cc)
+set_source_files_properties(conformance/agent/verbs/collect_verb_test.cc
+  conformance/agent/verbs/glob_walk_test.cc unit/agent/verbs/homes_test.cc PROPERTIES
+  SKIP_UNITY_BUILD_INCLUSION ON
+  COMPILE_DEFINITIONS HOLDFAST_ARTIFACTS="${PROJECT_SOURCE_DIR}/backend/artifacts")
 holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
-  SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/tar_header_test.cc)
+  SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/homes_test.cc unit/agent/verbs/tar_header_test.cc)
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query

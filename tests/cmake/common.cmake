@@ -1,7 +1,7 @@
 holdfast_test(unit_common_base LABEL unit DEPS holdfast_common_base
   SRCS unit/common/base/bytes_test.cc unit/common/base/crc32c_test.cc
        unit/common/base/delimited_test.cc unit/common/base/ip_network_test.cc unit/common/base/log_line_test.cc
-       unit/common/base/result_test.cc unit/common/base/untrusted_test.cc unit/common/base/utf8_test.cc)
+       unit/common/base/path_pattern_test.cc unit/common/base/result_test.cc unit/common/base/untrusted_test.cc unit/common/base/utf8_test.cc)
 
 holdfast_test(unit_common_link LABEL unit DEPS holdfast_common_link
   SRCS unit/common/link/backoff_test.cc unit/common/link/codec_test.cc

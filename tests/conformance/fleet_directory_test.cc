@@ -91,8 +91,8 @@ TEST_F(FleetDirectoryTest, ThePolicyIsSignedByItsRootsAndAllowsWhatIsDocumented)
   EXPECT_EQ(trust.value().policy.root_threshold(), 2U);
   ASSERT_EQ(trust.value().policy.classes_size(), 2);
   EXPECT_EQ(trust.value().policy.classes(0).class_id(), "read");
-  EXPECT_EQ(trust.value().policy.classes(0).verbs_size(), 11);
-  EXPECT_EQ(trust.value().policy.classes(1).verbs_size(), 10);
+  EXPECT_EQ(trust.value().policy.classes(0).verbs_size(), 12);
+  EXPECT_EQ(trust.value().policy.classes(1).verbs_size(), 11);
 }
 
 TEST_F(FleetDirectoryTest, TheFirstOperatorsCertificateHoldsForTwelveHours) {

@@ -59,6 +59,8 @@ if(HOLDFAST_BACKEND)
   # The archive where there is one: the shared library's name changes with every release of a distribution (0.14 in Debian
   # 12, 1.1.0 in 13), and one package is for both.
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+  pkg_check_modules(libyaml REQUIRED IMPORTED_TARGET yaml-0.1)
+  find_package(ZLIB REQUIRED)
   find_library(HOLDFAST_HIREDIS_ARCHIVE libhiredis.a)
   add_library(holdfast_vendor_hiredis INTERFACE)
   if(HOLDFAST_HIREDIS_ARCHIVE)

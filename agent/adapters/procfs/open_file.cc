@@ -77,8 +77,8 @@ OpenedFile OpenPinned(int dir_fd, const std::string& path, int links) {
 }  // namespace
 
 OpenedFile OpenRegular(const std::string& path) { return OpenPinned(AT_FDCWD, path, 0); }
-OpenedFile OpenRegularAt(int dir_fd, const std::string& name) {
-  return OpenPinned(dir_fd, name, O_NOFOLLOW);
+OpenedFile OpenRegularAt(int dir_fd, const std::string& path, Links links) {
+  return OpenPinned(dir_fd, path, links == Links::kKeep ? O_NOFOLLOW : 0);
 }
 
 }  // namespace holdfast::agent

@@ -49,7 +49,8 @@ struct OpenedFile {
   int error = 0;
 };
 OpenedFile OpenRegular(const std::string& path);
-// The same for a name in an open directory, and a link itself is not followed (it is no regular file).
-OpenedFile OpenRegularAt(int dir_fd, const std::string& name);
+// The same for a path in an open directory. Links::kKeep: its last part is not followed if it is a link,
+// which is no regular file.
+OpenedFile OpenRegularAt(int dir_fd, const std::string& path, Links links = Links::kKeep);
 
 }  // namespace holdfast::agent

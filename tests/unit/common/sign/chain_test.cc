@@ -206,6 +206,19 @@ TEST_F(ChainTest, RefusesWhatCertificateOrPolicyDoesNotAllow) {
   EXPECT_EQ(targets(11), pb::COMMAND_FAILURE_NOT_PERMITTED);
 }
 
+TEST_F(ChainTest, ACollectionThatRunsProgramsNeedsExecOfItsClassToo) {
+  const auto reads = [](pb::Command& c) {
+    c.mutable_collect()->add_sources()->add_paths("/etc/passwd");
+    c.mutable_collect()->add_sources()->set_sql("SELECT 1");
+  };
+  EXPECT_EQ(Changed(reads), pb::COMMAND_FAILURE_UNSPECIFIED);
+  EXPECT_EQ(Changed([&](pb::Command& c) {
+              reads(c);
+              c.mutable_collect()->add_sources()->add_argv("/bin/id");
+            }),
+            pb::COMMAND_FAILURE_NOT_PERMITTED);
+}
+
 TEST_F(ChainTest, RefusesALongerTimeThanTheClassAllows) {
   const auto ttl = [&](std::uint64_t ms) {
     return Changed([ms](pb::Command& c) { c.set_not_after_ms(c.issued_at_ms() + ms); });
