@@ -64,8 +64,9 @@ foreach(what IN ITEMS
   holdfast_slim(holdfast_not_supported mbedtls_${what})
 endforeach()
 
-# GMP multiplies and divides large numbers in cleverer ways from some twenty words on; those of P-256 have at most
-# sixteen (of 32 bits).
+# GMP multiplies and divides large numbers in cleverer ways from some twenty words in the shorter one on. Those of P-256
+# have sixteen words of 32 bits at most, but for x cubed where a point is checked (nettle's ecc_point_set): 24, made
+# of 16 by 8 and reduced by 8.
 foreach(what IN ITEMS
     mul_fft fft_best_k fft_next_size mulmod_bnm1 mulmod_bnm1_next_size sqrmod_bnm1 sqrmod_bnm1_next_size nussbaumer_mul
     toom32_mul toom33_mul toom42_mul toom43_mul toom44_mul toom53_mul toom63_mul toom6h_mul toom8h_mul

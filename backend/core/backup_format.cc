@@ -155,6 +155,23 @@ bool IsMemberName(std::string_view name) {
   }
 }
 
+bool IsStateMember(std::string_view name) {
+  if (name == kLedgerMember) return true;
+  const auto is_hex = [](std::string_view text, std::size_t bytes) {
+    return text.size() == 2 * bytes &&
+           text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  };
+  constexpr std::string_view kIncoming = "state/results/incoming/";
+  if (name.starts_with(kIncoming)) return is_hex(name.substr(kIncoming.size()), Nonce16::kSize);
+  for (const std::string_view area : {"state/results/", "state/blobs/"}) {
+    if (!name.starts_with(area)) continue;
+    const std::string_view below = name.substr(area.size());  // HH/HASH, which begins with HH
+    return below.size() > 3 && below[2] == '/' && is_hex(below.substr(3), Digest::kSize) &&
+           below.substr(0, 2) == below.substr(3, 2);
+  }
+  return false;
+}
+
 Result<std::string> TarHeader(const BackupMember& member, std::uint64_t mtime_s) {
   std::string_view name = member.name;
   std::string_view prefix;

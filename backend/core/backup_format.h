@@ -66,6 +66,9 @@ Result<std::string> TarHeader(const BackupMember& member, std::uint64_t mtime_s)
 Result<std::optional<BackupMember>> ParseTarHeader(std::string_view block);
 std::size_t TarPadding(std::uint64_t size);  // zeros behind that many bytes
 
+// One of the files of a state that a backup holds: ledger.db, results/incoming/NAME, results/HH/HASH, blobs/HH/HASH.
+bool IsStateMember(std::string_view name);
+
 // A name that a backup may hold and that a restore may write: relative, no "..", no control characters.
 bool IsMemberName(std::string_view name);
 

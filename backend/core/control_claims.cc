@@ -146,13 +146,19 @@ void Sessions::Grants(const std::string& gateway, const route::v1::Claim& claim,
     lost_journals_.push_back(hello.agent);
     audit_.Append({hello.agent.hex(), "agent.journal_lost", {}, hello.agent.str(), {}}, now);
   }
+  // After a restore its incarnation is not known here, and stays so until it has heard that its journal begins anew:
+  // a Welcome may get lost, and what it shows meanwhile is what it had before, of which we know nothing.
+  const bool is_of_before = row.incarnation == Nonce16() && hello.contact != row.contact &&
+                            hello.contact != row.prev_contact;
   // Not confirmed ones in between do not push out the contact that the agent really has.
-  if (hello.contact == row.contact || journal_lost) row.prev_contact = hello.contact;
+  if (hello.contact == row.contact || (journal_lost && !is_of_before)) {
+    row.prev_contact = hello.contact;
+  }
   row.contact = crypto_.RandomBytes<Nonce16>();
   row.epoch = hello.epoch;
   row.instance_nonce = hello.instance_nonce;
   row.fingerprint = hello.fingerprint;
-  row.incarnation = hello.incarnation;
+  if (!is_of_before) row.incarnation = hello.incarnation;
   row.facts = hello.facts;
   constexpr std::size_t kMaxAddressBytes = 64;  // "[IPv6%scope]:port"
   row.address = Utf8Prefix(claim.peer_address(), kMaxAddressBytes);

@@ -5,8 +5,8 @@
 //
 //   - every open delivery ends INTERRUPTED, JOURNAL_LOST: sent again, one that was cancelled since would run;
 //   - every agent counts as one that never linked. Its next Hello is granted whatever its epoch is, its contact is
-//     none of ours, so its Welcome says journal_reverted: it begins a new incarnation and lets go of what it had
-//     open, answers that nobody could ask for any more among it. Nothing signed before runs;
+//     none of ours, so its Welcome says journal_reverted, as often as it takes: it begins a new incarnation and lets
+//     go of what it had open, answers that nobody could ask for any more among it. Nothing signed before runs;
 //   - enrolment tokens are void, one that was spent since would let in a second endpoint: the caller drops them
 //     in the same transaction (SqliteLedger::DropTokens);
 //   - one record of the audit trail says so.

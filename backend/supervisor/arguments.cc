@@ -63,6 +63,8 @@ void AddWords(CLI::App& app, Arguments& out, Line& line) {
       ->required();
   line.restore->add_option("--dir", line.dir, "fleet directory");
   line.restore->add_flag("--replace", out.restore.replace, "move aside what is there, and keep it");
+  line.restore->add_option("--state", out.restore.state,
+                           "the backup's state.dir, where that lies outside of D");
   line.restore->add_flag("--check", out.restore.check_only,
                          "read it and compare every hash; put nothing anywhere");
 }

@@ -50,17 +50,36 @@ Status ArchiveWriter::AddBytes(const std::string& name, std::string_view bytes) 
   return Write(std::string(TarPadding(bytes.size()), '\0'));
 }
 
-Result<Digest> ArchiveWriter::AddFile(const std::string& name, int from, std::uint64_t size) {
+// At least one byte; or why there is none.
+std::string ArchiveWriter::ReadSome(int from, std::string& piece, std::size_t want,
+                                    std::size_t& got) const {
+  for (;;) {
+    const ssize_t read = ::read(from, piece.data(), want);
+    if (read < 0 && errno == EINTR && !stop_.came()) continue;
+    got = read > 0 ? static_cast<std::size_t>(read) : 0;
+    if (read > 0) return {};
+    return read < 0 ? std::generic_category().message(errno) : "shorter than it should be";
+  }
+}
+
+Result<ArchiveWriter::Added> ArchiveWriter::AddFile(const std::string& name, int from,
+                                                    std::uint64_t size) {
   HF_TRY(Begin({name, size}));
+  Added added;
   const auto hasher = crypto_.NewSha256();
   std::string piece(kArchivePieceBytes, '\0');
   for (std::uint64_t left = size; left > 0;) {
     const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
-    const ssize_t got = ::read(from, piece.data(), want);
-    if (got < 0 && errno == EINTR && !stop_.came()) continue;
-    if (got < 0) return stop_.came() ? Stopped() : ArchiveFailed(name);
-    if (got == 0) return Error{Code::kCorrupt, name + ": shorter than it should be"};
-    const std::string_view bytes(piece.data(), static_cast<std::size_t>(got));
+    std::size_t got = want;
+    if (added.fault.empty()) {
+      added.fault = ReadSome(from, piece, want, got);
+      if (stop_.came()) return Stopped();
+      if (!added.fault.empty()) {  // its size was announced
+        piece.assign(piece.size(), '\0');
+        continue;
+      }
+    }
+    const std::string_view bytes(piece.data(), got);
     hasher->Update(bytes);
     HF_TRY(Write(bytes));
     left -= bytes.size();
@@ -69,10 +88,10 @@ Result<Digest> ArchiveWriter::AddFile(const std::string& name, int from, std::ui
   }
   // Read once: it must not push out of memory what the backend works with.
   (void)::posix_fadvise(from, 0, 0, POSIX_FADV_DONTNEED);
-  const Digest sha256 = hasher->Finish();
-  members_[name] = {size, sha256};
+  added.sha256 = hasher->Finish();
+  members_[name] = {size, added.sha256};
   HF_TRY(Write(std::string(TarPadding(size), '\0')));
-  return sha256;
+  return added;
 }
 
 Status ArchiveWriter::Finish() {

@@ -31,14 +31,19 @@ class ArchiveWriter {
                 OnProgress on_progress);
 
   Status AddBytes(const std::string& name, std::string_view bytes);
+  struct Added {
+    Digest sha256;      // of what is in the archive
+    std::string fault;  // what kept it from being read to its end: from there on it is zeros
+  };
   // The first `size` bytes of a file, which may grow meanwhile.
-  Result<Digest> AddFile(const std::string& name, int from, std::uint64_t size);
+  Result<Added> AddFile(const std::string& name, int from, std::uint64_t size);
   Status Finish();
   const Manifest& members() const { return members_; }
 
  private:
   Status Begin(const BackupMember& member);
   Status Write(std::string_view bytes);
+  std::string ReadSome(int from, std::string& piece, std::size_t want, std::size_t& got) const;
 
   const int fd_;
   const sign::Crypto& crypto_;

@@ -68,6 +68,14 @@ Result<OrderLine::Answer> OrderLine::Next(const StopRequest* stop) {
   }
 }
 
+Status OrderLine::StillOpen() {
+  std::array<char, 1> piece;
+  const ssize_t got = ::recv(fd_.get(), piece.data(), piece.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && pending_.empty()) return Ok();
+  HF_ASSIGN_OR_RETURN(const Answer answer, Next());
+  return Error{Code::kUnavailable, answer.text};
+}
+
 Result<int> GiveOrder(const Config& config, std::string_view word) {
   HF_ASSIGN_OR_RETURN(OrderLine line, OrderLine::Give(config, word));
   for (;;) {

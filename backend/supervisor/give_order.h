@@ -30,6 +30,8 @@ class OrderLine {
   };
   static Result<OrderLine> Give(const Config& config, std::string_view word);
   Result<Answer> Next(const StopRequest* stop = nullptr);
+  // Does not wait. kUnavailable: it has ended, or has said something that nobody waited for: why it ended this.
+  Status StillOpen();
 
  private:
   explicit OrderLine(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -13,9 +13,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "backend/adapters/files/copy_folder.h"
+#include "backend/adapters/linux/act_as.h"
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/files.h"
 #include "backend/adapters/linux/unique_fd.h"
@@ -113,11 +115,12 @@ std::string SmallMemberName(const Config& config, const std::string& path) {
 }
 
 std::vector<Source> SmallFiles(const Config& config) {
+  std::error_code error;
   std::vector<std::string> paths = {config.policy_file};
   if (!config.redis_users_file.empty()) paths.push_back(config.redis_users_file);
-  if (!config.tls_plain) {
-    paths.push_back(config.tls_cert_file);
-    paths.push_back(config.tls_key_file);
+  // Behind a proxy that ends TLS they are its, and may lie elsewhere: then what is there is taken.
+  for (const std::string& path : {config.tls_cert_file, config.tls_key_file}) {
+    if (!config.tls_plain || fs::exists(path, error)) paths.push_back(path);
   }
   if (config.tells_ca()) paths.push_back(config.tls_ca_file);
   std::vector<Source> out;
@@ -197,19 +200,17 @@ class Target {
   int fd() const { return fd_.get(); }
   bool is_file() const { return !part_.empty(); }
   Status CheckRoom(std::uint64_t bytes) const {
-    std::error_code error;
-    const auto space = fs::space(DirectoryOf(file_), error);
-    if (error || space.available >= bytes) return Ok();  // not known: writing will say so
+    struct statvfs space {};  // by the descriptor: the path may be closed to whom we act as
+    if (::fstatvfs(fd(), &space) != 0) return Ok();  // not known: writing will say so
+    const std::uint64_t available = std::uint64_t{space.f_bavail} * space.f_frsize;
+    if (available >= bytes) return Ok();
     return Error{Code::kExhausted, DirectoryOf(file_) + ": the backup needs " + Megabytes(bytes) +
-                                       ", and there are " + Megabytes(space.available)};
+                                       ", and there are " + Megabytes(available)};
   }
   Status Keep() {
     if (!is_file()) return Ok();
     if (::fsync(fd_.get()) != 0) return NotBackedUp(part_);
-    if (::access(file_.c_str(), F_OK) == 0) {
-      return Error{Code::kExists, file_ + " is there already"};
-    }
-    if (::rename(part_.c_str(), file_.c_str()) != 0) return NotBackedUp(file_);
+    HF_TRY(GiveName());
     part_.clear();
     const UniqueFd folder(::open(DirectoryOf(file_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     return folder.valid() && ::fsync(folder.get()) == 0 ? Ok() : Status(NotBackedUp(file_));
@@ -217,32 +218,57 @@ class Target {
 
  private:
   explicit Target(std::string file) : file_(std::move(file)) {}
+  // Whatever came to be there meanwhile stays.
+  Status GiveName() const {
+    const Error taken{Code::kExists, file_ + " is there already"};
+    if (::renameat2(AT_FDCWD, part_.c_str(), AT_FDCWD, file_.c_str(), RENAME_NOREPLACE) == 0) {
+      return Ok();
+    }
+    if (errno == EEXIST) return taken;
+    if (errno != EINVAL && errno != ENOSYS) return NotBackedUp(file_);
+    // A file system that cannot promise it (NFS): as well as it can be done there.
+    if (::access(file_.c_str(), F_OK) == 0) return taken;
+    return ::rename(part_.c_str(), file_.c_str()) == 0 ? Ok() : Status(NotBackedUp(file_));
+  }
   std::string file_, part_;
   UniqueFd fd_;
 };
 
-// Its size, unless the ledger has said it.
+UniqueFd OpenSource(const Source& source) {
+  return UniqueFd(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+}
+
+// Its size, unless the ledger has said it; and whether it can be read, as far as opening it says so.
 Status Measure(Source& source) {
   struct stat info {};
-  if (::stat(source.path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
-    return Error{Code::kNotFound, source.path + ": " + std::generic_category().message(errno)};
-  }
+  const UniqueFd from = OpenSource(source);
+  if (!from.valid() || ::fstat(from.get(), &info) != 0) return NotBackedUp(source.path);
+  if (!S_ISREG(info.st_mode)) return Error{Code::kCorrupt, source.path + " is no file"};
   if (source.size == 0) source.size = static_cast<std::uint64_t>(info.st_size);
   if (source.size <= static_cast<std::uint64_t>(info.st_size)) return Ok();
   return Error{Code::kCorrupt, source.path + " is shorter than the ledger says"};
 }
 
 struct Written {
+  std::uint64_t at_ms = 0;  // the moment that it is of
   std::size_t files = 0;
   std::uint64_t bytes = 0;
   std::vector<std::string> faults;
 };
 
 Status AddLarge(ArchiveWriter& archive, const Source& source, Written& written) {
-  const UniqueFd from(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!from.valid()) return NotBackedUp(source.path);
-  HF_ASSIGN_OR_RETURN(const Digest sha256, archive.AddFile(source.name, from.get(), source.size));
-  if (source.content && *source.content != sha256) {
+  const UniqueFd from = OpenSource(source);
+  if (!from.valid()) {  // it could be opened a moment ago
+    written.faults.push_back(NotBackedUp(source.path).message + "; it is left out");
+    return Ok();
+  }
+  HF_ASSIGN_OR_RETURN(const ArchiveWriter::Added added,
+                      archive.AddFile(source.name, from.get(), source.size));
+  if (!added.fault.empty()) {
+    // Without its ledger a backup is none.
+    if (source.name == kLedgerMember) return Error{Code::kUnavailable, added.fault};
+    written.faults.push_back(source.path + ": " + added.fault + "; the rest of it is zeros");
+  } else if (source.content && *source.content != added.sha256) {
     written.faults.push_back(source.path + " is damaged: it is in the backup as it is");
   }
   ++written.files;
@@ -270,6 +296,9 @@ Result<Written> WriteArchive(const Config& config, const Staged& staged, const T
     if (!measured.ok()) written.faults.push_back(measured.error().message + "; it is left out");
     return !measured.ok();
   });
+  if (large.empty() || large.front().name != kLedgerMember) {
+    return Error{Code::kUnavailable, written.faults.front()};
+  }
   std::vector<std::pair<std::string, std::string>> small = {
       {std::string(kHeadMember), FormatHead(HeadOf(fleet, staged.at_ms))},
       {std::string(kConfigMember), config.text}};
@@ -290,21 +319,32 @@ Result<Written> WriteArchive(const Config& config, const Staged& staged, const T
   return written;
 }
 
+// All of it, with the rights of whom the state belongs to: its paths lead where its owner wants.
+Result<Written> ReadState(const Config& config, const Target& target, const StopRequest& stop) {
+  HF_ASSIGN_OR_RETURN(const ActAs acts, ActAs::Begin(config.state_dir));
+  HF_ASSIGN_OR_RETURN(Staged staged, Stage(config, stop));
+  HF_TRY(CheckLedgerPages(staged.folder + "/ledger.db", [&stop] { return stop.came(); }));
+  HF_ASSIGN_OR_RETURN(Written written, WriteArchive(config, staged, target, stop));
+  // A control that began anew has taken its copy away: what seemed to be missing may not be.
+  if (staged.line) HF_TRY(staged.line->StillOpen());
+  written.at_ms = staged.at_ms;
+  return written;
+}
+
 }  // namespace
 
 Result<int> MakeBackup(const Config& config, const std::string& file) {
   const StopRequest stop;
   ::umask(0077);
   HF_ASSIGN_OR_RETURN(Target target, Target::Open(file));
-  HF_ASSIGN_OR_RETURN(const Staged staged, Stage(config, stop));
-  HF_ASSIGN_OR_RETURN(const Written written, WriteArchive(config, staged, target, stop));
+  HF_ASSIGN_OR_RETURN(const Written written, ReadState(config, target, stop));
   HF_TRY(target.Keep());
   for (const std::string& fault : written.faults) {
     std::fprintf(stderr, "holdfastd: %s\n", fault.c_str());
   }
   std::fprintf(file == "-" ? stderr : stdout, "%s: %zu files, %s, as of %s\n", file.c_str(),
                written.files, Megabytes(written.bytes).c_str(),
-               Rfc3339(WallTime(staged.at_ms)).c_str());
+               Rfc3339(WallTime(written.at_ms)).c_str());
   return written.faults.empty() ? 0 : 1;
 }
 

@@ -6,7 +6,8 @@
 // refused, or with `replace` moved aside, never deleted. The state goes where the restored configuration wants it.
 //
 // Errors:    kExists: there is something already, or a holdfastd runs on it. kUnsupported: of a later program than
-//            this. kCorrupt: not whole, or changed. kCancelled: interrupted. Whatever fails, nothing is left.
+//            this. kCorrupt: not whole, or changed. kCancelled: interrupted. Whatever fails, nothing is left; more in
+//            restore_staging.h.
 // Design:    docs/decisions/0097-backup-and-restore.md
 #pragma once
 
@@ -21,6 +22,7 @@ struct RestoreOptions {
   std::string dir;          // the fleet's directory; empty: `check_only`
   bool replace = false;     // move away what is there
   bool check_only = false;  // read and verify; put nothing anywhere
+  std::string state;  // the backup's state.dir, if it lies outside of `dir`: else that is refused
 };
 Result<int> RestoreBackup(const RestoreOptions& options);
 

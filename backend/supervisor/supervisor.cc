@@ -333,7 +333,7 @@ void Supervisor::OnSecond() {
   probe_->OnSecond();
   proxy_refusals_.OnSecond();
   SpreadLinks();
-  while (const auto late = sources_.NextExpired(MonotonicNow())) waiting_.erase(*late);
+  DropLate();
 }
 
 void Supervisor::CheckReady() {

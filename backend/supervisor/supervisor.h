@@ -99,6 +99,7 @@ class Supervisor final : private ListenerDelegate,
   bool MayPlace();
   void Place(const Listener::Accepted& accepted, const std::string& source);
   void ServeWaiting();
+  void DropLate();
   void AcceptApi();
   void UpdateAccepting();
   std::uint32_t SourceLimit() const;
@@ -165,7 +166,12 @@ class Supervisor final : private ListenerDelegate,
   AddressSet proxies_;
   ProxyRefusals proxy_refusals_;
   ProxiedSockets proxied_;
-  std::deque<Listener::Accepted> named_;  // by a proxy, when nobody could take them
+  struct Named {
+    Listener::Accepted accepted;
+    TimePoint since;
+  };
+  std::deque<Named>
+      named_;  // by a proxy, when nobody could take them; at most for SourceAdmission's patience
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<Child> redis_;
   std::unique_ptr<Child> control_;

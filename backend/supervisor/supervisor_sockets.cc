@@ -97,7 +97,7 @@ void Supervisor::OnProxied(Listener& listener, Listener::Accepted accepted) {
   if (named_.empty() && MayPlace()) return AdmitAgent(std::move(accepted));
   // Accepted when there was room, which others took while its proxy spoke.
   if (named_.size() < sources_.max_waiting()) {
-    named_.push_back(std::move(accepted));
+    named_.push_back({std::move(accepted), MonotonicNow()});
   } else {
     ++refused_sockets_;
   }
@@ -121,7 +121,7 @@ void Supervisor::Place(const Listener::Accepted& accepted, const std::string& so
 
 void Supervisor::ServeWaiting() {
   for (int i = 0; i < kAcceptsPerTurn && !named_.empty() && MayPlace(); ++i) {
-    Listener::Accepted next = std::move(named_.front());
+    Listener::Accepted next = std::move(named_.front().accepted);
     named_.pop_front();
     AdmitAgent(std::move(next));
   }
@@ -132,6 +132,15 @@ void Supervisor::ServeWaiting() {
     if (found == waiting_.end()) continue;
     Place(found->second, next->source);
     waiting_.erase(found);
+  }
+}
+
+// Their peers have given up as well.
+void Supervisor::DropLate() {
+  const TimePoint now = MonotonicNow();
+  while (const auto late = sources_.NextExpired(now)) waiting_.erase(*late);
+  while (!named_.empty() && now - named_.front().since >= SourceAdmission::kPatience) {
+    named_.pop_front();
   }
 }
 

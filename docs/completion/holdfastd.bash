@@ -10,7 +10,7 @@ _holdfastd() {
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
       check-config | reload | roll | scale | backup) words='--dir --config' ;;
-      restore) words='--dir --replace --check' ;;
+      restore) words='--dir --replace --state --check' ;;
     esac
   done
   COMPREPLY=($(compgen -W "$words" -- "$cur"))

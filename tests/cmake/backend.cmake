@@ -25,7 +25,8 @@ holdfast_test(conformance_backend_lws LABEL conformance
 
 holdfast_test(conformance_backend_linux LABEL conformance
   DEPS holdfast_backend_adapters_linux holdfast_common_base
-  SRCS conformance/backend/address_set_test.cc conformance/backend/listener_test.cc)
+  SRCS conformance/backend/address_set_test.cc conformance/backend/files_test.cc
+    conformance/backend/listener_test.cc)
 
 # holdfastd with a control that grants everything: tests and figures of the gateway alone.
 add_executable(holdfastd_scripted ${PROJECT_SOURCE_DIR}/backend/supervisor/main.cc
@@ -50,6 +51,8 @@ holdfast_test(unit_backend_gateway LABEL unit
     unit/backend/core/placement_test.cc unit/backend/core/proxy_header_test.cc unit/backend/core/redis_access_test.cc
     unit/backend/core/rebalance_test.cc unit/backend/core/roll_test.cc unit/backend/core/scale_test.cc
     unit/backend/core/source_admission_test.cc)
+holdfast_test(unit_backend_supervisor LABEL unit DEPS holdfast_backend_supervisor
+  SRCS unit/backend/supervisor/backup_archive_test.cc)
 holdfast_test(conformance_backend_toml LABEL conformance
   DEPS holdfast_backend_adapters_toml
   SRCS conformance/backend/toml_config_test.cc)

@@ -4,6 +4,7 @@ and nobody is kept out. A backup that is not whole is never put in place.
 """
 import fcntl
 import hashlib
+import io
 import os
 import pathlib
 import shutil
@@ -11,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import tarfile
+import tempfile
 import threading
 import time
 import unittest
@@ -18,7 +20,7 @@ import unittest
 from harness import procs
 from harness.case import StackTest, main
 from harness.procs import wait_for
-from harness.stack import BIN, Agent
+from harness.stack import BIN, Agent, set_key
 
 LARGE = 3 * 1024 * 1024 + 17
 
@@ -37,6 +39,22 @@ class BackupCase(StackTest):
     def begin(self, *argv, **how):
         return subprocess.Popen([str(BIN / "holdfastd"), *map(str, argv)], env=self.stack.env(),
                                 stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **how)
+
+    def changed(self, file, change):
+        """Another archive with a manifest that is right: `change` may do anything to its members, a dict."""
+        with tarfile.open(file) as tar:
+            members = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}
+        del members["MANIFEST"]
+        change(members)
+        rows = "".join(f"{hashlib.sha256(data).hexdigest()} {len(data)} {name}\n" for name, data in members.items())
+        members["MANIFEST"] = (rows + f"end {hashlib.sha256(rows.encode()).hexdigest()}\n").encode()
+        out = file.with_name(f"changed-{time.monotonic_ns()}.backup")
+        with tarfile.open(out, "w", format=tarfile.USTAR_FORMAT) as tar:
+            for name, data in members.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        return out
 
     def left_of(self, file):
         """What a backup that failed has left beside FILE, or in the state."""
@@ -296,10 +314,12 @@ class RefusalTest(BackupCase):
         file = self.stack.dir / "elsewhere.backup"
         self.stack.run("holdfastd", "backup", "--dir", place, file)  # none runs there
         shutil.rmtree(place)
-        self.assertIn("is not empty", self.restore(file, into=place, expect=1).err)
+        self.assertIn("is not empty", self.restore(file, "--state", state, into=place, expect=1).err)
         self.assertFalse(place.exists())
         shutil.rmtree(state)
-        self.restore(file, into=place)
+        self.assertIn(f"add --state {state}", self.restore(file, into=place, expect=1).err)
+        self.assertFalse(place.exists() or state.exists())
+        self.restore(file, "--state", state, into=place)
         self.assertTrue((state / "ledger.db").exists())
         self.assertFalse((place / "server/state").exists())
         self.assertEqual(list(self.stack.dir.glob("*.restoring")), [])
@@ -319,8 +339,198 @@ class RefusalTest(BackupCase):
         self.assertIn("whole", self.stack.run("holdfastd", "restore", file, "--check").text)
         file.unlink()
         sealed.unlink()
-        self.assertIn("left out", self.backup(file, expect=1).err)
+        with self.subTest("missing"):
+            self.assertIn("left out", self.backup(file, expect=1).err)
+            self.assertIn("whole", self.stack.run("holdfastd", "restore", file, "--check").text)
+            file.unlink()
+        with self.subTest("cannot be opened"):
+            sealed.symlink_to(source)  # is not followed
+            self.assertIn("left out", self.backup(file, expect=1).err)
+            self.assertIn("whole", self.stack.run("holdfastd", "restore", file, "--check").text)
+            sealed.unlink()
         sealed.write_bytes(content)
+
+    def test_a_backup_is_obeyed_in_its_own_place_alone(self):
+        for what, name, content in (("in the state", "state/run/lock", b"1"),
+                                    ("beside the ledger", "state/ledger.db-wal", b"1"),
+                                    ("in the state, as configuration", "server/state/ledger.db-wal", b"1")):
+            with self.subTest(what):
+                file = self.changed(self.good, lambda m: m.__setitem__(name, content))
+                place = self.new_place()
+                self.assertIn(f"{name} does not belong in a backup", self.restore(file, into=place, expect=1).err)
+                self.assertFalse(place.exists())
+        config = "server/holdfastd.toml"
+        for what, state, words in (("elsewhere", "/etc/holdfast-test-state", "--state /etc/holdfast-test-state"),
+                                   ("above", "..", "cannot be restored"), ("itself", ".", "cannot be restored")):
+            with self.subTest(what):
+                file = self.changed(self.good, lambda m: m.__setitem__(
+                    config, set_key(m[config].decode(), "state", "dir", state).encode()))
+                place = self.new_place()
+                self.assertIn(words, self.restore(file, into=place, expect=1).err)
+                self.assertFalse(place.exists())
+        with self.subTest("a ledger that is none"):
+            def damage(members):
+                ledger = members["state/ledger.db"]
+                members["state/ledger.db"] = ledger[:4096] + b"\xff" * 4096 + ledger[8192:]
+            place = self.new_place()
+            self.assertIn("is damaged", self.restore(self.changed(self.good, damage), into=place, expect=1).err)
+            self.assertFalse(place.exists())
+
+    def test_what_a_proxy_in_front_serves_is_in_the_backup_too(self):
+        place = self.new_place()
+        self.restore(self.good, into=place)
+        config = place / "server/holdfastd.toml"
+        text = set_key(config.read_text(), "tls", "plain", True)
+        config.write_text(set_key(text, "proxies", "trusted", ["127.0.0.1"]))
+        file = self.stack.dir / "plain.backup"
+        self.stack.run("holdfastd", "backup", "--dir", place, file)
+        with tarfile.open(file) as tar:
+            names = tar.getnames()
+        self.assertIn("server/tls/server.crt", names)
+        self.assertIn("server/tls/server.key", names)
+        file.unlink()
+        (place / "server/tls/server.key").unlink()  # it may be the proxy's alone
+        self.stack.run("holdfastd", "backup", "--dir", place, file)
+
+    def fed(self, place, *options):
+        """A restore that has got half of its backup, and waits; and what gives it the rest."""
+        pipe = self.stack.dir / f"pipe-{time.monotonic_ns()}"
+        os.mkfifo(pipe)
+        restore = self.begin("restore", pipe, "--dir", place, *options, stdout=subprocess.DEVNULL)
+        feed = open(pipe, "wb", buffering=0)
+        whole = self.good.read_bytes()
+        feed.write(whole[:len(whole) // 2])
+        wait_for(lambda: (place / "server.restoring").exists(), 20, "it does not begin")
+
+        def rest():
+            feed.write(whole[len(whole) // 2:])
+            feed.close()
+            said = restore.communicate(timeout=60)[1].decode()
+            return restore.returncode, said
+        return restore, rest
+
+    def locked(self, file):
+        with open(file, "rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return False
+            except BlockingIOError:
+                return True
+
+    def test_no_backend_can_start_under_a_restore(self):
+        place, state = self.new_place(), self.new_place()
+        self.restore(self.good, into=place)
+        config = place / "server/holdfastd.toml"
+        text = config.read_text()
+        config.write_text(set_key(text, "state", "dir", str(state)))
+        locks = [place / "server/state/run/lock", state / "run/lock"]
+        for lock in locks:
+            lock.parent.mkdir(parents=True)
+            lock.write_text("4711")
+        for lock in locks:
+            with self.subTest(f"one runs on {lock.parent.parent}"), open(lock, "rb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                self.assertIn("a holdfastd runs on", self.restore(self.good, "--replace", into=place, expect=1).err)
+        with self.subTest("none can until it has ended"):
+            _, rest = self.fed(place, "--replace")
+            self.assertEqual([self.locked(lock) for lock in locks], [True, True])
+            status, said = rest()
+            self.assertEqual(status, 0, said)
+            self.assertFalse(self.locked(locks[1]))
+            self.assertEqual(locks[1].read_text(), "4711")
+        with self.subTest("one that began where no lock was yet"):
+            place = self.new_place()
+            place.mkdir()
+            _, rest = self.fed(place, "--replace")
+            (place / "server/state/run").mkdir(parents=True)
+            with open(place / "server/state/run/lock", "w") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                status, said = rest()
+            self.assertEqual(status, 1, said)
+            self.assertIn("a holdfastd runs on", said)
+            self.assertTrue((place / "server/state/run/lock").exists())
+
+    def test_a_lock_that_is_a_link_leads_nowhere(self):
+        place = self.new_place()
+        self.restore(self.good, into=place)
+        victim = self.stack.dir / "victim"
+        victim.write_text("precious")
+        (place / "server/state/run").mkdir()
+        (place / "server/state/run/lock").symlink_to(victim)
+        self.restore(self.good, "--replace", into=place, expect=1)
+        self.assertEqual(victim.read_text(), "precious")
+
+    def test_root_has_the_rights_of_the_directorys_owner_alone(self):
+        nobody = 65534
+        with tempfile.TemporaryDirectory() as outer:
+            os.chmod(outer, 0o755)
+            place = pathlib.Path(outer) / "fleet"
+            place.mkdir()
+            os.chown(place, nobody, nobody)
+            restore, rest = self.fed(place)
+            status = pathlib.Path(f"/proc/{restore.pid}/status").read_text()
+            self.assertIn(f"\t{nobody}\t", status.split("Uid:")[1].splitlines()[0])
+            self.assertIn(f"\t{nobody}\t", status.split("Gid:")[1].splitlines()[0])
+            self.assertEqual(status.split("Groups:")[1].splitlines()[0].split(), [str(nobody)])
+            code, said = rest()
+            self.assertEqual(code, 0, said)
+            made = list(place.rglob("*"))
+            self.assertIn(place / "server/state/ledger.db", made)
+            self.assertEqual({(p.lstat().st_uid, p.lstat().st_gid) for p in made}, {(nobody, nobody)})
+
+            # A backup's file is root's, and what is read for it is read as the owner.
+            file = self.stack.dir / "owned.backup"  # in a directory that the owner cannot look into
+            secret = self.stack.dir / "secret"
+            secret.write_text("of root")
+            secret.chmod(0o600)
+            self.stack.run("holdfastd", "backup", "--dir", place, file)
+            self.assertEqual(file.stat().st_uid, os.getuid())
+            self.assertEqual({p.lstat().st_uid for p in place.rglob("*")}, {nobody})
+            file.unlink()
+            (place / "server/policy.env").unlink()
+            (place / "server/policy.env").symlink_to(secret)
+            self.stack.run("holdfastd", "backup", "--dir", place, file, expect=1)
+            self.assertFalse(file.exists())
+
+    def test_a_volume_in_the_way_is_said_before_anything_is_read(self):
+        place = self.new_place()
+        self.restore(self.good, into=place)
+        for where in ("server/state", "server"):
+            with self.subTest(where):
+                subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place / where], check=True)
+                try:
+                    reply = self.restore(self.good, "--replace", into=place, expect=1)
+                finally:
+                    subprocess.run(["umount", place / where], check=True)
+                self.assertIn(f"{place / where} is a volume of its own", reply.err)
+        with self.subTest("no room"):
+            place = self.new_place()
+            place.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", place], check=True)
+            try:
+                self.assertIn("what is in the backup needs", self.restore(self.good, into=place, expect=1).err)
+                self.assertEqual(list(place.iterdir()), [])
+            finally:
+                subprocess.run(["umount", place], check=True)
+
+    def test_a_restore_that_fails_half_way_moves_back_what_it_moved(self):
+        place, state = self.new_place(), self.new_place()
+        self.restore(self.good, into=place)
+        config = place / "server/holdfastd.toml"
+        config.write_text(set_key(config.read_text(), "state", "dir", str(state)))
+        (place / "server/state").rename(state)
+        (state / "mine").write_text("kept")
+        file = self.stack.dir / "half.backup"
+        self.stack.run("holdfastd", "backup", "--dir", place, file)
+        server = place / "server"
+        subprocess.run(["mount", "--bind", server, server], check=True)  # cannot be renamed
+        try:
+            self.restore(file, "--replace", "--state", state, into=place, expect=1)
+        finally:
+            subprocess.run(["umount", server], check=True)
+        self.assertEqual((state / "mine").read_text(), "kept")
+        self.assertEqual([p.name for p in place.iterdir()], ["server"])
+        self.assertEqual(list(state.parent.glob(state.name + "*")), [state])
 
     def test_an_older_program_refuses_a_newer_ledger_at_once_and_says_why(self):
         place = self.new_place()

@@ -187,6 +187,41 @@ class ProxiedTest(StackTest):
                 peer.close()
 
 
+class FullHouseTest(StackTest):
+    """More handshakes than admission takes come through the proxy at once."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.behind = free_ports(2)
+        listen = [(section, "listen", f"127.0.0.1:{port}") for section, port in zip(("agents", "api"), cls.behind)]
+        cls.keys = (*ProxiedTest.keys, *listen, ("admission", "handshakes", 2))
+        super().setUpClass()
+
+    def test_who_waits_longer_than_anybody_is_patient_is_closed(self):
+        peers = [socket.create_connection(("127.0.0.1", self.behind[0])) for _ in range(12)]
+        time.sleep(0.5)  # all are in, and none has said whose it is
+        for i, peer in enumerate(peers):
+            peer.sendall(v2((f"198.51.100.{i + 1}", 1000), ("127.0.0.1", 1)))  # and nothing more
+            peer.setblocking(False)
+
+        def closed():
+            count = 0
+            for peer in peers:
+                try:
+                    count += peer.recv(1, socket.MSG_PEEK) == b""
+                except BlockingIOError:
+                    pass
+                except ConnectionError:
+                    count += 1
+            return count
+        try:
+            # Two have been with the gateway, two may be by now, and two more if it was quick.
+            wait_for(lambda: closed() >= len(peers) - 4, 14, lambda: f"{closed()} of {len(peers)} closed after 14 s")
+        finally:
+            for peer in peers:
+                peer.close()
+
+
 class ConfigTest(StackTest):
     def setUp(self):
         self.config = self.stack.fleet / "server/holdfastd.toml"

@@ -33,7 +33,8 @@ class RpmTest(SystemCase):
         self.bundle("/root/bundle")
         _, asked = self.rpm(f"-i /root/{RPM.format(VERSION)}")
         self.assertIn("enable --quiet holdfast-agent.service", asked)
-        self.assertIn("start holdfast-agent.path holdfast-agent-enrol.path", asked)
+        for unit in ("holdfast-agent.path", "holdfast-agent-enrol.path"):
+            self.assertIn(f"start {unit}\n", asked)
         self.assertEqual(self.system.run("stat -c '%a %U' /var/lib/holdfast-agent /etc/holdfast-agent").split(),
                          ["700", "root", "700", "root"])
         self.assertIn("holdfast-link", self.system.run("cat /etc/passwd"))
@@ -45,8 +46,14 @@ class RpmTest(SystemCase):
         self.wait_online(agent)
         self.assertEqual(self.one(agent), [{"one": 1}])
 
+        # One that the package had not before; the others may have been disabled by somebody.
+        self.system.run("rm /usr/lib/systemd/system/holdfast-agent-enrol.path")
         _, asked = self.rpm(f"-U /root/{RPM.format(NEXT)}")
         self.assertIn("try-restart holdfast-agent.service", asked)
+        self.assertEqual([line.strip() for line in asked.splitlines() if "enable" in line],
+                         ["enable --quiet holdfast-agent-enrol.path"])
+        self.assertIn("start holdfast-agent-enrol.path", asked)
+        self.system.run("test ! -e /var/lib/holdfast-agent/new-units")
         self.assertNotIn("disable", asked)  # the old one's %preun knows that it is an upgrade
         self.assertEqual(self.system.run("cat /var/lib/holdfast-agent/enrolled").strip(), agent)
         self.assertIn(NEXT, self.system.run("rpm -q holdfast-agent"))

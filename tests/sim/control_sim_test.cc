@@ -128,6 +128,41 @@ TEST(ControlSimTest, ServesFromAnOlderCopyOfItsLedgerAndRunsNothingTwice) {
   EXPECT_GT(done, 400);
 }
 
+// The same while everything goes on failing: whose first Welcome is lost is no clone for that.
+TEST(ControlSimTest, SuspectsNobodyWhoseFirstLinksAfterARestoreFail) {
+  constexpr std::uint32_t kSeeds = 100;
+  ControlWorld::Counts total;
+  for (std::uint32_t seed = 1; seed <= kSeeds; ++seed) {
+    ControlWorld world({.seed = seed});
+    world.Run(3 * kSecond);
+    const FakeStore copy = world.store();
+    for (int i = 0; i < 4; ++i) {
+      world.SubmitOne();
+      world.Run(kSecond / 2);
+      world.BreakSomething();
+    }
+    world.RestoreFrom(copy);
+    for (int i = 0; i < 12; ++i) {
+      world.Run(kSecond / 2);
+      world.BreakSomething();
+    }
+    world.Heal();
+    world.Run(20 * kSecond);  // for seconds a command may still end by it
+    for (int i = 0; i < 4; ++i) {
+      world.SubmitOne();
+      world.Run(kSecond);
+    }
+    ASSERT_TRUE(Settle(world)) << "seed " << seed << "\n" << world.Check();
+    ASSERT_EQ(world.Check(), "") << "seed " << seed;
+    for (const auto& row : world.store().LoadAgents().value()) {
+      ASSERT_FALSE(row.clone_suspected) << "seed " << seed;
+    }
+    total.Add(world.counts);
+  }
+  EXPECT_GT(total.outages, 20);
+  EXPECT_GT(total.agent_cuts, 20);
+}
+
 // A whole queue (Ledger::Options::max_open_per_agent) waits for an agent that comes and goes.
 TEST(ControlSimTest, DeliversAThousandQueuedCommandsWithoutARefusal) {
   constexpr int kQueued = 1000;

@@ -20,13 +20,8 @@ Error CopyFailed(const std::string& path) {
   return {Code::kUnavailable, path + ": " + std::generic_category().message(errno)};
 }
 
-// As root: a backend that finds it left over must be able to remove it.
-Status MakeFolder(const std::string& path, const std::string& like) {
-  struct stat info {};
-  if (::stat(like.c_str(), &info) != 0) return CopyFailed(like);
-  if (::mkdir(path.c_str(), 0700) != 0) return CopyFailed(path);
-  if (info.st_uid == ::geteuid()) return Ok();
-  return ::chown(path.c_str(), info.st_uid, info.st_gid) == 0 ? Ok() : Status(CopyFailed(path));
+Status MakeFolder(const std::string& path) {
+  return ::mkdir(path.c_str(), 0700) == 0 ? Ok() : Status(CopyFailed(path));
 }
 
 }  // namespace
@@ -48,8 +43,8 @@ Status CheckRoomForCopy(const std::string& state_dir) {
 
 Status MakeCopyFolder(const std::string& state_dir) {
   RemoveCopyFolder(state_dir);
-  HF_TRY(MakeFolder(CopyFolder(state_dir), state_dir));
-  return MakeFolder(CopyFolder(state_dir) + "/incoming", state_dir);
+  HF_TRY(MakeFolder(CopyFolder(state_dir)));
+  return MakeFolder(CopyFolder(state_dir) + "/incoming");
 }
 
 void RemoveCopyFolder(const std::string& state_dir) {

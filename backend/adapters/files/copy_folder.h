@@ -3,6 +3,8 @@
 //   STATE/backup/ledger.db    STATE/backup/incoming/<name>: growing outputs, by a second link, so that sealing or
 //                             dropping them does not take them away
 //
+// Ordering:  whoever makes it has the rights of the state's owner and no more (ActAs): a backend that finds it left
+//            over must be able to remove it.
 // Threading: functions on the disk; one backup at a time is their callers' business.
 // Errors:    kUnavailable, with the file's name.
 // Design:    docs/decisions/0097-backup-and-restore.md

@@ -31,6 +31,15 @@ Status WriteAll(int fd, const std::string& path, std::string_view content) {
   return Ok();
 }
 
+Status Lock(int fd, const std::string& path) {
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return Ok();
+  if (errno != EWOULDBLOCK) return Failed(path);
+  std::array<char, 32> holder{};
+  const ssize_t got = ::read(fd, holder.data(), holder.size());
+  const std::string pid(holder.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  return Error{Code::kExists, path + ": held by process " + (pid.empty() ? "?" : pid)};
+}
+
 }  // namespace
 
 Result<std::string> ReadWholeFile(const std::string& path, std::size_t max_bytes) {
@@ -75,16 +84,19 @@ Status MakeDirectories(const std::string& path) {
 }
 
 Result<UniqueFd> LockFile(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.valid()) return Failed(path);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    std::array<char, 32> holder{};
-    const ssize_t got = ::read(fd.get(), holder.data(), holder.size());
-    const std::string pid(holder.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-    return Error{Code::kExists, path + ": held by process " + (pid.empty() ? "?" : pid)};
-  }
+  HF_TRY(Lock(fd.get(), path));
   if (::ftruncate(fd.get(), 0) != 0) return Failed(path);
   HF_TRY(WriteAll(fd.get(), path, std::to_string(::getpid())));
+  return fd;
+}
+
+Result<UniqueFd> LockExistingFile(const std::string& path) {
+  // Not waiting for a writer, should it be a pipe.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd.valid()) return Failed(path);
+  HF_TRY(Lock(fd.get(), path));
   return fd;
 }
 

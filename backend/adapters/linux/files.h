@@ -20,7 +20,11 @@ Status ReplaceFile(const std::string& path, std::string_view content);
 Result<UniqueFd> MemoryFile(std::string_view content);
 // The directory, and those above it, with mode 0700 where they are new.
 Status MakeDirectories(const std::string& path);
-// Held until the descriptor is closed; the file says who holds it. kExists: somebody else does.
+// Held until the descriptor is closed; the file says who holds it. kExists: somebody else does. A symbolic link is
+// not followed.
 Result<UniqueFd> LockFile(const std::string& path);
+// The same lock on a file that is there, in which nothing is changed: for who is not its holder by profession.
+// kNotFound: it is not there.
+Result<UniqueFd> LockExistingFile(const std::string& path);
 
 }  // namespace holdfast::backend

@@ -19,6 +19,16 @@ std::string ImmutableUri(const std::string& path) {
   return uri + "?immutable=1";  // no lock, no log, no file beside it
 }
 
+Result<std::unique_ptr<sqlite3, Closer>> OpenQuiet(const std::string& ledger) {
+  sqlite3* raw = nullptr;
+  const int opened =
+      sqlite3_open_v2(ImmutableUri(ledger).c_str(), &raw,
+                      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+  std::unique_ptr<sqlite3, Closer> db(raw);
+  if (opened != SQLITE_OK) return SqliteError(raw, opened).In(ledger);
+  return db;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SqliteCopy>> SqliteCopy::Begin(sqlite3* ledger, const std::string& path) {
@@ -58,12 +68,8 @@ Result<bool> SqliteCopy::More() {
 }
 
 Result<NamedFiles> ReadNamedFiles(const std::string& ledger) {
-  sqlite3* raw = nullptr;
-  const int opened =
-      sqlite3_open_v2(ImmutableUri(ledger).c_str(), &raw,
-                      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
-  const std::unique_ptr<sqlite3, Closer> db(raw);
-  if (opened != SQLITE_OK) return SqliteError(raw, opened).In(ledger);
+  HF_ASSIGN_OR_RETURN(const auto db, OpenQuiet(ledger));
+  sqlite3* const raw = db.get();
   NamedFiles out;
   HF_ASSIGN_OR_RETURN(SqliteStatement sealed,
                       SqliteStatement::Prepare(raw,
@@ -84,6 +90,24 @@ Result<NamedFiles> ReadNamedFiles(const std::string& ledger) {
     out.incoming.push_back({incoming.FixedAt<Nonce16>(0), incoming.Number(1)});
   }
   return out;
+}
+
+Status CheckLedgerPages(const std::string& ledger, const std::function<bool()>& stop) {
+  constexpr int kStepsBetween =
+      100'000;  // of SQLite's machine, between two questions: milliseconds
+  HF_ASSIGN_OR_RETURN(const auto db, OpenQuiet(ledger));
+  sqlite3_progress_handler(
+      db.get(), kStepsBetween,
+      [](void* asked) { return (*static_cast<const std::function<bool()>*>(asked))() ? 1 : 0; },
+      const_cast<std::function<bool()>*>(&stop));
+  HF_ASSIGN_OR_RETURN(SqliteStatement check,
+                      SqliteStatement::Prepare(db.get(), "PRAGMA quick_check(1)"));
+  const auto row = check.Step();
+  if (!row.ok() && stop()) return Error{Code::kCancelled, "interrupted"};
+  if (!row.ok()) return Error(row.error()).In(ledger);
+  const std::string found = row.value() ? check.Bytes(0) : "nothing";
+  if (found == "ok") return Ok();
+  return Error{Code::kCorrupt, ledger + " is damaged: " + found};
 }
 
 }  // namespace holdfast::backend

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,5 +54,8 @@ struct NamedFiles {
   std::vector<Incoming> incoming;
 };
 Result<NamedFiles> ReadNamedFiles(const std::string& ledger);
+
+// Every page of such a file is what it should be (PRAGMA quick_check). kCorrupt: not; kCancelled: `stop` said so.
+Status CheckLedgerPages(const std::string& ledger, const std::function<bool()>& stop);
 
 }  // namespace holdfast::backend

@@ -91,6 +91,22 @@ TEST(BackupHeadTest, NamesTheVersionThatWroteALaterFormat) {
   }
 }
 
+TEST(BackupTarTest, KnowsTheFilesOfAStateByTheirNames) {
+  const std::string hash = "ab" + std::string(62, '0');
+  for (const std::string& name :
+       {std::string("state/ledger.db"), "state/results/incoming/" + std::string(32, 'f'),
+        "state/results/ab/" + hash, "state/blobs/ab/" + hash}) {
+    EXPECT_TRUE(IsStateMember(name)) << name;
+  }
+  for (const std::string& name : std::vector<std::string>{
+           "state/ledger.db-wal", "state/run/lock", "state/", "ledger.db", "state/results/" + hash,
+           "state/results/ac/" + hash, "state/results/ab/" + hash + "0",
+           "state/results/AB/AB" + hash.substr(2), "state/blobs/incoming/" + std::string(32, 'f'),
+           "state/results/incoming/x", "state/redis/ab/" + hash}) {
+    EXPECT_FALSE(IsStateMember(name)) << name;
+  }
+}
+
 class ManifestTest : public ::testing::Test {
  protected:
   static MemberSum Sum(std::uint64_t size, char fill) {

@@ -574,6 +574,30 @@ TEST_F(RestoredSessionsTest, TakesTheAgentBackWithTheWordThatItsJournalBeginsAne
   EXPECT_EQ(Suspicions(), 0U);
 }
 
+TEST_F(RestoredSessionsTest, TakesItBackAlsoWhenTheFirstWelcomesAreLost) {
+  LetIn();
+  hello_.set_contact(std::string(16, 'q'));
+  Restore();
+  sessions_.OnLinkClosed("g0", Closed(5), now_);
+  for (int lost = 0; lost < 3; ++lost) {
+    Claim();
+    EXPECT_TRUE(Answer().journal_reverted());
+    EXPECT_EQ(Suspicions(), 0U);
+    sessions_.OnLinkClosed("g0", Closed(hello_.conn_epoch()), now_);
+    hello_.set_conn_epoch(hello_.conn_epoch() + 1);
+  }
+  // What knows a contact of ours, and shows another one, is a copy again.
+  hello_.set_incarnation(std::string(16, 'j'));
+  hello_.clear_contact();
+  LetIn();
+  LetIn();
+  EXPECT_EQ(Suspicions(), 0U);
+  hello_.set_contact(std::string(16, 'q'));
+  Claim();
+  EXPECT_TRUE(Answer().journal_reverted());
+  EXPECT_EQ(Suspicions(), 1U);
+}
+
 TEST_F(RestoredSessionsTest, TakesBackAnAgentWhoseOwnDiskIsOlderThanTheCopy) {
   LetIn();
   hello_.set_conn_epoch(1);
