@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./dev bench latency|hunt|storm|drain|slow-reader|beats [--agents N] [--tls]: how a large fleet is served.
+"""./dev bench latency|hunt|storm|drain|beats [--agents N] [--tls]: how a large fleet is served.
 
 Each starts a throwaway backend and holdfast-fleet's simulated agents beside it, on this machine, and measures one thing:
 
@@ -7,7 +7,6 @@ Each starts a throwaway backend and holdfast-fleet's simulated agents beside it,
   hunt         one question to all agents: until the last answer is durable, verified and shown
   storm        all gateways killed at once: until every agent is back; what a connect costs then
   drain        a rolling restart of everything while two analysts are at work
-  slow-reader  every tenth agent reads 50 bytes a second while it is asked for files: what the others feel
   beats        what a heartbeat costs at a tenth of the agents, and at all
 
 Prints a table, appends one JSON line per figure to OUT/NAME.jsonl, and redraws docs/benchmarks/service.md unless
@@ -41,7 +40,6 @@ LOAD_SECONDS = 10
 VOLLEYS = 4                # connections that send them: one may watch 16 commands
 KEPT_UP = 0.95             # of what was asked for in its time: it was sustained
 DRAIN_STREAMS = 2
-SLOW_PERCENT = 10
 
 
 class Failed(Exception):
@@ -51,18 +49,17 @@ class Failed(Exception):
 class Service:
     """A world with all its agents connected."""
 
-    def __init__(self, agents, tls, **fleet):
+    def __init__(self, agents, tls):
         self.agents = agents
         self.world = World(agents, tls, LINKS_PER_SECOND)
         self.fleet = None
         self.connect_s = self.connect_cpu_s = 0.0
         self.volleys = []
-        self.fleet_words = [word for name, value in fleet.items() for word in (f"--{name}", str(value))]
 
     def __enter__(self):
         try:
             self.world.start()
-            self.fleet = self.world.start_fleet(*self.fleet_words)
+            self.fleet = self.world.start_fleet()
             cpu, began = self.cpu(), time.monotonic()
             self.fleet.say(f"agents {self.agents}")
             self.wait_online(self.agents)
@@ -236,28 +233,6 @@ def drain(arguments, figures):
         figures.add("drain: dials an agent", (after["dials"] - before["dials"]) / service.agents, "", None, how)
 
 
-def slow_reader(arguments, figures):
-    """The same load twice: all agents read as they should, then every tenth hardly at all."""
-    results = {}
-    for slow in (0, SLOW_PERCENT):
-        with Service(arguments.agents, arguments.tls, **({"slow": slow} if slow else {})) as service:
-            volley = service.volley()
-            stride = 7
-            count = service.agents // stride
-            before = service.world.server_memory()
-            said = volley.ask(f"rate 0 {stride} {count} {STEADY} {STEADY_SECONDS}")
-            grown = sum(private for private, _ in service.world.server_memory().values()) - \
-                sum(private for private, _ in before.values())
-            results[slow] = (said, grown)
-    usual, beside = results[0][0], results[SLOW_PERCENT][0]
-    how = f"{arguments.agents} agents, {STEADY} commands a second for {STEADY_SECONDS} s; then the same with {SLOW_PERCENT} % of the " \
-          "agents reading 50 bytes a second"
-    figures.add("slow readers: p50 without any", usual["p50_ms"], "ms", None, how)
-    figures.add("slow readers: p50 with a tenth", beside["p50_ms"], "ms", usual["p50_ms"] * 2, how)
-    slow_agents = arguments.agents * SLOW_PERCENT // 100
-    figures.add("slow readers: server memory for each", max(0, results[SLOW_PERCENT][1]) / slow_agents / 1024, "KiB", 1024, how)
-
-
 def beats(arguments, figures):
     costs = {}
     with Service(max(1, arguments.agents // 10), arguments.tls) as service:
@@ -278,7 +253,7 @@ def cost_of_beats(service):
 
 # name: (what runs, agents by default)
 BENCHES = {"latency": (latency, 100_000), "hunt": (hunt, 100_000), "storm": (storm, 20_000), "drain": (drain, 20_000),
-           "slow-reader": (slow_reader, 2_000), "beats": (beats, 100_000)}
+           "beats": (beats, 100_000)}
 
 
 def main():
