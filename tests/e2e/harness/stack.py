@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -26,15 +27,21 @@ from .redis import Redis
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("HOLDFAST_BIN", ROOT / "build/dev/bin"))
-# Another agent than the one beside the rest: that of the release build, which is linked with less (agent/slim).
-AGENT = pathlib.Path(os.environ.get("HOLDFAST_AGENT", BIN / "holdfast-agent"))
-if "HOLDFAST_AGENT" in os.environ and not AGENT.exists():
-    print(f"no {AGENT}")
+
+# Another agent than the one beside the rest, if named: that of the release build, linked with less (agent/slim).
+NAMED_AGENT = os.environ.get("HOLDFAST_AGENT")
+if NAMED_AGENT and not pathlib.Path(NAMED_AGENT).exists():
+    print(f"no {NAMED_AGENT}")
     sys.exit(77)
 START_SECONDS = 30   # a debug build on a busy two-core machine
 ANSWER_SECONDS = 60  # any one command line
 # Who the tests are to the private Redis: its other users may do only what their process does.
 REDIS_ADMIN = ("tests", "a-password-for-tests")
+
+
+def agent_program():
+    """Asked for at each start: a measurement sets BIN after this module was read."""
+    return pathlib.Path(NAMED_AGENT) if NAMED_AGENT else BIN / "holdfast-agent"
 
 
 def free_ports(count):
@@ -96,7 +103,7 @@ class Agent:
 
     def enrol(self, bundle, expect=0, more=()):
         done = subprocess.run(
-            [AGENT, "enrol", "--bundle", bundle, "--state", self.state, *more],
+            [agent_program(), "enrol", "--bundle", bundle, "--state", self.state, *more],
             env=self.stack.env(), capture_output=True, timeout=ANSWER_SECONDS, check=False)
         reply = Reply(["holdfast-agent", "enrol"], done.returncode, done.stdout,
                       done.stderr.decode(errors="replace"))
@@ -109,7 +116,7 @@ class Agent:
         assert not self.running(), f"agent {self.name} runs already"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [AGENT, "run", "--state", self.state, *self.options],
+                [agent_program(), "run", "--state", self.state, *self.options],
                 env=self.stack.env(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 start_new_session=True, preexec_fn=procs.end_with_parent)
         return self
