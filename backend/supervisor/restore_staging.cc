@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <ranges>
 #include <set>
 #include <system_error>
 
@@ -214,7 +213,8 @@ Status Staging::Keep() {
 
 Status Staging::MoveAll() {
   const std::string aside = ".before-" + Rfc3339(WallNow());
-  for (const Part& part : parts_ | std::views::reverse) {
+  for (auto at = parts_.rbegin(); at != parts_.rend(); ++at) {
+    const Part& part = *at;
     const UniqueFd staged(::open(part.staged.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!staged.valid() || ::syncfs(staged.get()) != 0) return NotStaged(part.staged);
     if (!IsEmptyOrMissing(part.place)) HF_TRY(Rename(part.place, part.place + aside));
@@ -231,7 +231,8 @@ Status Staging::Rename(const std::string& from, const std::string& to) {
 
 std::string Staging::Undo() {
   std::string left;
-  for (const Move& move : moves_ | std::views::reverse) {
+  for (auto at = moves_.rbegin(); at != moves_.rend(); ++at) {
+    const Move& move = *at;
     if (::rename(move.to.c_str(), move.from.c_str()) == 0) continue;
     left += "; what was " + move.from + " is now " + move.to;
   }

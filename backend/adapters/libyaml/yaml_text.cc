@@ -89,7 +89,7 @@ class Builder {
     } else if (open_.back().node.kind == YamlNode::Kind::kList) {
       open_.back().node.items.push_back(std::move(node));
     } else {
-      open_.back().node.members.emplace_back(std::move(*open_.back().key), std::move(node));
+      open_.back().node.members.push_back({std::move(*open_.back().key), std::move(node)});
       open_.back().key.reset();
     }
     return Ok();

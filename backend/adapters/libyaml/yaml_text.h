@@ -21,15 +21,21 @@
 
 namespace holdfast::backend {
 
+struct YamlMember;
+
 struct YamlNode {
   enum class Kind : std::uint8_t { kScalar, kList, kMap };
   Kind kind = Kind::kScalar;
-  std::size_t line = 0;                                   // from 1
-  std::string text;                                       // of a scalar
-  std::vector<YamlNode> items;                            // of a list
-  std::vector<std::pair<std::string, YamlNode>> members;  // of a map, each key once
+  std::size_t line = 0;             // from 1
+  std::string text;                 // of a scalar
+  std::vector<YamlNode> items;      // of a list
+  std::vector<YamlMember> members;  // of a map, each key once
 
   const YamlNode* Find(std::string_view key) const;  // nullptr: not there, or no map
+};
+struct YamlMember {
+  std::string key;
+  YamlNode value;
 };
 
 struct YamlLimits {

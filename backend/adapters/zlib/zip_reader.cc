@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -43,7 +44,8 @@ struct ZipReader::State {
       const ssize_t got =
           ::pread(fd, out.data() + have, out.size() - have, static_cast<off_t>(offset + have));
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return Error{Code::kInternal, path + ": " + std::strerror(errno)};
+      if (got < 0)
+        return Error{Code::kInternal, path + ": " + std::generic_category().message(errno)};
       if (got == 0) break;
       have += static_cast<std::size_t>(got);
     }
@@ -130,7 +132,7 @@ Result<std::unique_ptr<ZipReader>> ZipReader::Open(const std::string& path) {
     const Code code = errno == ENOENT                     ? Code::kNotFound
                       : errno == EACCES || errno == EPERM ? Code::kDenied
                                                           : Code::kInvalid;
-    return Error{code, path + ": " + std::strerror(errno)};
+    return Error{code, path + ": " + std::generic_category().message(errno)};
   }
   struct stat at = {};
   if (::fstat(state->fd, &at) != 0 || !S_ISREG(at.st_mode)) {
