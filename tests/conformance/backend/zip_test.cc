@@ -70,6 +70,7 @@ TEST(ZipTest, AnEmptyZipAndOneOfManyEntriesAreZips) {
   auto empty = ZipReader::Open(dir.Write("a.zip", Packed({}))).value();
   EXPECT_EQ(empty->Next().value(), nullptr);
   std::vector<std::pair<std::string, std::string>> entries;
+  entries.reserve(70'000);
   for (int i = 0; i < 70'000; ++i) entries.emplace_back("f/" + std::to_string(i), "");
   const std::string path = dir.Write("b.zip", Packed(entries));
   auto many = ZipReader::Open(path).value();
