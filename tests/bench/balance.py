@@ -76,11 +76,7 @@ class Bench:
         return sum(int(n) for n in re.findall(r"event=rebalance .* shed=(\d+)", self.stack.log.read_text()))
 
     def order(self, *words):
-        done = subprocess.run([stack_module.BIN / "holdfastd", "--dir", self.stack.fleet, *words],
-                              env=self.stack.env(), capture_output=True, timeout=MOST_SECONDS, text=True,
-                              stdin=subprocess.DEVNULL, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"holdfastd {words}: {done.stderr}")
+        self.stack.run("holdfastd", "--dir", self.stack.fleet, *words, timeout=MOST_SECONDS)
         return time.monotonic()
 
     def kill_gateway(self):

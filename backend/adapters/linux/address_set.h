@@ -4,7 +4,6 @@
 // Errors:    Parse(): kInvalid; the message names the text.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,9 +21,8 @@ class AddressSet {
   bool Contains(std::string_view peer_address) const;
 
  private:
-  using Bits = std::array<std::uint8_t, 16>;  // IPv4 as ::ffff:a.b.c.d
   struct Network {
-    Bits bits{};
+    std::string address;  // 16 bytes, IPv4 as ::ffff:a.b.c.d
     unsigned length = 0;  // of the prefix, in bits of these 128
   };
   std::vector<Network> networks_;

@@ -85,10 +85,7 @@ class World:
 
     def order(self, *words):
         """What an administrator orders with holdfastd; returns when it says that it is done."""
-        done = subprocess.run([stack_module.BIN / "holdfastd", "--dir", self.stack.fleet, *words], env=self.stack.env(),
-                              capture_output=True, timeout=ENROL_SECONDS, text=True, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"holdfastd {words}: {done.stderr}")
+        self.stack.run("holdfastd", "--dir", self.stack.fleet, *words, timeout=ENROL_SECONDS)
 
     def start_volley(self):
         binary = stack_module.BIN / "holdfast-volley"
