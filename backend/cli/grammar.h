@@ -104,6 +104,15 @@ class Grammar {
         "End it on the endpoint after this long");
   }
 
+  // Where what is fetched goes: `usual` is its name below DIR.
+  void AddLocalFile(CLI::App* app, const std::string& usual) {
+    app->add_option("-d,--into", options_.local_dir,
+                    "Directory to write to, as " + usual + " (default: here)")
+        ->type_name("DIR");
+    app->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
+        ->type_name("FILE");
+    app->add_flag("--force", options_.force, "Replace the file of --as if it is there");
+  }
   void AddPath(CLI::App* app) {
     app->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
   }

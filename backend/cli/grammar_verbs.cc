@@ -40,12 +40,7 @@ void Grammar::AddReads() {
 
   CLI::App* get = AddVerb("get", "Fetch a file and check it", Command::kGet);
   get->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
-  get->add_option("-d,--into", options_.local_dir,
-                  "Directory to write to, as DIR/HOST/NAME (default: here)")
-      ->type_name("DIR");
-  get->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
-      ->type_name("FILE");
-  get->add_flag("--force", options_.force, "Replace the file of --as if it is there");
+  AddLocalFile(get, "DIR/HOST/NAME");
   AddLimits(get);
 
   AddVerb("ps", "List the processes", Command::kPs);
@@ -67,13 +62,7 @@ void Grammar::AddTailAndArchive() {
   CLI::App* archive =
       AddVerb("archive", "Fetch files and directories as one tar archive", Command::kArchive);
   AddPaths(archive);
-  archive
-      ->add_option("-d,--into", options_.local_dir,
-                   "Directory to write to, as DIR/HOST/NAME.tar (default: here)")
-      ->type_name("DIR");
-  archive->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
-      ->type_name("FILE");
-  archive->add_flag("--force", options_.force, "Replace the file of --as if it is there");
+  AddLocalFile(archive, "DIR/HOST/NAME.tar");
   AddLimits(archive);
   AddNotes(
       archive,
@@ -103,13 +92,7 @@ void Grammar::AddCollections() {
       ->allow_extra_args(false);
   collect->add_flag("--commands", options_.run_programs,
                     "Run the programs that definitions name (an act, as exec is)");
-  collect
-      ->add_option("-d,--into", options_.local_dir,
-                   "Directory to write to, as DIR/HOST/collection-JOB.zip (default: here)")
-      ->type_name("DIR");
-  collect->add_option("--as", options_.local_file, "Write exactly this file (one target only)")
-      ->type_name("FILE");
-  collect->add_flag("--force", options_.force, "Replace the file of --as if it is there");
+  AddLocalFile(collect, "DIR/HOST/collection-JOB.zip");
   collect
       ->add_option("--max-file-bytes", options_.max_file_bytes,
                    "Larger files are told of, not fetched (default: 1 GiB)")

@@ -109,6 +109,18 @@ class ControlResultsTest : public ::testing::Test {
     }
     return out;
   }
+  // Control begins anew, and finds in its ledger that the command has ended INTERRUPTED.
+  void BeginAnewWithItInterrupted() {
+    backend::DeliveryRow row = Row();
+    row.state = backend::DeliveryState::kEnded;
+    row.outcome = pb::OUTCOME_INTERRUPTED;
+    ASSERT_TRUE(world_.store().PutDelivery(row).ok());
+    ASSERT_TRUE(world_.store().PutCommandCounts(digest_, 1, 0).ok());
+    ASSERT_TRUE(world_.store().Commit().ok());
+    world_.CrashControl();
+    world_.Run(kSecond);
+    (void)Turn();
+  }
   backend::DeliveryRow Row() { return *world_.store().FindDelivery(digest_, agent().id()).value(); }
 
   static constexpr std::uint64_t kMaxOutput = 20'000;
@@ -275,15 +287,7 @@ TEST_F(ControlResultsTest, AnswersAStreamThatIsOverFromTheStore) {
 }
 
 TEST_F(ControlResultsTest, KeepsALateResultWithoutChangingTheState) {
-  backend::DeliveryRow row = Row();
-  row.state = backend::DeliveryState::kEnded;
-  row.outcome = pb::OUTCOME_INTERRUPTED;
-  ASSERT_TRUE(world_.store().PutDelivery(row).ok());
-  ASSERT_TRUE(world_.store().PutCommandCounts(digest_, 1, 0).ok());
-  ASSERT_TRUE(world_.store().Commit().ok());
-  world_.CrashControl();
-  world_.Run(kSecond);
-  (void)Turn();
+  ASSERT_NO_FATAL_FAILURE(BeginAnewWithItInterrupted());
   Up({Received(), Chunk(1, "rows"), Final(2, GoodResult(1), agent().key())});
   const auto acks = Turn();
   ASSERT_FALSE(acks.empty());
@@ -371,15 +375,7 @@ TEST_F(ControlResultsTest, TellsTheEndOfAnOutputThatItsDiskHasLost) {
 }
 
 TEST_F(ControlResultsTest, AcknowledgesALateStreamPieceByPiece) {
-  backend::DeliveryRow row = Row();
-  row.state = backend::DeliveryState::kEnded;
-  row.outcome = pb::OUTCOME_INTERRUPTED;
-  ASSERT_TRUE(world_.store().PutDelivery(row).ok());
-  ASSERT_TRUE(world_.store().PutCommandCounts(digest_, 1, 0).ok());
-  ASSERT_TRUE(world_.store().Commit().ok());
-  world_.CrashControl();
-  world_.Run(kSecond);
-  (void)Turn();
+  ASSERT_NO_FATAL_FAILURE(BeginAnewWithItInterrupted());
   const std::uint64_t ended = world_.core().figures().commands_ended;
   Up({Received(), Chunk(1, "rows")});
   auto acks = Turn();
