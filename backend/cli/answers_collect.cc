@@ -108,10 +108,7 @@ class CollectAnswers final : public Answers {
     answer.Text("path", made.path).Count("size", made.bytes);
     answer.Text("manifest_sha256", made.manifest_sha256).Bool("complete", made.complete);
     const CollectionTotals& totals = made.totals;
-    answer.Count("files", totals.files).Count("facts", totals.facts);
-    answer.Count("answers", totals.answers).Count("failed", totals.failed);
-    answer.Count("left_out", totals.left_out).Count("unstable", totals.unstable);
-    answer.Count("bytes", totals.bytes);
+    AddTotals(totals, answer);
     if (call_.options.format == Format::kTable) PrintForPeople(made);
     if (csv_) {
       csv_->Add({Cell::Text(HostOf(end.agent)), Cell::Text(end.agent.hex()), Cell::Text(made.path),

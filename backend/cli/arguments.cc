@@ -163,15 +163,11 @@ std::string WordsOf(const CLI::ParseError& why) {
 std::string DidYouMean(Grammar& grammar, const std::string& word) {
   constexpr std::size_t kLongest = 32;  // no command is longer
   if (word.size() > kLongest) return "";
-  std::size_t best = std::max<std::size_t>(1, (word.size() + 1) / 3) + 1;  // further is another
-  std::string near;
+  NearestWord near(word);
   for (const CLI::App* sub : grammar.app().get_subcommands([](const CLI::App*) { return true; })) {
-    const std::size_t distance = EditDistance(word, sub->get_name());
-    if (distance >= best) continue;
-    best = distance;
-    near = sub->get_name();
+    near.Look(sub->get_name());
   }
-  return near.empty() ? "" : "; did you mean " + near + "?";
+  return near.found().empty() ? "" : "; did you mean " + near.found() + "?";
 }
 
 // Parses; nullopt when Options are filled, else the exit status.

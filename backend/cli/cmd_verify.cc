@@ -70,10 +70,8 @@ std::string JsonOf(const std::string& path, const CheckedCollection& checked) {
   object.Text("ended", FormatRfc3339(WallTime(checked.result.ended_at_ms())));
   object.Text("outcome", OutcomeName(checked.result.outcome()));
   object.Text("message", checked.result.message()).Bool("complete", checked.complete);
-  object.Count("files", checked.totals.files).Count("facts", checked.totals.facts);
-  object.Count("answers", checked.totals.answers).Count("failed", checked.totals.failed);
-  object.Count("left_out", checked.totals.left_out).Count("unstable", checked.totals.unstable);
-  object.Count("bytes", checked.totals.bytes).Text("manifest_sha256", checked.manifest_sha256);
+  AddTotals(checked.totals, object);
+  object.Text("manifest_sha256", checked.manifest_sha256);
   return object.str();
 }
 

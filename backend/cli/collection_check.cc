@@ -38,10 +38,11 @@ Error Altered(const std::string& entry, const std::string& why) {
   return {Code::kCorrupt, ForTerminal(Untrusted(entry)) + ": " + why};
 }
 
-// A file of ours from its beginning.
+// A file of ours from its beginning, and what stands around it.
 class FileText {
  public:
-  explicit FileText(const PartialFile& file) : file_(file) {}
+  explicit FileText(const PartialFile& file, std::string before = {}, std::string after = {})
+      : file_(file), piece_(std::move(before)), after_(std::move(after)) {}
   // As many bytes as there are, at most `max`.
   Result<std::string> Take(std::size_t max) {
     std::string out;
@@ -50,6 +51,7 @@ class FileText {
         HF_ASSIGN_OR_RETURN(piece_, file_.ReadBack(offset_, kCheckBytes));
         offset_ += piece_.size();
         at_ = 0;
+        if (piece_.empty()) piece_ = std::exchange(after_, {});
         if (piece_.empty()) break;
       }
       const std::size_t part = std::min(max - out.size(), piece_.size() - at_);
@@ -62,6 +64,7 @@ class FileText {
  private:
   const PartialFile& file_;
   std::string piece_;
+  std::string after_;
   std::size_t at_ = 0;
   std::uint64_t offset_ = 0;
 };
@@ -79,7 +82,7 @@ class Checker {
     HF_TRY(CheckResult());
     HF_TRY(CheckSigner());
     manifest_ = std::make_unique<CollectionManifest>(crypto_, checked_.command);
-    HF_ASSIGN_OR_RETURN(zip_, ZipReader::Open(path_));
+    zip_->Rewind();
     HF_TRY(Rebuild());
     HF_TRY(CheckRest());
     checked_.totals = manifest_->totals();
@@ -90,10 +93,10 @@ class Checker {
  private:
   // --- the first reading: what everything else is checked with
   Status ReadProof() {
-    HF_ASSIGN_OR_RETURN(const auto zip, ZipReader::Open(path_));
+    HF_ASSIGN_OR_RETURN(zip_, ZipReader::Open(path_));
     std::set<std::string> names;
     for (;;) {
-      HF_ASSIGN_OR_RETURN(const backend::ZipEntry* const entry, zip->Next());
+      HF_ASSIGN_OR_RETURN(const backend::ZipEntry* const entry, zip_->Next());
       if (entry == nullptr) break;
       const std::string& name = entry->name;
       if (!names.insert(name).second) return Altered(name, "is there twice");
@@ -105,7 +108,7 @@ class Checker {
       if (proof == nullptr && name != kStreamEntry) continue;
       std::uint64_t bytes = 0;
       for (;;) {
-        HF_ASSIGN_OR_RETURN(const std::size_t got, zip->Read(buffer_));
+        HF_ASSIGN_OR_RETURN(const std::size_t got, zip_->Read(buffer_));
         if (got == 0) break;
         bytes += got;
         if (bytes > (proof == nullptr ? kMaxStreamBytes : kMaxProofBytes)) {
@@ -331,27 +334,18 @@ class Checker {
       HF_TRY(OpenEntry(name));
       HF_TRY(CloseEntry());
     }
-    HF_ASSIGN_OR_RETURN(const auto around, manifest_->Frame(proof_));
-    HF_ASSIGN_OR_RETURN(const Scratch manifest, PartialFile::CreateUnnamed());
-    HF_TRY(manifest->Append(around.before));
-    FileText lines(*lines_);
-    for (;;) {
-      HF_ASSIGN_OR_RETURN(const std::string piece, lines.Take(kCheckBytes));
-      if (piece.empty()) break;
-      HF_TRY(manifest->Append(piece));
-    }
-    HF_TRY(manifest->Append(around.after));
-    HF_TRY(CompareLines(kManifestEntry, *manifest));
+    HF_ASSIGN_OR_RETURN(auto around, manifest_->Frame(proof_));
+    HF_TRY(CompareLines(kManifestEntry,
+                        FileText(*lines_, std::move(around.before), std::move(around.after))));
     checked_.manifest_sha256 = entry_sha256_;
-    HF_TRY(CompareLines(kSumsEntry, *sums_));
+    HF_TRY(CompareLines(kSumsEntry, FileText(*sums_)));
     HF_ASSIGN_OR_RETURN(const backend::ZipEntry* const more, zip_->Next());
     if (more != nullptr) return Altered(more->name, "does not belong to the collection");
     return zip_->CheckBytes();
   }
 
-  Status CompareLines(const std::string& name, const PartialFile& expected) {
+  Status CompareLines(const std::string& name, FileText due) {
     HF_TRY(OpenEntry(name));
-    FileText due(expected);
     std::string line;  // of what is due, so far
     std::uint64_t number = 1;
     for (;;) {

@@ -293,10 +293,7 @@ Result<CollectionManifest::Around> CollectionManifest::Frame(const CollectionPro
   head.Count("stream_bytes", result.output_bytes());
   head.Text("stream_sha256", ToHex(result.output_sha256()));
   JsonObject totals;
-  totals.Count("files", totals_.files).Count("facts", totals_.facts);
-  totals.Count("answers", totals_.answers).Count("failed", totals_.failed);
-  totals.Count("left_out", totals_.left_out).Count("unstable", totals_.unstable);
-  totals.Count("bytes", totals_.bytes);
+  AddTotals(totals_, totals);
   head.Raw("totals", totals.str());
   Around around;
   around.before = head.str();
@@ -308,6 +305,13 @@ Result<CollectionManifest::Around> CollectionManifest::Frame(const CollectionPro
   around.before += "],\n\"things\":[\n";
   around.after = "]}\n";
   return around;
+}
+
+void AddTotals(const CollectionTotals& totals, JsonObject& to) {
+  to.Count("files", totals.files).Count("facts", totals.facts);
+  to.Count("answers", totals.answers).Count("failed", totals.failed);
+  to.Count("left_out", totals.left_out).Count("unstable", totals.unstable);
+  to.Count("bytes", totals.bytes);
 }
 
 }  // namespace holdfast::cli

@@ -27,6 +27,8 @@
 
 namespace holdfast::cli {
 
+class JsonObject;
+
 // What stands behind a collection, as it lies in proof/.
 struct CollectionProof {
   std::string command;      // signed holdfast.command.v1
@@ -44,6 +46,8 @@ struct CollectionTotals {
   std::uint64_t unstable = 0;  // changed while they were read
   std::uint64_t bytes = 0;     // of content
 };
+// All of them, as members.
+void AddTotals(const CollectionTotals& totals, JsonObject& to);
 
 inline constexpr int kCollectionFormat = 1;
 

@@ -146,6 +146,15 @@ Status CollectionZip::AppendEntry(std::string_view bytes) {
   return writer_->Append(bytes);
 }
 
+Status CollectionZip::AppendFile(const PartialFile& file) {
+  for (std::uint64_t offset = 0;;) {
+    HF_ASSIGN_OR_RETURN(const std::string piece, file.ReadBack(offset, kCopyBytes));
+    if (piece.empty()) return Ok();
+    offset += piece.size();
+    HF_TRY(AppendEntry(piece));
+  }
+}
+
 Status CollectionZip::EndEntry() {
   HF_TRY(writer_->EndEntry());
   last_sha256_ = std::exchange(entry_hasher_, nullptr)->Finish().hex();
@@ -161,12 +170,7 @@ Status CollectionZip::WriteEntry(const std::string& name, std::string_view bytes
 
 Status CollectionZip::WriteFile(const std::string& name, const PartialFile& file) {
   HF_TRY(BeginEntry(name, 0, kNotLarge));
-  for (std::uint64_t offset = 0;;) {
-    HF_ASSIGN_OR_RETURN(const std::string piece, file.ReadBack(offset, kCopyBytes));
-    if (piece.empty()) break;
-    offset += piece.size();
-    HF_TRY(AppendEntry(piece));
-  }
+  HF_TRY(AppendFile(file));
   return EndEntry();
 }
 
@@ -174,12 +178,7 @@ Status CollectionZip::WriteManifest(const CollectionProof& proof) {
   HF_ASSIGN_OR_RETURN(const auto around, manifest_->Frame(proof));
   HF_TRY(BeginEntry(kManifestEntry, 0, kNotLarge));
   HF_TRY(AppendEntry(around.before));
-  for (std::uint64_t offset = 0;;) {
-    HF_ASSIGN_OR_RETURN(const std::string piece, lines_->ReadBack(offset, kCopyBytes));
-    if (piece.empty()) break;
-    offset += piece.size();
-    HF_TRY(AppendEntry(piece));
-  }
+  HF_TRY(AppendFile(*lines_));
   HF_TRY(AppendEntry(around.after));
   return EndEntry();
 }

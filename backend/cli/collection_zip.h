@@ -71,6 +71,7 @@ class CollectionZip {
   Status WriteAnswer();
   Status BeginEntry(const std::string& name, std::int64_t mtime_s, std::uint64_t most_bytes);
   Status AppendEntry(std::string_view bytes);
+  Status AppendFile(const sdk::PartialFile& file);
   Status EndEntry();
   Status WriteEntry(const std::string& name, std::string_view bytes);
   Status WriteFile(const std::string& name, const sdk::PartialFile& file);

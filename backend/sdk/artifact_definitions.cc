@@ -208,17 +208,10 @@ std::vector<const ArtifactDefinition*> ArtifactSet::All() const {
 
 std::string ArtifactSet::Nearest(std::string_view name) const {
   if (name.size() > kMaxArtifactNameBytes) return "";
-  std::size_t best = std::max<std::size_t>(1, (name.size() + 1) / 3) + 1;  // further is another
-  std::string nearest;
-  const auto look = [&](const std::string& candidate) {
-    const std::size_t distance = EditDistance(name, candidate);
-    if (distance >= best) return;
-    best = distance;
-    nearest = candidate;
-  };
-  for (const auto& [candidate, definition] : definitions_) look(candidate);
-  for (const auto& [candidate, of] : aliases_) look(candidate);
-  return nearest;
+  NearestWord nearest(name);
+  for (const auto& [candidate, definition] : definitions_) nearest.Look(candidate);
+  for (const auto& [candidate, of] : aliases_) nearest.Look(candidate);
+  return nearest.found();
 }
 
 Status AddDirectory(const std::string& directory, ArtifactSet& set) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,5 +26,24 @@ inline std::size_t EditDistance(std::string_view a, std::string_view b) {
   }
   return row[b.size()];
 }
+
+// The nearest of the words that are looked at, the first of those that are equally near; empty: none is near.
+class NearestWord {
+ public:
+  explicit NearestWord(std::string_view word)
+      : word_(word), best_(std::max<std::size_t>(1, (word.size() + 1) / 3) + 1) {}
+  void Look(const std::string& candidate) {
+    const std::size_t distance = EditDistance(word_, candidate);
+    if (distance >= best_) return;
+    best_ = distance;
+    found_ = candidate;
+  }
+  const std::string& found() const { return found_; }
+
+ private:
+  const std::string_view word_;
+  std::size_t best_;  // from here on it is another word
+  std::string found_;
+};
 
 }  // namespace holdfast

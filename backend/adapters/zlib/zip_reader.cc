@@ -146,6 +146,8 @@ Result<std::unique_ptr<ZipReader>> ZipReader::Open(const std::string& path) {
   return std::unique_ptr<ZipReader>(new ZipReader(std::move(state)));
 }
 
+void ZipReader::Rewind() { state_->at = 0; }
+
 Result<const ZipEntry*> ZipReader::Next() {
   State& state = *state_;
   if (state.at == state.directory.size()) return static_cast<const ZipEntry*>(nullptr);

@@ -2,7 +2,7 @@
 // header, all that is said of sizes, times and places is made anew and compared, so that every program that
 // unpacks such a zip sees the same.
 //
-//   Open() --> { Next() --> Read()* }* --> CheckBytes()
+//   Open() --> { Next() --> Read()* }* [--> Rewind() --> ...] --> CheckBytes()
 //
 // Limits:    a directory of kMaxDirectoryBytes.
 // Threading: one thread.
@@ -35,6 +35,7 @@ class ZipReader {
   // The next entry; null: there are no more. What was not read of the one before is skipped. Good until the
   // next call.
   Result<const ZipEntry*> Next();
+  void Rewind();  // the next is the first again
   // Of that entry; 0 at its end, where sizes and checksum were right.
   Result<std::size_t> Read(std::span<char> out);
   // Every byte once more, against the sum at the end.
