@@ -2,8 +2,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <ctime>
 #include <memory>
 #include <string>
 #include <utility>
@@ -42,16 +40,8 @@ bool Step(DoctorReport& report, const char* name, Look look, const std::string& 
   return found.ok();
 }
 
-std::string Day(std::uint64_t unix_ms) {
-  const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  // Not strftime(), which brings the words of all languages: 16 KB.
-  const int size = std::snprintf(text, sizeof text, "%04d-%02d-%02d", utc.tm_year + 1900,
-                                 utc.tm_mon + 1, utc.tm_mday);
-  return std::string(text, static_cast<std::size_t>(size));
-}
+// Of "2026-11-30 20:15:00 UTC".
+std::string Day(std::uint64_t unix_ms) { return UtcText(WallTime(unix_ms)).substr(0, 10); }
 
 std::string Mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 

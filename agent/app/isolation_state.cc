@@ -1,6 +1,11 @@
 #include "agent/app/isolation_state.h"
 
+#include <cerrno>
+
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "agent/adapters/linux/nft_fence.h"
 
 namespace holdfast::agent {
 namespace {
@@ -8,6 +13,17 @@ namespace {
 constexpr char kBootId[] = "/proc/sys/kernel/random/boot_id";
 
 }  // namespace
+
+bool IsIsolated(const StateDir& dir) {
+  struct stat found {};
+  return ::stat(dir.PathOf(kIsolationFile).c_str(), &found) == 0 || errno != ENOENT;
+}
+
+Status EndIsolation(const StateDir& dir) {
+  if (!IsIsolated(dir)) return Ok();
+  HF_TRY(NftFence().Open());
+  return IsolationState(dir).Remove();
+}
 
 Result<std::string> IsolationState::Load() {
   return dir_.ReadFile(kIsolationFile, kMaxIsolationBytes);

@@ -20,6 +20,10 @@ namespace holdfast::agent {
 inline constexpr std::string_view kIsolationFile = "isolation";
 inline constexpr std::string_view kReleaseFile = "isolation.release";
 
+bool IsIsolated(const StateDir& dir);
+// For who does it without an agent, whose memory would know better. Ok also if there is none.
+Status EndIsolation(const StateDir& dir);
+
 class IsolationState final : public IsolationFile {
  public:
   explicit IsolationState(const StateDir& dir) : dir_(dir) {}

@@ -58,17 +58,20 @@ std::vector<std::string> NameServersIn(std::string_view text) {
 
 Status LinkFence::Close(const std::vector<std::string>& allow, Duration left) {
   HF_ASSIGN_OR_RETURN(auto peers, Peers(allow));
+  return Put(std::move(peers), left);
+}
+
+Status LinkFence::Put(std::vector<NftPeer> peers, Duration left) {
   HF_TRY(kernel_.Close(peers, left));
   peers_ = std::move(peers);
   return Ok();
 }
 
 Result<Fence::Found> LinkFence::Look(const std::vector<std::string>& allow, Duration left) {
-  HF_ASSIGN_OR_RETURN(const auto peers, Peers(allow));
+  HF_ASSIGN_OR_RETURN(auto peers, Peers(allow));
   HF_ASSIGN_OR_RETURN(const bool is_untouched, kernel_.IsUntouched());
-  const bool fits = peers == peers_;
-  if (is_untouched && fits) return Found::kStands;
-  HF_TRY(Close(allow, left));
+  if (is_untouched && peers == peers_) return Found::kStands;
+  HF_TRY(Put(std::move(peers), left));
   return is_untouched ? Found::kMoved : Found::kGone;
 }
 

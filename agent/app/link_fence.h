@@ -38,6 +38,7 @@ class LinkFence final : public Fence {
   Status Open() override;
 
  private:
+  Status Put(std::vector<NftPeer> peers, Duration left);
   Result<std::vector<NftPeer>> Peers(const std::vector<std::string>& allow) const;
   void AddWay(const std::string& host, int port, std::string_view name,
               std::vector<NftPeer>& peers) const;

@@ -4,10 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include "agent/app/log.h"
+#include "common/base/ip_network.h"
 
 namespace holdfast::agent {
 namespace {
@@ -18,13 +16,8 @@ constexpr std::string_view kAddress = "address ";
 // As curl reads them; a link is TLS, so https first.
 constexpr const char* kVariables[] = {"https_proxy", "HTTPS_PROXY", "http_proxy"};
 
-// From link, who may be anybody's by now: what inet_pton() sees ends at a NUL, what is kept does not.
-bool IsNumeric(const std::string& address) {
-  in6_addr any{};
-  if (address.find('\0') != std::string::npos) return false;
-  return ::inet_pton(AF_INET, address.c_str(), &any) == 1 ||
-         ::inet_pton(AF_INET6, address.c_str(), &any) == 1;
-}
+// From link, who may be anybody's by now.
+bool IsNumeric(const std::string& address) { return !ParseIpAddress(address).empty(); }
 
 const char* ProxyInEnvironment() {
   for (const char* name : kVariables) {

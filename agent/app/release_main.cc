@@ -1,16 +1,13 @@
 // release: whoever stands at the machine as root ends its isolation. A running agent does it and logs it.
 // reclose: at boot, before there is an agent.
-#include <cerrno>
 #include <cstdio>
 #include <ctime>
 #include <string>
 #include <vector>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/adapters/linux/machine.h"
-#include "agent/adapters/linux/nft_fence.h"
 #include "agent/adapters/linux/state_dir.h"
 #include "agent/app/agent_state.h"
 #include "agent/app/cli.h"
@@ -28,22 +25,13 @@ namespace {
 constexpr Duration kPatience = std::chrono::seconds(15);
 constexpr timespec kPollPause{0, 100'000'000};
 
-bool IsIsolated(const StateDir& dir) {
-  struct stat found {};
-  return ::stat(dir.PathOf(kIsolationFile).c_str(), &found) == 0 || errno != ENOENT;
-}
-
 int Released(const char* by) {
   std::printf("this machine is isolated no more (%s)\n", by);
   return kExitOk;
 }
 
 int ReleaseHere(const StateDir& dir) {
-  if (auto opened = NftFence().Open(); !opened.ok())
-    return Fail(kExitFailed, opened.error().message);
-  if (auto removed = IsolationState(dir).Remove(); !removed.ok()) {
-    return Fail(kExitFailed, removed.error().message);
-  }
+  if (auto ended = EndIsolation(dir); !ended.ok()) return Fail(kExitFailed, ended.error().message);
   WriteLogLine(LogLine(LogLevel::kWarn, "isolation_ended").Id("why", "released_at_the_machine"));
   return Released("its agent does not run");
 }

@@ -11,7 +11,6 @@
 
 #include "agent/adapters/linux/directory.h"
 #include "agent/adapters/linux/machine.h"
-#include "agent/adapters/linux/nft_fence.h"
 #include "agent/adapters/linux/os_error.h"
 #include "agent/adapters/linux/state_dir.h"
 #include "agent/app/agent_state.h"
@@ -48,17 +47,8 @@ bool IsOurs(std::string_view name) {
   return std::ranges::any_of(kOurs, [&](std::string_view ours) { return name.starts_with(ours); });
 }
 
-// Nobody would end it any more, but the kernel when its time is over.
-Status EndIsolation(const StateDir& dir) {
-  IsolationState isolation(dir);
-  const auto record = isolation.Load();
-  if (!record.ok() && record.error().code == Code::kNotFound) return Ok();
-  HF_TRY(NftFence().Open());
-  return isolation.Remove();
-}
-
 Status Empty(const StateDir& dir) {
-  HF_TRY(EndIsolation(dir));
+  HF_TRY(EndIsolation(dir));  // nobody would any more, but the kernel when its time is over
   // First what makes it an agent: whatever is interrupted afterwards has ended one.
   for (const std::string_view name : {kEnrolledFile, kBundleFile, kKeyFile}) {
     HF_TRY(Remove(dir.PathOf(name)));

@@ -5,32 +5,13 @@
 #include <utility>
 
 #include "agent/core/limits.h"
+#include "common/base/utf8.h"
 #include "common/sign/envelope.h"
 
 namespace holdfast::agent {
 namespace {
 
 namespace v1 = ::holdfast::command::v1;
-
-// Length of the UTF-8 sequence that starts with `first`, 0 if none does (RFC 3629, section 4).
-std::size_t SequenceLength(unsigned char first) {
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return 2;
-  if (first >= 0xE0 && first <= 0xEF) return 3;
-  if (first >= 0xF0 && first <= 0xF4) return 4;
-  return 0;
-}
-
-bool IsSequence(std::string_view bytes) {
-  for (const char c : bytes.substr(1)) {
-    if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) return false;
-  }
-  const auto first = static_cast<unsigned char>(bytes[0]);
-  const auto second = bytes.size() > 1 ? static_cast<unsigned char>(bytes[1]) : 0x80;
-  // Overlong forms, surrogates and what lies above U+10FFFF.
-  return !(first == 0xE0 && second < 0xA0) && !(first == 0xED && second > 0x9F) &&
-         !(first == 0xF0 && second < 0x90) && !(first == 0xF4 && second > 0x8F);
-}
 
 // A signed limit as a duration, capped so that no sum overflows.
 Duration Millis(std::uint64_t ms) {
@@ -39,19 +20,6 @@ Duration Millis(std::uint64_t ms) {
 }
 
 }  // namespace
-
-std::string ResultText(std::string_view text, std::size_t max_bytes) {
-  std::string out;
-  while (!text.empty()) {
-    std::size_t length = SequenceLength(static_cast<unsigned char>(text[0]));
-    const bool is_good = length > 0 && length <= text.size() && IsSequence(text.substr(0, length));
-    if (!is_good) length = 1;
-    if (out.size() + length > max_bytes) break;
-    out.append(is_good ? text.substr(0, length) : "?");
-    text.remove_prefix(length);
-  }
-  return out;
-}
 
 bool IsOwn(const v1::Command& command) { return command.has_isolate() || command.has_release(); }
 
@@ -94,7 +62,7 @@ std::optional<v1::Result> LastWordFrom(std::string_view bytes) {
   v1::Result known;
   known.set_outcome(said.outcome());
   known.set_failure(said.failure());
-  known.set_message(ResultText(said.message(), kMaxResultMessageBytes));
+  known.set_message(Utf8Prefix(said.message(), kMaxResultMessageBytes));
   known.set_exit_code(said.exit_code());
   known.set_truncated(said.truncated());
   known.set_rows(said.rows());
@@ -125,7 +93,7 @@ Result<std::string> SignResult(const Parts& parts, const OpenCommand& command,
   result.set_attempt(command.stream->key().attempt);
   result.set_outcome(ended.ending.outcome);
   result.set_failure(ended.ending.failure);
-  result.set_message(ResultText(ended.ending.message, kMaxResultMessageBytes));
+  result.set_message(Utf8Prefix(ended.ending.message, kMaxResultMessageBytes));
   result.set_started_at_ms(command.started_at.get());
   result.set_ended_at_ms(ended.at.get());
   result.set_output_bytes(command.stream->output_bytes());

@@ -28,9 +28,6 @@ Result<std::string> SignResult(const Parts& parts, const OpenCommand& command,
 // hostile bytes: nullopt for one that makes no sense, and no word that could not be signed.
 std::optional<::holdfast::command::v1::Result> LastWordFrom(std::string_view bytes);
 
-// Cut to `max_bytes` at a character; bytes that are not UTF-8 become '?': protobuf refuses them.
-std::string ResultText(std::string_view text, std::size_t max_bytes);
-
 // What no worker does: isolate, release.
 bool IsOwn(const ::holdfast::command::v1::Command& command);
 

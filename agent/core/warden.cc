@@ -6,6 +6,7 @@
 #include "agent/core/limits.h"
 #include "agent/core/link_framer.h"
 #include "agent/core/results.h"
+#include "common/base/utf8.h"
 #include "common/sign/envelope.h"
 
 namespace holdfast::agent {
@@ -204,7 +205,7 @@ void Warden::LookAfterReserve(TimePoint now) {
 void Warden::CloseLink(const HangUp& why) {
   std::string payload;
   PutLe(payload, static_cast<std::uint32_t>(why.reason), 2);
-  payload.append(ResultText(why.detail, link::kMaxDetailBytes));
+  payload.append(Utf8Prefix(why.detail, link::kMaxDetailBytes));
   Queue(LinkMessageType::kHangUp, payload);
   greeting_.OnClosed();
   outbox_.OnLinkDown();

@@ -1,5 +1,4 @@
 // isolation: whether this machine's network is closed, from the record of the agent (agent/core/isolation_record.h).
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,12 +25,6 @@ constexpr Column kColumns[] = {
 
 constexpr std::int64_t kMsPerSecond = 1000;
 
-std::int64_t Number(std::string_view text) {
-  std::int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 struct Found {
   std::string_view state;  // empty: none yet
   std::string_view job;
@@ -57,13 +50,13 @@ void FillIsolation(const Request&, Machine& machine, TableRows& rows) {
   std::string_view line;
   while (NextLine(rest, line)) {
     const std::string_view key = NextField(line, ' ');
-    if (key == "wall") written_ms = Number(line);
+    if (key == "wall") written_ms = ParseInt(line).value_or(0);
     if (key == "held" || key == "trial") {
       AddRow(found, written_ms, facts.unix_time, rows);
       found = {.state = key, .job = line, .allow = {}};
     }
-    if (key == "since") found.since_ms = Number(line);
-    if (key == "left") found.left_ms = Number(line);
+    if (key == "since") found.since_ms = ParseInt(line).value_or(0);
+    if (key == "left") found.left_ms = ParseInt(line).value_or(0);
     if (key == "allow") found.allow.append(found.allow.empty() ? "" : " ").append(line);
   }
   AddRow(found, written_ms, facts.unix_time, rows);

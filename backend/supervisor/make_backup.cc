@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "backend/adapters/files/copy_folder.h"
+#include "backend/adapters/files/growing_file.h"
 #include "backend/adapters/linux/act_as.h"
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/files.h"
@@ -32,10 +33,6 @@ namespace holdfast::backend {
 namespace {
 
 namespace fs = std::filesystem;
-
-Error NotBackedUp(const std::string& path) {
-  return {Code::kUnavailable, path + ": " + std::generic_category().message(errno)};
-}
 
 std::string DirectoryOf(const std::string& path) {
   const fs::path parent = fs::path(path).parent_path();
@@ -178,7 +175,7 @@ class Target {
     Target target(file);
     if (file == "-") {
       target.fd_.Reset(::dup(STDOUT_FILENO));
-      if (!target.fd_.valid()) return NotBackedUp("standard output");
+      if (!target.fd_.valid()) return FileUnavailable("standard output");
       return target;
     }
     if (::access(file.c_str(), F_OK) == 0) return Error{Code::kExists, file + " is there already"};
@@ -186,7 +183,7 @@ class Target {
     target.fd_.Reset(::mkostemp(target.part_.data(), O_CLOEXEC));  // 0600
     if (target.fd_.valid()) return target;
     target.part_.clear();
-    return NotBackedUp(file);
+    return FileUnavailable(file);
   }
   Target(Target&& other) noexcept
       : file_(std::move(other.file_)),
@@ -209,11 +206,10 @@ class Target {
   }
   Status Keep() {
     if (!is_file()) return Ok();
-    if (::fsync(fd_.get()) != 0) return NotBackedUp(part_);
+    if (::fsync(fd_.get()) != 0) return FileUnavailable(part_);
     HF_TRY(GiveName());
     part_.clear();
-    const UniqueFd folder(::open(DirectoryOf(file_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return folder.valid() && ::fsync(folder.get()) == 0 ? Ok() : Status(NotBackedUp(file_));
+    return SyncDirectory(DirectoryOf(file_));
   }
 
  private:
@@ -225,10 +221,10 @@ class Target {
       return Ok();
     }
     if (errno == EEXIST) return taken;
-    if (errno != EINVAL && errno != ENOSYS) return NotBackedUp(file_);
+    if (errno != EINVAL && errno != ENOSYS) return FileUnavailable(file_);
     // A file system that cannot promise it (NFS): as well as it can be done there.
     if (::access(file_.c_str(), F_OK) == 0) return taken;
-    return ::rename(part_.c_str(), file_.c_str()) == 0 ? Ok() : Status(NotBackedUp(file_));
+    return ::rename(part_.c_str(), file_.c_str()) == 0 ? Ok() : Status(FileUnavailable(file_));
   }
   std::string file_, part_;
   UniqueFd fd_;
@@ -242,7 +238,7 @@ UniqueFd OpenSource(const Source& source) {
 Status Measure(Source& source) {
   struct stat info {};
   const UniqueFd from = OpenSource(source);
-  if (!from.valid() || ::fstat(from.get(), &info) != 0) return NotBackedUp(source.path);
+  if (!from.valid() || ::fstat(from.get(), &info) != 0) return FileUnavailable(source.path);
   if (!S_ISREG(info.st_mode)) return Error{Code::kCorrupt, source.path + " is no file"};
   if (source.size == 0) source.size = static_cast<std::uint64_t>(info.st_size);
   if (source.size <= static_cast<std::uint64_t>(info.st_size)) return Ok();
@@ -259,7 +255,7 @@ struct Written {
 Status AddLarge(ArchiveWriter& archive, const Source& source, Written& written) {
   const UniqueFd from = OpenSource(source);
   if (!from.valid()) {  // it could be opened a moment ago
-    written.faults.push_back(NotBackedUp(source.path).message + "; it is left out");
+    written.faults.push_back(FileUnavailable(source.path).message + "; it is left out");
     return Ok();
   }
   HF_ASSIGN_OR_RETURN(const ArchiveWriter::Added added,

@@ -1,9 +1,7 @@
 #include "backend/supervisor/restore_backup.h"
 
-#include <cerrno>
 #include <cstdio>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -11,6 +9,7 @@
 #include <unistd.h>
 
 #include "backend/adapters/linux/clocks.h"
+#include "backend/adapters/linux/files.h"
 #include "backend/adapters/linux/unique_fd.h"
 #include "backend/adapters/sqlite/sqlite_store.h"
 #include "backend/core/control_restored.h"
@@ -21,10 +20,6 @@
 
 namespace holdfast::backend {
 namespace {
-
-Error NotRestored(const std::string& path) {
-  return {Code::kUnavailable, path + ": " + std::generic_category().message(errno)};
-}
 
 Result<BackupHead> ReadHead(ArchiveReader& archive) {
   HF_ASSIGN_OR_RETURN(const BackupMember first, archive.Next());
@@ -41,16 +36,6 @@ Result<BackupHead> ReadHead(ArchiveReader& archive) {
   return head;
 }
 
-Status WriteWhole(int fd, const std::string& path, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return NotRestored(path);
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
-  return Ok();
-}
-
 Status TakeMember(ArchiveReader& archive, const BackupMember& member, Staging* staging) {
   if (staging == nullptr) {
     return archive.CopyTo([](std::string_view) { return Ok(); });
@@ -58,7 +43,7 @@ Status TakeMember(ArchiveReader& archive, const BackupMember& member, Staging* s
   HF_ASSIGN_OR_RETURN(const std::string path, staging->PathOf(member.name));
   UniqueFd fd;
   HF_TRY(staging->MakeFile(path, fd));
-  return archive.CopyTo([&](std::string_view bytes) { return WriteWhole(fd.get(), path, bytes); });
+  return archive.CopyTo([&](std::string_view bytes) { return WriteAll(fd.get(), path, bytes); });
 }
 
 Status TakeConfig(ArchiveReader& archive, Staging* staging) {
@@ -70,7 +55,7 @@ Status TakeConfig(ArchiveReader& archive, Staging* staging) {
   HF_ASSIGN_OR_RETURN(const std::string path, staging->PathOf(member.name));
   UniqueFd fd;
   HF_TRY(staging->MakeFile(path, fd));
-  return WriteWhole(fd.get(), path, text);
+  return WriteAll(fd.get(), path, text);
 }
 
 // Everything behind the head; the manifest has the last word.
@@ -155,7 +140,7 @@ Result<int> Restore(const RestoreOptions& options, int fd) {
 Result<int> RestoreBackup(const RestoreOptions& options) {
   if (options.file == "-") return Restore(options, STDIN_FILENO);
   const UniqueFd fd(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return NotRestored(options.file);
+  if (!fd.valid()) return FileUnavailable(options.file);
   return Restore(options, fd.get());
 }
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/adapters/files/growing_file.h"
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/files.h"
 #include "backend/adapters/toml/toml_config.h"
@@ -23,10 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kStagingSuffix[] = ".restoring";
-
-Error NotStaged(const std::string& path) {
-  return {Code::kUnavailable, path + ": " + std::generic_category().message(errno)};
-}
 
 // Without "..", and without a '/' at its end.
 std::string Clean(const std::string& path) {
@@ -44,18 +41,6 @@ std::string ParentOf(const std::string& path) { return fs::path(path).parent_pat
 bool IsEmptyOrMissing(const std::string& path) {
   std::error_code error;
   return !fs::exists(path, error) || fs::is_empty(path, error);
-}
-
-Status SyncFolder(const std::string& path) {
-  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder.valid() && ::fsync(folder.get()) == 0 ? Ok() : Status(NotStaged(path));
-}
-
-Status MakeFolders(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return Ok();
-  if (errno != ENOENT) return NotStaged(path);
-  HF_TRY(MakeFolders(ParentOf(path)));
-  return MakeFolders(path);
 }
 
 }  // namespace
@@ -82,7 +67,7 @@ Status Staging::Begin(const std::string& config_text) {
   HF_TRY(CheckPlace(server()));
   if (StateIsElsewhere()) HF_TRY(CheckPlace(state_));
   HF_TRY(CheckVolumes());
-  if (is_new && ::mkdir(options_.dir.c_str(), 0700) != 0) return NotStaged(options_.dir);
+  if (is_new && ::mkdir(options_.dir.c_str(), 0700) != 0) return FileUnavailable(options_.dir);
   made_dir_ = is_new;
   HF_TRY(CheckRoom(StateIsElsewhere() ? ParentOf(state_) : options_.dir));
   HF_TRY(AddPart(server()));
@@ -116,7 +101,7 @@ Status Staging::HoldLocks() {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) {
       if (errno == ENOENT) continue;
-      return NotStaged(path);
+      return FileUnavailable(path);
     }
     const std::pair<dev_t, ino_t> file(info.st_dev, info.st_ino);
     if (locks_.contains(file)) continue;
@@ -167,7 +152,7 @@ Status Staging::AddPart(const std::string& place) {
   fs::remove_all(staged, error);  // of one that was killed
   if (::mkdir(staged.c_str(), 0700) != 0) {
     const bool may_not = errno == EACCES || errno == EPERM;
-    Error failed = NotStaged(staged);
+    Error failed = FileUnavailable(staged);
     if (may_not) failed.message += ": the owner of " + options_.dir + " must be able to make it";
     return failed;
   }
@@ -193,9 +178,9 @@ Result<std::string> Staging::PathOf(const std::string& member) const {
 }
 
 Status Staging::MakeFile(const std::string& path, UniqueFd& fd) const {
-  HF_TRY(MakeFolders(ParentOf(path)));
+  HF_TRY(MakeDirectories(ParentOf(path)));
   fd.Reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  return fd.valid() ? Ok() : Status(NotStaged(path));
+  return fd.valid() ? Ok() : Status(FileUnavailable(path));
 }
 
 Status Staging::Keep() {
@@ -216,17 +201,17 @@ Status Staging::MoveAll() {
   for (auto at = parts_.rbegin(); at != parts_.rend(); ++at) {
     const Part& part = *at;
     const UniqueFd staged(::open(part.staged.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!staged.valid() || ::syncfs(staged.get()) != 0) return NotStaged(part.staged);
+    if (!staged.valid() || ::syncfs(staged.get()) != 0) return FileUnavailable(part.staged);
     if (!IsEmptyOrMissing(part.place)) HF_TRY(Rename(part.place, part.place + aside));
     HF_TRY(Rename(part.staged, part.place));
   }
-  return made_dir_ ? SyncFolder(ParentOf(options_.dir)) : Ok();
+  return made_dir_ ? SyncDirectory(ParentOf(options_.dir)) : Ok();
 }
 
 Status Staging::Rename(const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return NotStaged(from);
+  if (::rename(from.c_str(), to.c_str()) != 0) return FileUnavailable(from);
   moves_.push_back({from, to});
-  return SyncFolder(ParentOf(to));
+  return SyncDirectory(ParentOf(to));
 }
 
 std::string Staging::Undo() {

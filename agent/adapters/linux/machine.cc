@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "agent/adapters/linux/unique_fd.h"
-#include "agent/core/results.h"
+#include "common/base/utf8.h"
 
 namespace holdfast::agent {
 namespace {
@@ -58,11 +58,11 @@ Moment ReadClocks() {
   utsname name{};
   ::uname(&name);
   ::holdfast::command::v1::AgentFacts facts;
-  facts.set_hostname(ResultText(name.nodename, 253));
-  facts.set_os(ResultText(OsName(), 128));
-  facts.set_arch(ResultText(name.machine, 32));
-  facts.set_version(ResultText(version, 32));
-  facts.set_kernel(ResultText(name.release, 128));
+  facts.set_hostname(Utf8Prefix(name.nodename, 253));
+  facts.set_os(Utf8Prefix(OsName(), 128));
+  facts.set_arch(Utf8Prefix(name.machine, 32));
+  facts.set_version(Utf8Prefix(version, 32));
+  facts.set_kernel(Utf8Prefix(name.release, 128));
   facts.set_privileged(::geteuid() == 0);
   return facts;
 }

@@ -10,7 +10,6 @@
 // Errors:    kUnavailable: the directory is not there. kDenied: the rights cannot be given up.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <utility>
 

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "backend/core/config.h"
 #include "common/base/ip_network.h"
 
 namespace holdfast::backend {
@@ -62,11 +63,9 @@ Result<std::string> PeerAddress(const std::string& host, std::uint16_t port) {
   std::string address = ParseIpAddress(host);
   if (address.empty()) return Error{Code::kInvalid, "no numeric address"};
   if (address.starts_with(kMapped)) address.erase(0, kMapped.size());
-  const bool is_v6 = address.size() == 16;
   std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(is_v6 ? AF_INET6 : AF_INET, address.data(), text.data(), text.size());
-  const std::string shown(text.data());
-  return (is_v6 ? "[" + shown + "]" : shown) + ":" + std::to_string(port);
+  ::inet_ntop(address.size() == 16 ? AF_INET6 : AF_INET, address.data(), text.data(), text.size());
+  return ListenAddress{text.data(), port}.text();
 }
 
 }  // namespace holdfast::backend

@@ -22,15 +22,6 @@ Error Failed(const std::string& path) {
   return Error{code, path + ": " + std::generic_category().message(errno)};
 }
 
-Status WriteAll(int fd, const std::string& path, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(fd, content.data(), content.size());
-    if (written < 0) return Failed(path);
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return Ok();
-}
-
 Status Lock(int fd, const std::string& path) {
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return Ok();
   if (errno != EWOULDBLOCK) return Failed(path);
@@ -41,6 +32,20 @@ Status Lock(int fd, const std::string& path) {
 }
 
 }  // namespace
+
+Error FileUnavailable(const std::string& path) {
+  return {Code::kUnavailable, path + ": " + std::generic_category().message(errno)};
+}
+
+Status WriteAll(int fd, const std::string& path, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return Failed(path);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return Ok();
+}
 
 Result<std::string> ReadWholeFile(const std::string& path, std::size_t max_bytes) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -14,6 +14,9 @@ namespace holdfast::backend {
 
 // kNotFound, kDenied or kInternal; kExhausted above max_bytes.
 Result<std::string> ReadWholeFile(const std::string& path, std::size_t max_bytes);
+// What errno says of `path`, as kUnavailable.
+Error FileUnavailable(const std::string& path);
+Status WriteAll(int fd, const std::string& path, std::string_view content);
 // Readers see the old content or the new one, never a part. Mode 0600.
 Status ReplaceFile(const std::string& path, std::string_view content);
 // A file in memory alone, for a child to read as /proc/self/fd/N.
