@@ -9,25 +9,36 @@ namespace holdfast::agent::sql {
   "digest, command_id, state, attempt, received_at, started_at, not_after, chunk_count, " \
   "envelope, cert, result, inline_output, mac, recoveries"
 
-inline constexpr char kSchema[] =
-    "CREATE TABLE meta(one INTEGER PRIMARY KEY CHECK(one = 1), incarnation BLOB, birth INTEGER,"
-    " epoch INTEGER, contact BLOB, time_floor INTEGER, row_count INTEGER, sum_low INTEGER,"
-    " sum_high INTEGER, mac BLOB, is_clean INTEGER NOT NULL DEFAULT 0);"
-    "CREATE TABLE commands(number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE,"
-    " command_id BLOB NOT NULL UNIQUE, state INTEGER, attempt INTEGER, received_at INTEGER,"
-    " started_at INTEGER, not_after INTEGER, chunk_count INTEGER, envelope BLOB, cert BLOB,"
-    " result BLOB, inline_output BLOB, mac BLOB, recoveries INTEGER NOT NULL DEFAULT 0);";
-// What came later. Where it is 0 the seals are those from before, so that nothing has to be sealed anew. The
-// columns themselves say whether they are there: a version number would be one more thing that can rot.
-inline constexpr char kCountLaterColumns[] =
-    "SELECT (SELECT count(*) FROM pragma_table_info('meta') WHERE name = 'is_clean') +"
-    " (SELECT count(*) FROM pragma_table_info('commands') WHERE name = 'recoveries')";
-inline constexpr std::uint64_t kLaterColumns = 2;
+// The schema is compared word by word at each open: nothing seals it, and a type or a constraint that has rotted
+// shows only when rows are written.
+#define HF_META                                                                                \
+  "CREATE TABLE meta(one INTEGER PRIMARY KEY CHECK(one = 1), incarnation BLOB, birth INTEGER," \
+  " epoch INTEGER, contact BLOB, time_floor INTEGER, row_count INTEGER, sum_low INTEGER,"      \
+  " sum_high INTEGER, mac BLOB"
+#define HF_COMMANDS                                                                        \
+  "CREATE TABLE commands(number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE,"         \
+  " command_id BLOB NOT NULL UNIQUE, state INTEGER, attempt INTEGER, received_at INTEGER," \
+  " started_at INTEGER, not_after INTEGER, chunk_count INTEGER, envelope BLOB, cert BLOB," \
+  " result BLOB, inline_output BLOB, mac BLOB"
+#define HF_IS_CLEAN "is_clean INTEGER NOT NULL DEFAULT 0"
+#define HF_RECOVERIES "recoveries INTEGER NOT NULL DEFAULT 0"
+
+inline constexpr char kMeta[] = HF_META ", " HF_IS_CLEAN ")";
+inline constexpr char kCommands[] = HF_COMMANDS ", " HF_RECOVERIES ")";
+// Those of before. Where a later column is 0 the seals are those from then, so that nothing has to be sealed anew.
+inline constexpr char kMetaBefore[] = HF_META ")";
+inline constexpr char kCommandsBefore[] = HF_COMMANDS ")";
+// Leaves exactly the texts above.
 inline constexpr char kAddLaterColumns[] =
-    "ALTER TABLE meta ADD COLUMN is_clean INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE commands ADD COLUMN recoveries INTEGER NOT NULL DEFAULT 0;";
-inline constexpr char kHasTables[] =
-    "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('meta', 'commands')";
+    "ALTER TABLE meta ADD COLUMN " HF_IS_CLEAN ";ALTER TABLE commands ADD COLUMN " HF_RECOVERIES;
+// How many things there are, and how many of them are these two tables.
+inline constexpr char kCountSchema[] =
+    "SELECT count(*), sum(type = 'table' AND tbl_name = name AND"
+    " (name = 'meta' AND sql = CAST(?1 AS TEXT) OR name = 'commands' AND sql = CAST(?2 AS TEXT))) "
+    "FROM sqlite_schema";
+inline constexpr std::uint64_t kThings = 4;  // two tables, and an index for each UNIQUE
+// Of what kMeta and kCommands say.
+inline constexpr char kSchema[] = HF_META ", " HF_IS_CLEAN ");" HF_COMMANDS ", " HF_RECOVERIES ")";
 inline constexpr char kSelectMeta[] =
     "SELECT incarnation, birth, epoch, contact, time_floor, row_count, sum_low, sum_high, mac,"
     " is_clean FROM meta";
@@ -53,5 +64,9 @@ inline constexpr char kSelectOld[] =
 inline constexpr char kCount[] = "SELECT state, count(*) FROM commands GROUP BY state";
 
 #undef HF_COMMAND_COLUMNS
+#undef HF_META
+#undef HF_COMMANDS
+#undef HF_IS_CLEAN
+#undef HF_RECOVERIES
 
 }  // namespace holdfast::agent::sql

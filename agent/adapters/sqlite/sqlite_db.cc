@@ -1,10 +1,14 @@
 #include "agent/adapters/sqlite/sqlite_db.h"
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 
 namespace holdfast::agent {
 namespace {
+
+constexpr std::array<char, 32> kZeros{};
 
 // Once per process, before the first connection: no statistics (a mutex and bookkeeping per
 // malloc).
@@ -71,12 +75,39 @@ Status SqliteDb::CheckIntegrity() {
   return Ok();
 }
 
+Status SqliteDb::CheckHead() {
+  // fileformat2.html#the_database_header: what is the same in each of our files. The rest counts pages and changes.
+  struct Part {
+    std::size_t at;
+    std::string_view bytes;
+  };
+  static constexpr std::array<Part, 3> kAlike = {{
+      {18, {"\2\2\0\100\40\40", 6}},  // WAL for writers and readers; nothing reserved; fractions
+      {44, {"\0\0\0\4\0\0\0\0\0\0\0\0\0\0\0\1", 16}},  // format 4, no vacuum, UTF-8
+      {60, std::string_view(kZeros.data(), 32)},       // no versions, nothing in what is reserved
+  }};
+  sqlite3_file* file = nullptr;
+  std::array<char, 100> head{};
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+      file == nullptr || file->pMethods == nullptr ||
+      file->pMethods->xRead(file, head.data(), head.size(), 0) != SQLITE_OK) {
+    return Error{Code::kUnavailable, "the file's head cannot be read"};
+  }
+  for (const Part& part : kAlike) {
+    if (std::string_view(head.data() + part.at, part.bytes.size()) != part.bytes) {
+      return Error{Code::kCorrupt, "the file's head is damaged"};
+    }
+  }
+  return Ok();
+}
+
 Error SqliteDb::LastError(const char* doing) const {
   const int code = db_ == nullptr ? SQLITE_NOMEM : sqlite3_extended_errcode(db_);
   std::string message = std::string(doing) + ": " +
                         (db_ == nullptr ? "out of memory" : sqlite3_errmsg(db_)) + " (" +
                         std::to_string(code) + ")";
   switch (code & 0xFF) {
+    case SQLITE_ERROR:  // our own SQL against our own tables: a name or a format number has rotted
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return {Code::kCorrupt, std::move(message)};
     case SQLITE_FULL: return {Code::kExhausted, std::move(message)};
@@ -95,10 +126,7 @@ Result<SqliteStatement> SqliteStatement::Prepare(SqliteDb& db, const char* sql) 
   sqlite3_stmt* statement = nullptr;
   if (sqlite3_prepare_v3(db.handle(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
       SQLITE_OK) {
-    Error error = db.LastError(sql);
-    // Our own SQL against our own tables: a name in the schema has rotted.
-    if ((sqlite3_extended_errcode(db.handle()) & 0xFF) == SQLITE_ERROR) error.code = Code::kCorrupt;
-    return error;
+    return db.LastError(sql);
   }
   return SqliteStatement(db, statement);
 }

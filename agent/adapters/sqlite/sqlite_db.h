@@ -37,6 +37,9 @@ class SqliteDb {
   Status CheckIntegrity();
   // All that is committed into the database file, and that to the disk. Waits up to a second for readers.
   Status Checkpoint();
+  // kCorrupt: the file's head, of which nobody keeps a sum, is not one that we write. Right after a Checkpoint()
+  // only: before that it may be in the log, or nowhere else.
+  Status CheckHead();
   Error LastError(const char* doing) const;
   sqlite3* handle() const { return db_; }
 

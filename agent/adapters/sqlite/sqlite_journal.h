@@ -66,11 +66,10 @@ class SqliteJournal final : public Journal {
   Status Purge(WallTime now) override;
 
  private:
-  struct Statements;
   SqliteJournal(const sign::Crypto& crypto, std::string path, const MacKey& key);
   Status OpenAndCheck(SqliteDb::Mode mode);
   Status Create(WallTime now);
-  Status BringUpToDate(SqliteDb::Mode mode);
+  Status CheckSchema(SqliteDb::Mode mode);
   Status LoadMeta();
   Status CheckRows();
   Status MakeDurable();

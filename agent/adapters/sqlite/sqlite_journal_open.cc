@@ -8,6 +8,18 @@
 #include "agent/adapters/sqlite/wal_mark.h"
 
 namespace holdfast::agent {
+namespace {
+
+// kNotFound: there is nothing at all.
+Result<bool> HasSchema(SqliteDb& db, const char* meta, const char* commands) {
+  HF_ASSIGN_OR_RETURN(auto count, SqliteStatement::Prepare(db, sql::kCountSchema));
+  count.Bind(std::string_view(meta)).Bind(std::string_view(commands));
+  HF_ASSIGN_OR_RETURN(const bool has_row, count.Step());
+  if (!has_row || count.Number(0) == 0) return Error{Code::kNotFound, "an empty journal"};
+  return count.Number(0) == sql::kThings && count.Number(1) == 2;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(const sign::Crypto& crypto,
                                                            std::string path, const MacKey& key,
@@ -51,7 +63,7 @@ Status SqliteJournal::OpenAndCheck(SqliteDb::Mode mode) {
   if (before && !IsKept(*before, ReadWalMark(*db_))) {
     return Error{Code::kCorrupt, "commits are missing from the write-ahead log"};
   }
-  HF_TRY(BringUpToDate(mode));
+  HF_TRY(CheckSchema(mode));
   HF_TRY(LoadMeta());
   HF_TRY(CheckRows());
   return is_owner ? MakeDurable() : Ok();
@@ -74,22 +86,14 @@ Status SqliteJournal::Create(WallTime now) {
   return Ok();
 }
 
-// Adds the columns that an older schema lacks, all or none of them; what is sealed stays as it is.
-Status SqliteJournal::BringUpToDate(SqliteDb::Mode mode) {
-  {
-    HF_ASSIGN_OR_RETURN(auto tables, SqliteStatement::Prepare(*db_, sql::kHasTables));
-    HF_ASSIGN_OR_RETURN(const bool has_row, tables.Step());
-    if (!has_row || tables.Number(0) == 0) return Error{Code::kNotFound, "an empty journal"};
-    if (tables.Number(0) != 2) return Error{Code::kCorrupt, "tables are missing"};
-  }
-  std::uint64_t columns = 0;
-  {
-    HF_ASSIGN_OR_RETURN(auto select, SqliteStatement::Prepare(*db_, sql::kCountLaterColumns));
-    HF_ASSIGN_OR_RETURN(const bool has_row, select.Step());
-    if (has_row) columns = select.Number(0);
-  }
-  if (columns == sql::kLaterColumns) return Ok();
-  if (columns != 0) return Error{Code::kCorrupt, "columns are missing"};
+// Kept: it is word by word what we would make, or what agents made before; then it gets the columns that came
+// later, all or none of them, and what is sealed stays as it is.
+Status SqliteJournal::CheckSchema(SqliteDb::Mode mode) {
+  HF_ASSIGN_OR_RETURN(const bool is_present, HasSchema(*db_, sql::kMeta, sql::kCommands));
+  if (is_present) return Ok();
+  HF_ASSIGN_OR_RETURN(const bool is_before,
+                      HasSchema(*db_, sql::kMetaBefore, sql::kCommandsBefore));
+  if (!is_before) return Error{Code::kCorrupt, "the schema is damaged"};
   if (mode == SqliteDb::Mode::kReadOnly) {
     return Error{Code::kUnavailable,
                  "the journal is an older agent's, converted at the next start"};
@@ -104,7 +108,8 @@ Status SqliteJournal::BringUpToDate(SqliteDb::Mode mode) {
 // written anew. A full disk may put that off: it refuses to write, and forgets nothing.
 Status SqliteJournal::MakeDurable() {
   Status done = db_->Checkpoint();
-  return !done.ok() && done.error().code == Code::kExhausted ? Ok() : done;
+  if (!done.ok()) return done.error().code == Code::kExhausted ? Ok() : done;
+  return db_->CheckHead();
 }
 
 Status SqliteJournal::LoadMeta() {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <random>
 
 #include <fcntl.h>
@@ -142,6 +143,43 @@ TEST(SqliteJournalTest, NoticesEveryFlippedByteThatChangesARow) {
   EXPECT_GT(replaced, 5);  // most bytes of a small file belong to nothing
 }
 
+// What it took for whole is whole, and stays so while it is written: also where nothing is sealed, as in the file's
+// head and the schema.
+TEST(SqliteJournalTest, WritesOnlyIntoAFileThatKeepsWhatIsWritten) {
+  SqliteWorld world;
+  for (char name = 'a'; name < 'd'; ++name) {
+    ASSERT_TRUE(world.journal().Insert(SomeCommand(name), WallTime(1)).ok());
+  }
+  world.Close();
+  const std::string good = ReadFile(world.path());
+  const std::size_t schema = good.find("TABLE");
+  ASSERT_LT(schema, 4096U);
+  std::vector<std::size_t> bits(100 * 8);  // the head
+  std::iota(bits.begin(), bits.end(), 0);
+  for (std::size_t at = schema - 300; at < 4096; ++at) bits.push_back(at * 8 + at % 8);
+  std::mt19937 random(7);
+  for (int i = 0; i < 300; ++i) bits.push_back(random() % (good.size() * 8));
+  int kept = 0;
+  for (const std::size_t bit : bits) {
+    SCOPED_TRACE("bit " + std::to_string(bit % 8) + " of byte " + std::to_string(bit / 8));
+    std::string bad = good;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1U << (bit % 8)));
+    WriteFile(world.path(), bad);
+    world.Restart();
+    if (world.journal().origin() == SqliteJournal::Origin::kFound) {
+      ++kept;
+      EXPECT_TRUE(world.journal().NextEpoch().ok());
+      EXPECT_TRUE(world.journal().Insert(SomeCommand('z'), WallTime(1)).ok());
+      EXPECT_TRUE(world.journal().SetForgotten(SomeCommand('b').digest).ok());
+      world.Restart();
+      EXPECT_EQ(world.journal().why_replaced(), "");
+      EXPECT_EQ(world.journal().Open().value().size(), 3U);
+    }
+    world.Close();
+  }
+  EXPECT_GT(kept, 200);  // most bytes of a small file belong to nothing
+}
+
 // The files as a kill leaves them: everything was committed, nothing was folded back from the log.
 struct KilledFiles {
   std::string db, wal, shm;
@@ -262,30 +300,29 @@ TEST(SqliteJournalTest, NoticesARowThatSomebodyTookOut) {
     ASSERT_TRUE(db->Execute("DELETE FROM commands WHERE number = 1").ok());
   }
   world.Restart();
-  EXPECT_EQ(world.journal().origin(), SqliteJournal::Origin::kReplaced);
+  EXPECT_EQ(world.journal().why_replaced(), "rows are missing or out of place");
 }
 
 TEST(SqliteJournalTest, NoticesAnOlderCopyOfOneRow) {
   SqliteWorld world;
   ASSERT_TRUE(world.journal().Insert(SomeCommand('a'), WallTime(1)).ok());
   world.Close();
-  {
-    auto db = SqliteDb::Open(world.path(), SqliteDb::Mode::kReadWrite).value();
-    ASSERT_TRUE(db->Execute("CREATE TABLE copy AS SELECT * FROM commands").ok());
-  }
+  WriteFile(world.path() + ".copy", ReadFile(world.path()));
   world.Restart();
-  ASSERT_EQ(world.journal().origin(), SqliteJournal::Origin::kFound);
   ASSERT_TRUE(world.journal().SetStarted(SomeCommand('a').digest, 1, WallTime(5)).ok());
   world.Close();
   {
     auto db = SqliteDb::Open(world.path(), SqliteDb::Mode::kReadWrite).value();
-    ASSERT_TRUE(db->Execute("DELETE FROM commands; INSERT INTO commands SELECT * FROM copy").ok());
+    ASSERT_TRUE(db->Execute(("ATTACH '" + world.path() +
+                             ".copy' AS copy; DELETE FROM main.commands;"
+                             "INSERT INTO main.commands SELECT * FROM copy.commands")
+                                .c_str())
+                    .ok());
   }
   world.Restart();
-  EXPECT_EQ(world.journal().origin(), SqliteJournal::Origin::kReplaced);
+  EXPECT_EQ(world.journal().why_replaced(), "rows are missing or out of place");
 }
 
-// The disk refuses writes (a full one, as SQLite sees it): nothing is taken, and it goes on later.
 TEST(SqliteJournalTest, RefusesWhatItCannotWriteAndGoesOnWhenItCan) {
   SqliteWorld world;
   ASSERT_TRUE(world.journal().Insert(SomeCommand('a'), WallTime(1)).ok());
