@@ -20,6 +20,14 @@ inline constexpr std::uint64_t kDefaultOutBytes = std::uint64_t{1} << 30;
 inline constexpr std::uint64_t kDefaultMemBytes = std::uint64_t{512} << 20;
 // Rows of a query or listing: more than people read, less than fills a spool.
 inline constexpr std::uint64_t kDefaultRows = 1'000'000;
+// What looks through a machine: its share of one core. A tenth is not felt, not even where there is one core only.
+inline constexpr std::uint32_t kDefaultCpuPercent = 10;
+// Of CPU, before that share begins: what a question of a person takes, and a little more.
+inline constexpr Duration kPaceBurst = std::chrono::milliseconds(300);
+// Read from disks meanwhile: a third of what a slow one gives (100 MB/s and less in order, far less out of it).
+inline constexpr std::uint64_t kDefaultDiskBytesPerSecond = std::uint64_t{32} << 20;
+// find --estimate: what a person waits for before the real question.
+inline constexpr Duration kEstimateTime = std::chrono::seconds(2);
 // get and cat: a transfer of a large file over a slow line takes a day; the file bounds the rest.
 inline constexpr Duration kDefaultTransferWall = std::chrono::hours(24);
 

@@ -80,6 +80,16 @@ std::optional<v1::Result> LastWordFrom(std::string_view bytes) {
     out.set_btime_ns(facts.btime_ns());
     out.set_unstable(facts.unstable());
   }
+  if (said.has_footprint()) {
+    const v1::Footprint& told = said.footprint();
+    v1::Footprint& out = *known.mutable_footprint();
+    out.set_cpu_ms(told.cpu_ms());
+    out.set_peak_memory_bytes(told.peak_memory_bytes());
+    out.set_disk_read_bytes(told.disk_read_bytes());
+    out.set_disk_written_bytes(told.disk_written_bytes());
+    out.set_files_changed(told.files_changed());
+    out.set_processes_started(told.processes_started());
+  }
   return known;
 }
 

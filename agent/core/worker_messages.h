@@ -19,7 +19,7 @@ namespace holdfast::agent {
 enum class WorkerMessageType : std::uint8_t {
   kOutput = 1,  // bytes of the output, appended in order (format by verb: result.proto)
   // serialized holdfast.command.v1.Result with only: outcome (DONE or FAILED), failure, message,
-  // exit_code, truncated, file, rows. Warden fills in the rest and signs.
+  // exit_code, truncated, file, rows, footprint. Warden fills in the rest and signs.
   kExit = 2,
 };
 

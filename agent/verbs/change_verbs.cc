@@ -51,11 +51,17 @@ pb::Result OpenPlaces(const std::string& from_path, const std::string& to_path, 
   return OpenPlace(to_path, to);
 }
 
+void CountChanges(const Changes& changes, VerbRun& run) {
+  run.footprint.set_files_changed(run.footprint.files_changed() + changes.files +
+                                  changes.directories);
+}
+
 pb::Result OneRow(const Changes& changes, const std::string& path, const std::string& target,
                   VerbRun& run) {
   RowWriter rows(run.out, run.limits.rows);
   rows.Columns(kChangeColumns);
   (void)changes.AddRow(rows, path, target);
+  CountChanges(changes, run);
   return rows.Finish(changes.End());
 }
 
@@ -212,6 +218,7 @@ pb::Result RunRm(const pb::RmArgs& args, VerbRun& run) {
       RemoveTree(place, path, args.recursive() ? Below::kYes : Below::kNo, own, changes);
     }
     if (result.outcome() == pb::OUTCOME_DONE) result = changes.End();
+    CountChanges(changes, run);
     if (!changes.AddRow(rows, path, "")) break;
   }
   return rows.Finish(std::move(result));

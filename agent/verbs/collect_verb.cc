@@ -177,7 +177,8 @@ class Collection {
                      .limits = limits,
                      .out = frames_,
                      .blob_path = {},
-                     .state_dir = run_.state_dir};
+                     .state_dir = run_.state_dir,
+                     .footprint = {}};
     pb::Result result;
     if (source.argv_size() > 0) {
       pb::ExecArgs exec;
@@ -188,6 +189,8 @@ class Collection {
       query.set_sql(source.sql());
       result = RunQuery(query, inner);
     }
+    run_.footprint.set_processes_started(run_.footprint.processes_started() +
+                                         inner.footprint.processes_started());
     bytes_left_ -= frames_.written_bytes();
     summary_.set_matched(1);
     // What a program says by its exit status is for people to judge: its output is there.

@@ -10,6 +10,7 @@
 
 #include "agent/tables/regex.h"
 #include "agent/verbs/content_search.h"
+#include "agent/verbs/estimate.h"
 #include "agent/verbs/file_rows.h"
 #include "agent/verbs/glob.h"
 #include "agent/verbs/place.h"
@@ -179,9 +180,6 @@ bool LookBelow(const pb::FindArgs& args, UniqueFd fd, Finder& finder) {
 pb::Result RunFind(const pb::FindArgs& args, VerbRun& run) {
   const std::string& path = args.path();
   if (PathCheck check = CheckPath(path); !check.good) return std::move(check.failure);
-  RowWriter rows(run.out, run.limits.rows);
-  Finder finder(args, rows, run.state_dir);
-  if (pb::Result wrong = finder.Prepare(); wrong.outcome() != pb::OUTCOME_DONE) return wrong;
   TreeEntry root;
   root.dir_fd = AT_FDCWD;
   root.name = root.path = path;
@@ -191,6 +189,10 @@ pb::Result RunFind(const pb::FindArgs& args, VerbRun& run) {
   const int error = fd.valid() ? StatFd(fd.get(), root.stat)
                                : StatAt(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, root.stat);
   if (error != 0) return FailedErrno(error, path);
+  if (args.estimate()) return EstimateTree(root, std::move(fd), MountsOf(args), run);
+  RowWriter rows(run.out, run.limits.rows);
+  Finder finder(args, rows, run.state_dir);
+  if (pb::Result wrong = finder.Prepare(); wrong.outcome() != pb::OUTCOME_DONE) return wrong;
   rows.Columns(kFileColumns);
   rows.Columns(kOffsetColumn);
   if (finder.Look(root) && fd.valid()) (void)LookBelow(args, std::move(fd), finder);

@@ -150,6 +150,7 @@ pb::Result RunProgram(const ExecPlan& plan, VerbRun& run) {
   if (const StartResult start = child.Start(plan); start.failed_at != StartStep::kStarted) {
     return StartFailure(start, plan);
   }
+  run.footprint.set_processes_started(run.footprint.processes_started() + 1);
   Pump pump(child, run);
   const RunEnd ended = pump.Run();
   child.EndGroup();  // nothing of a command outlives it

@@ -88,6 +88,7 @@ pb::Result RunPut(const pb::PutArgs& args, VerbRun& run) {
       taken.outcome() != pb::OUTCOME_DONE) {
     return taken;
   }
+  run.footprint.set_files_changed(1);  // also if it ends in the middle
   return Write(place.dir_fd(), place.name(), args, blob);
 }
 

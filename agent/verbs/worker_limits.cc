@@ -8,6 +8,8 @@ WorkerLimits EffectiveLimits(const command::v1::Command& command) {
   const command::v1::Limits& named = command.limits();
   const bool transfer =
       command.has_get() || command.has_cat() || command.has_archive() || command.has_collect();
+  const bool looks_through = command.has_query() || command.has_ls() || command.has_find() ||
+                             command.has_hash() || command.has_archive() || command.has_collect();
   const auto or_else = [](std::uint64_t value, auto normal) {
     return value != 0 ? value : static_cast<std::uint64_t>(normal);
   };
@@ -19,6 +21,11 @@ WorkerLimits EffectiveLimits(const command::v1::Command& command) {
       .out_bytes = or_else(named.out_bytes(), transfer ? UINT64_MAX : kDefaultOutBytes),
       .mem_bytes = or_else(named.mem_bytes(), kDefaultMemBytes),
       .rows = or_else(named.rows(), kDefaultRows),
+      .cpu_percent = !looks_through            ? 100
+                     : named.cpu_percent() > 0 ? named.cpu_percent()
+                                               : kDefaultCpuPercent,
+      .disk_bytes_per_s =
+          looks_through ? or_else(named.disk_bytes_per_s(), kDefaultDiskBytesPerSecond) : 0,
   };
 }
 

@@ -16,6 +16,8 @@ struct WorkerLimits {
   std::uint64_t out_bytes = 0;
   std::uint64_t mem_bytes = 0;
   std::uint64_t rows = 0;
+  std::uint32_t cpu_percent = 100;     // of one core
+  std::uint64_t disk_bytes_per_s = 0;  // 0: as fast as it goes
 };
 
 WorkerLimits EffectiveLimits(const command::v1::Command& command);

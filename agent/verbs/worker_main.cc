@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/verbs/footprint.h"
+#include "agent/verbs/pace.h"
 #include "agent/verbs/verb_result.h"
 #include "agent/verbs/verbs.h"
 #include "agent/verbs/worker_channel.h"
@@ -132,12 +134,19 @@ int RunWorker() {
   WorkerChannel channel(kAnswerFd, limits.out_bytes);
   PrepareLastWords(channel, limits);
   if (!Confine(command, limits)) return kCannotConfine;
+  if (!BeginPace({.cpu_percent = limits.cpu_percent,
+                  .disk_bytes_per_s = limits.disk_bytes_per_s})) {
+    return kCannotConfine;
+  }
   VerbRun run = {.command = command,
                  .limits = limits,
                  .out = channel,
                  .blob_path = request.value().blob_path,
-                 .state_dir = request.value().state_dir};
-  const pb::Result result = Dispatch(run);
+                 .state_dir = request.value().state_dir,
+                 .footprint = {}};
+  pb::Result result = Dispatch(run);
+  AddUsage(run.footprint);
+  *result.mutable_footprint() = run.footprint;
   channel.Exit(result.SerializeAsString());
   return 0;
 }

@@ -1,5 +1,6 @@
 // holdfast jobs, job, results, pending
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "backend/cli/job.h"
 #include "backend/cli/json_text.h"
 #include "backend/cli/listings.h"
+#include "backend/cli/size_text.h"
 #include "backend/cli/time_text.h"
 #include "backend/cli/why_open.h"
 #include "backend/sdk/clock.h"
@@ -89,7 +91,13 @@ std::vector<RecordColumn> DeliveryColumns() {
           {"offline_since"},
           {"ahead", false},
           {"waits"},
-          {"signed", false}};
+          {"signed", false},
+          {"cpu_ms", false},
+          {"peak_memory_bytes", false},
+          {"disk_read_bytes", false},
+          {"disk_written_bytes", false},
+          {"files_changed", false},
+          {"processes_started", false}};
 }
 
 // How a delivery ended, as far as it can be told here.
@@ -99,6 +107,7 @@ struct Told {
   std::string message;
   std::string problem;
   bool is_signed = false;
+  std::optional<pb::Footprint> footprint;
 };
 
 // What the agent signed is checked here too: a backend's word about an outcome is not enough, and
@@ -126,8 +135,21 @@ Told TellEnd(const Call& call, const Digest& digest, const api::Delivery& delive
     told.failure = Cell::Text(FailureName(end.failure()));
   }
   told.message = end.message();
+  if (end.result && end.result->has_footprint()) told.footprint = end.result->footprint();
   told.is_signed = end.is_signed();
   return told;
+}
+
+std::string FootprintText(const pb::Footprint& footprint) {
+  const auto counted = [](std::uint64_t count, const char* what) {
+    return std::to_string(count) + what + (count == 1 ? "" : "s");
+  };
+  return FormatDuration(Duration(static_cast<std::int64_t>(footprint.cpu_ms()))) + " of CPU, " +
+         FormatSize(footprint.peak_memory_bytes()) + " of memory, " +
+         FormatSize(footprint.disk_read_bytes()) + " from disks, " +
+         FormatSize(footprint.disk_written_bytes()) + " to them; " +
+         counted(footprint.files_changed(), " file") + " changed, " +
+         counted(footprint.processes_started(), " program") + " started";
 }
 
 std::vector<Cell> DeliveryCells(const Call& call, const api::CommandSummary& job,
@@ -136,6 +158,9 @@ std::vector<Cell> DeliveryCells(const Call& call, const api::CommandSummary& job
   const bool ended = delivery.state() == api::DELIVERY_STATE_ENDED;
   const bool waits = delivery.has_waiting() && !ended;
   const Told told = TellEnd(call, digest, delivery);
+  const auto left = [&](std::uint64_t (pb::Footprint::*count)() const) {
+    return told.footprint ? Cell::Count(((*told.footprint).*count)()) : Cell::Null();
+  };
   return {Cell::Text(ToHex(delivery.agent_id())),
           Cell::Text(delivery.hostname()),
           Cell::Text(StateName(delivery.state())),
@@ -153,7 +178,13 @@ std::vector<Cell> DeliveryCells(const Call& call, const api::CommandSummary& job
           Cell::Time(delivery.waiting().offline_since_ms()),
           waits ? Cell::Count(delivery.waiting().ahead()) : Cell::Null(),
           waits ? Cell::Text(WhyOpen(job, delivery)) : Cell::Null(),
-          ended ? Cell::Bool(told.is_signed) : Cell::Null()};
+          ended ? Cell::Bool(told.is_signed) : Cell::Null(),
+          left(&pb::Footprint::cpu_ms),
+          left(&pb::Footprint::peak_memory_bytes),
+          left(&pb::Footprint::disk_read_bytes),
+          left(&pb::Footprint::disk_written_bytes),
+          left(&pb::Footprint::files_changed),
+          left(&pb::Footprint::processes_started)};
 }
 
 std::string DeliveriesJson(const Call& call, const api::CommandDetail& detail) {
@@ -239,6 +270,8 @@ void PrintJobForPeople(const Call& call, const api::CommandDetail& detail) {
                      (text(5).empty() ? "" : ": " + text(5)) +
                      (text(13).empty() ? "" : "\n    " + text(13)) + "\n");
     PrintSteps(call, d);
+    const Told told = TellEnd(call, Digest::From(job.digest()).value(), d);
+    if (told.footprint) call.console.Out("    took      " + FootprintText(*told.footprint) + "\n");
     if (d.sends() > 1) {
       call.console.Out("    sent " + std::to_string(d.sends()) + " times\n");
     }

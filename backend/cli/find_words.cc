@@ -109,6 +109,7 @@ Result<::holdfast::command::v1::FindArgs> FindArgsOf(const std::string& path,
   args.set_content(words.content);
   args.set_content_regex(words.content_regex);
   args.set_max_results(words.max_results);
+  args.set_estimate(words.estimate);
   return args;
 }
 

@@ -104,6 +104,17 @@ class Grammar {
         "End it on the endpoint after this long");
   }
 
+  // Of what looks through a machine.
+  void AddPace(CLI::App* app) {
+    app->add_option("--cpu", options_.cpu_percent,
+                    "Take at most this share of one core (default: 10; 100: all of it)")
+        ->type_name("PERCENT")
+        ->check(CLI::Range(1, 100));
+    app->add_option("--disk-rate", options_.disk_bytes_per_s,
+                    "Read at most this much from disks in a second (default: 32 MiB)")
+        ->type_name("BYTES");
+  }
+
   // Where what is fetched goes: `usual` is its name below DIR.
   void AddLocalFile(CLI::App* app, const std::string& usual) {
     app->add_option("-d,--into", options_.local_dir,

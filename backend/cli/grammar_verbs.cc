@@ -12,6 +12,7 @@ void Grammar::AddReads() {
                    "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
       ->type_name("N");
   AddLimits(query);
+  AddPace(query);
   AddNotes(query, "  holdfast query all \"SELECT pid, name FROM processes WHERE uid = 0\"");
 
   CLI::App* ls = AddVerb("ls", "List a directory", Command::kLs);
@@ -21,6 +22,7 @@ void Grammar::AddReads() {
   ls->add_option("--max-rows", options_.max_rows,
                  "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
       ->type_name("N");
+  AddPace(ls);
 
   CLI::App* stat = AddVerb("stat", "What the endpoint knows of files", Command::kStat);
   stat->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
@@ -37,6 +39,7 @@ void Grammar::AddReads() {
   CLI::App* hash = AddVerb("hash", "MD5, SHA-1 and SHA-256 of files", Command::kHash);
   hash->add_option("PATH", options_.paths, "Absolute paths on the endpoint, at most 64")
       ->required();
+  AddPace(hash);
 
   CLI::App* get = AddVerb("get", "Fetch a file and check it", Command::kGet);
   get->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
@@ -64,6 +67,7 @@ void Grammar::AddTailAndArchive() {
   AddPaths(archive);
   AddLocalFile(archive, "DIR/HOST/NAME.tar");
   AddLimits(archive);
+  AddPace(archive);
   AddNotes(
       archive,
       "Links below the paths are kept as links, other file systems are not entered. What could\n"
@@ -93,6 +97,7 @@ void Grammar::AddCollections() {
   collect->add_flag("--commands", options_.run_programs,
                     "Run the programs that definitions name (an act, as exec is)");
   AddLocalFile(collect, "DIR/HOST/collection-JOB.zip");
+  AddPace(collect);
   collect
       ->add_option("--max-file-bytes", options_.max_file_bytes,
                    "Larger files are told of, not fetched (default: 1 GiB)")
@@ -148,11 +153,14 @@ void Grammar::AddFind() {
   find->add_flag("--all-file-systems", o.other_file_systems,
                  "Also other file systems, but not /proc and /sys");
   find->add_flag("--proc", o.pseudo_file_systems, "Also other file systems, /proc and /sys too");
+  find->add_flag("--estimate", o.estimate,
+                 "Only how much there is to look through, within 2 s; nothing is searched");
   find->add_option("--max-results", o.max_results, "End after so many")->type_name("N");
   find->add_option("--max-rows", options_.max_rows,
                    "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
       ->type_name("N");
   AddLimits(find);
+  AddPace(find);
   AddNotes(find,
            "What is named must hold together. Symbolic links are found, not followed.\n"
            "  holdfast find all /home --name '*.sh' --newer 2d --grep 'curl '\n"

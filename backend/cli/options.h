@@ -73,6 +73,7 @@ struct FindOptions {
   std::string content;
   std::string content_regex;
   std::uint64_t max_results = 0;
+  bool estimate = false;
 };
 
 struct Options {
@@ -133,6 +134,8 @@ struct Options {
   std::uint64_t max_rows = 0;            // 0: the agent's default
   std::uint64_t max_bytes = 0;
   std::optional<Duration> max_time;
+  std::uint32_t cpu_percent = 0;       // of one core; 0: the agent's default
+  std::uint64_t disk_bytes_per_s = 0;  // 0: the agent's default
 
   // The rest.
   bool online = false;

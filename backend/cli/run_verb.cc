@@ -127,9 +127,12 @@ void SetLimits(const Options& o, Verb& verb) {
   // Nobody may be watching any more; an endpoint does not go on for a day because of that.
   constexpr Duration kFollowFor = std::chrono::hours(1);
   const bool follows = verb.command.tail().follow();
-  if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time && !follows) return;
+  const bool has_pace = o.cpu_percent != 0 || o.disk_bytes_per_s != 0;
+  if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time && !follows && !has_pace) return;
   auto* limits = verb.command.mutable_limits();
   limits->set_rows(o.max_rows);
+  limits->set_cpu_percent(o.cpu_percent);
+  limits->set_disk_bytes_per_s(o.disk_bytes_per_s);
   // A collection has a bound of its own for that, and ends in order at it.
   limits->set_out_bytes(o.command == Command::kCollect ? 0 : o.max_bytes);
   const std::optional<Duration> wall = follows ? o.max_time.value_or(kFollowFor) : o.max_time;

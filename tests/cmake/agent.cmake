@@ -30,7 +30,8 @@ set_source_files_properties(conformance/agent/verbs/collect_verb_test.cc
   SKIP_UNITY_BUILD_INCLUSION ON
   COMPILE_DEFINITIONS HOLDFAST_ARTIFACTS="${PROJECT_SOURCE_DIR}/backend/artifacts")
 holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
-  SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/homes_test.cc unit/agent/verbs/tar_header_test.cc)
+  SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/homes_test.cc unit/agent/verbs/pace_test.cc
+    unit/agent/verbs/tar_header_test.cc)
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query

@@ -59,6 +59,10 @@ class Process:
                 return int(line.split()[1])
         raise KeyError("voluntary_ctxt_switches")
 
+    def cpu_seconds(self):
+        fields = _stat(self.pid)
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def __repr__(self):
         return f"{self.pid} ({' '.join(self.argv)[:100]})"
 
