@@ -16,14 +16,10 @@ namespace pb = command::v1;
 
 namespace {
 
-constexpr RowColumn kColumns[] = {{"path", "TEXT"},
-                                  {"directories", "BIGINT"},
-                                  {"files", "BIGINT"},
-                                  {"bytes", "BIGINT"},
-                                  {"denied", "BIGINT"},
-                                  {"complete", "INTEGER"},
-                                  {"fs_files", "BIGINT"},
-                                  {"fs_bytes", "BIGINT"}};
+constexpr RowColumn kColumns[] = {{"path", "TEXT"},       {"directories", "BIGINT"},
+                                  {"files", "BIGINT"},    {"bytes", "BIGINT"},
+                                  {"denied", "BIGINT"},   {"complete", "INTEGER"},
+                                  {"fs_files", "BIGINT"}, {"fs_bytes", "BIGINT"}};
 
 struct Count {
   std::int64_t directories = 0;

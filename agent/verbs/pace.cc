@@ -92,7 +92,8 @@ bool BeginPace(const PacePlan& plan) {
   g_pace.disk = PaceBucket(rate, rate / 2);
   if (g_pace.has_disk) {
     g_pace.io_file = OpenOwnIo();
-    if (g_pace.io_file < 0) g_pace.has_disk = false;  // a kernel that does not count: the CPU's share bounds it
+    if (g_pace.io_file < 0)
+      g_pace.has_disk = false;  // a kernel that does not count: the CPU's share bounds it
     g_pace.read_at = ReadOwnIo(g_pace.io_file).disk_read_bytes;
   }
   g_pace.at = Seconds(CLOCK_MONOTONIC);

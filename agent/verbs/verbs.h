@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/verbs/output_port.h"
 #include "agent/verbs/footprint.h"
+#include "agent/verbs/output_port.h"
 #include "agent/verbs/worker_limits.h"
 #include "holdfast/command/v1/command.pb.h"
 #include "holdfast/command/v1/result.pb.h"
@@ -23,8 +23,8 @@ struct VerbRun {
   const command::v1::Command& command;
   WorkerLimits limits;
   OutputPort& out;
-  std::string_view blob_path;  // put, run: the fetched content
-  std::string_view state_dir;  // of the agent, which no verb changes
+  std::string_view blob_path;        // put, run: the fetched content
+  std::string_view state_dir;        // of the agent, which no verb changes
   command::v1::Footprint footprint;  // files_changed, processes_started: the verb keeps them
 };
 

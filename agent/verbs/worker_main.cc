@@ -134,8 +134,8 @@ int RunWorker() {
   WorkerChannel channel(kAnswerFd, limits.out_bytes);
   PrepareLastWords(channel, limits);
   if (!Confine(command, limits)) return kCannotConfine;
-  if (!BeginPace({.cpu_percent = limits.cpu_percent,
-                  .disk_bytes_per_s = limits.disk_bytes_per_s})) {
+  if (!BeginPace(
+          {.cpu_percent = limits.cpu_percent, .disk_bytes_per_s = limits.disk_bytes_per_s})) {
     return kCannotConfine;
   }
   VerbRun run = {.command = command,

@@ -12,6 +12,7 @@ std::unique_ptr<Answers> MakeExecAnswers(const Call& call, const Job& job);  // 
 std::unique_ptr<Answers> MakeCatAnswers(const Call& call, const Job& job);   // cat
 std::unique_ptr<Answers> MakeGetAnswers(const Call& call, const Job& job);   // get
 std::unique_ptr<Answers> MakeCollectAnswers(const Call& call, const Job& job);
-std::unique_ptr<Answers> MakePlainAnswers(const Call& call, const Job& job);  // put cancel
+std::unique_ptr<Answers> MakeEstimateAnswers(const Call& call, const Job& job);  // of a collection
+std::unique_ptr<Answers> MakePlainAnswers(const Call& call, const Job& job);     // put cancel
 
 }  // namespace holdfast::cli

@@ -76,6 +76,27 @@ int Show(const Call& call) {
   return kExitOk;
 }
 
+// The files' facts alone: what it takes to count them.
+Result<sdk::Verb> MakeEstimate(const Call& call, const pb::CollectArgs& planned) {
+  pb::CollectArgs args = planned;
+  args.clear_sources();
+  for (const pb::CollectSource& source : planned.sources()) {
+    if (source.paths().empty()) continue;
+    pb::CollectSource& facts = *args.add_sources();
+    facts = source;
+    facts.set_facts_only(true);
+  }
+  const int others = planned.sources_size() - args.sources_size();
+  if (args.sources().empty()) {
+    return Error{Code::kInvalid, "--estimate counts files, and these names stand for none"};
+  }
+  if (others > 0) {
+    call.console.Say("files only; " + std::to_string(others) +
+                     " queries and programs are not counted");
+  }
+  return sdk::Verb::Collect(args);
+}
+
 }  // namespace
 
 Result<sdk::ArtifactSet> LoadArtifacts(const Call& call) {
@@ -112,6 +133,7 @@ Result<sdk::Verb> MakeCollect(const Call& call) {
   HF_ASSIGN_OR_RETURN(const sdk::ArtifactSet set, LoadArtifacts(call));
   HF_ASSIGN_OR_RETURN(const sdk::CollectPlan plan, PlanOf(set, call.options, call.options.names));
   for (const auto& note : plan.notes) call.console.Say(note);
+  if (call.options.estimate) return MakeEstimate(call, plan.args);
   return sdk::Verb::Collect(plan.args);
 }
 

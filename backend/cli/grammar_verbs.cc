@@ -98,6 +98,8 @@ void Grammar::AddCollections() {
                     "Run the programs that definitions name (an act, as exec is)");
   AddLocalFile(collect, "DIR/HOST/collection-JOB.zip");
   AddPace(collect);
+  collect->add_flag("--estimate", options_.estimate,
+                    "Only how many files would come, and how much they hold; nothing is read");
   collect
       ->add_option("--max-file-bytes", options_.max_file_bytes,
                    "Larger files are told of, not fetched (default: 1 GiB)")

@@ -13,7 +13,10 @@ std::unique_ptr<Answers> MakeAnswers(const Call& call, const Job& job) {
     case sdk::OutputFormat::kRows: return MakeRowAnswers(call, job);
     case sdk::OutputFormat::kStdio: return MakeExecAnswers(call, job);
     case sdk::OutputFormat::kBytes:
-      if (job.command.has_collect()) return MakeCollectAnswers(call, job);
+      if (job.command.has_collect()) {
+        return call.options.estimate ? MakeEstimateAnswers(call, job)
+                                     : MakeCollectAnswers(call, job);
+      }
       return job.command.has_cat() ? MakeCatAnswers(call, job) : MakeGetAnswers(call, job);
     case sdk::OutputFormat::kNone: break;
   }

@@ -129,6 +129,7 @@ struct Options {
   std::string show;                      // collect --show
   bool list = false;                     // collect --list
   bool run_programs = false;             // collect --commands
+  bool estimate = false;                 // collect
   std::uint64_t max_file_bytes = 0;      // collect
   std::uint64_t max_files = 0;           // collect
   std::uint64_t max_rows = 0;            // 0: the agent's default

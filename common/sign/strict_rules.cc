@@ -64,11 +64,11 @@ constexpr FieldRule kKillFields[] = {
 constexpr MessageRule kKill = {"holdfast.command.v1.KillArgs", kKillFields};
 constexpr FieldRule kCancelFields[] = {{1, kBytes}};
 constexpr MessageRule kCancel = {"holdfast.command.v1.CancelArgs", kCancelFields};
-constexpr FieldRule kFindFields[] = {
-    {1, kBytes},   {2, kBytes}, {3, kBytes}, {4, kBytes},  {5, kString},  {6, kUint64},
-    {7, kUint64},  {8, kInt64}, {9, kInt64}, {10, kBytes}, {11, kUint32}, {12, kUint32},
-    {13, kUint32}, {14, kBool}, {15, kBool}, {16, kBytes}, {17, kBytes},  {18, kUint64},
-    {19, kBool}};
+constexpr FieldRule kFindFields[] = {{1, kBytes},   {2, kBytes},   {3, kBytes},   {4, kBytes},
+                                     {5, kString},  {6, kUint64},  {7, kUint64},  {8, kInt64},
+                                     {9, kInt64},   {10, kBytes},  {11, kUint32}, {12, kUint32},
+                                     {13, kUint32}, {14, kBool},   {15, kBool},   {16, kBytes},
+                                     {17, kBytes},  {18, kUint64}, {19, kBool}};
 constexpr MessageRule kFind = {"holdfast.command.v1.FindArgs", kFindFields};
 constexpr FieldRule kMkdirFields[] = {{1, kBytes}, {2, kUint32}, {3, kBool}};
 constexpr MessageRule kMkdir = {"holdfast.command.v1.MkdirArgs", kMkdirFields};
@@ -138,12 +138,14 @@ constexpr FieldRule kFileFields[] = {{1, kBytes},  {2, kUint64}, {3, kUint32}, {
                                      {9, kInt64},  {10, kBool}};
 constexpr MessageRule kFile = {"holdfast.command.v1.FileFacts", kFileFields};
 constexpr FieldRule kFootprintFields[] = {{1, kUint64}, {2, kUint64}, {3, kUint64},
-                                        {4, kUint64}, {5, kUint64}, {6, kUint64}};
+                                          {4, kUint64}, {5, kUint64}, {6, kUint64}};
 constexpr MessageRule kFootprint = {"holdfast.command.v1.Footprint", kFootprintFields};
 constexpr FieldRule kResultFields[] = {
-    {1, kBytes},   {2, kBytes},   {3, kBytes},  {4, kUint32}, {5, kEnum},
-    {6, kEnum},    {7, kString},  {8, kInt32},  {9, kUint64}, {10, kUint64},
-    {11, kUint64}, {12, kUint64}, {13, kBytes}, {14, kBool},  {15, kMessage, kOnce, 0, &kFile},
+    {1, kBytes},   {2, kBytes},   {3, kBytes},
+    {4, kUint32},  {5, kEnum},    {6, kEnum},
+    {7, kString},  {8, kInt32},   {9, kUint64},
+    {10, kUint64}, {11, kUint64}, {12, kUint64},
+    {13, kBytes},  {14, kBool},   {15, kMessage, kOnce, 0, &kFile},
     {16, kUint64}, {17, kUint64}, {18, kMessage, kOnce, 0, &kFootprint}};
 
 }  // namespace

@@ -104,6 +104,19 @@ class LimitsTest(AgentTest):
         self.fails("NO_SUCH_FILE", [str(self.files / "missing")], "find", self.files / "missing",
                    "--estimate")
 
+    def test_an_estimate_of_a_collection_reads_and_keeps_nothing(self):
+        (self.files / "one.log").write_bytes(b"x" * 1000)
+        (self.files / "two.log").write_bytes(b"x" * 500)
+        here = self.stack.dir / "collected"
+        here.mkdir()
+        argv = ("--path", self.files / "*.log", "--into", here, "--estimate")
+        answer = self.ask("collect", *argv)
+        self.assertEqual((answer["files"], answer["bytes"], answer["denied"], answer["complete"]),
+                         (2, 1500, 0, True))
+        table = self.stack.holdfast("collect", self.agent.id, *argv, output="table").text
+        self.assertRegex(table, r"2 +1\.5 kB +0 +(true|yes|1)")
+        self.assertEqual(list(here.iterdir()), [])
+
 
 if __name__ == "__main__":
     main()
