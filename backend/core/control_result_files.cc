@@ -96,8 +96,16 @@ void Results::ApplyJob(const DeliveryKey& key, Stream& stream, const Job& job, c
   }
 }
 
+// Kept: a hunt's command names a thousand targets, and each of their answers would walk them all.
+std::uint64_t Results::MaxOutput(const Digest& digest) {
+  const auto known = max_outputs_.find(digest);
+  if (known != max_outputs_.end()) return known->second;
+  if (max_outputs_.size() >= kMaxKnownOutputs) max_outputs_.clear();
+  return max_outputs_.emplace(digest, SignedMaxOutput(digest)).first->second;
+}
+
 // What the command's signed limits allow it to store, or the default where they say 0.
-std::uint64_t Results::MaxOutput(const Digest& digest) const {
+std::uint64_t Results::SignedMaxOutput(const Digest& digest) const {
   std::optional<CommandRow> command;
   if (const CommandRow* open = ports_.ledger.FindCommand(digest)) {
     command = *open;

@@ -156,10 +156,15 @@ class Results {
   void Rewind(const DeliveryKey& key, Stream& stream, Moment now);
   void DropWaiting(Stream& stream);
   std::size_t window_bytes() const;
-  std::uint64_t MaxOutput(const Digest& digest) const;
+  std::uint64_t MaxOutput(const Digest& digest);
+  std::uint64_t SignedMaxOutput(const Digest& digest) const;
+
+  // Commands whose bound is kept: the thousand envelopes of a hunt through a million agents.
+  static constexpr std::size_t kMaxKnownOutputs = 1024;
 
   const Options options_;
   const Ports ports_;
+  std::map<Digest, std::uint64_t> max_outputs_;
   std::map<DeliveryKey, Stream> streams_;
   std::map<FileName, DeliveryKey> jobs_;
   std::set<DeliveryKey> ready_;    // records wait and no job runs

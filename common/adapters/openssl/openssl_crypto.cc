@@ -211,7 +211,14 @@ class OpensslCrypto final : public sign::Crypto {
     if (!sign::IsLowS(signature)) return Denied("signature is not low-S");
     // 0x04 only: OpenSSL would also take the hybrid form 0x06, 0x07 of the same length.
     if (key.data()[0] != POINT_CONVERSION_UNCOMPRESSED) return Denied("not a point of P-256");
-    const Pkey pkey = MakePkey(key, nullptr);
+    // Only the point is exchanged: building the curve anew would be a quarter of a check. One for each thread.
+    thread_local Pkey pkey;
+    if (pkey != nullptr &&
+        EVP_PKEY_set1_encoded_public_key(pkey.get(), key.data(), PublicKey::kSize) != 1) {
+      pkey = nullptr;  // what it holds now is anybody's guess
+      return Denied("not a point of P-256");
+    }
+    if (pkey == nullptr) pkey = MakePkey(key, nullptr);
     if (pkey == nullptr) return Denied("not a point of P-256");
     const EcdsaSig sig(ECDSA_SIG_new());
     const int size = static_cast<int>(kScalarBytes);
