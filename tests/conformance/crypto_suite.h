@@ -163,6 +163,25 @@ TEST_P(CryptoSuite, RefusesKeysThatAreNoPointOfTheCurve) {
   }
 }
 
+// Adapters keep parts of a check for the next one.
+TEST_P(CryptoSuite, NoKeyIsCheckedAsTheOneBefore) {
+  const Digest digest = crypto_->Sha256("test");
+  const auto one = crypto_->GenerateKey().value();
+  const auto two = crypto_->GenerateKey().value();
+  const Signature of_one = one->Sign(digest).value();
+  const Signature of_two = two->Sign(digest).value();
+  PublicKey nowhere = one->public_key();
+  nowhere.data()[PublicKey::kSize - 1] ^= 1;
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(crypto_->Verify(one->public_key(), digest, of_one).ok());
+    EXPECT_EQ(VerifyCode(two->public_key(), digest, of_one), Code::kDenied);
+    EXPECT_EQ(VerifyCode(nowhere, digest, of_one), Code::kDenied);
+    EXPECT_EQ(VerifyCode(nowhere, digest, of_two), Code::kDenied);
+    EXPECT_TRUE(crypto_->Verify(two->public_key(), digest, of_two).ok());
+    EXPECT_EQ(VerifyCode(one->public_key(), digest, of_two), Code::kDenied);
+  }
+}
+
 TEST_P(CryptoSuite, RefusesScalarsOutOfRange) {
   const std::string zero(32, '\0');
   const std::string order = FromHex(kOrderHex).value();
