@@ -285,6 +285,7 @@ TEST(QueryVerbTest, EndsAtTheCpuLimit) {
   pb::Command command = Query(
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n");
   command.mutable_limits()->set_cpu_ms(500);
+  command.mutable_limits()->set_cpu_percent(100);
   const WorkerRun run = RunWorkerProcess(command);
   EXPECT_EQ(run.result.failure(), pb::COMMAND_FAILURE_CPU_LIMIT);
   EXPECT_EQ(run.exits, 1);
@@ -293,7 +294,7 @@ TEST(QueryVerbTest, EndsAtTheCpuLimit) {
 TEST(QueryVerbTest, EndsAtTheMemoryLimit) {
   pb::Command command = Query(
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
-      "SELECT group_concat(hex(randomblob(500000))) FROM n");
+      "SELECT hex(randomblob(500000)) AS x FROM n ORDER BY x");
   command.mutable_limits()->set_mem_bytes(std::uint64_t{32} << 20);
   const WorkerRun run = RunWorkerProcess(command);
   EXPECT_EQ(run.result.failure(), pb::COMMAND_FAILURE_MEMORY_LIMIT) << run.result.message();
