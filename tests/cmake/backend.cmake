@@ -44,6 +44,7 @@ holdfast_test(conformance_backend_streams_redis LABEL conformance
 holdfast_test(unit_backend_gateway LABEL unit
   DEPS holdfast_backend_core_gateway holdfast_common_adapters_openssl
   SRCS unit/backend/core/backup_format_test.cc unit/backend/core/blob_meter_test.cc unit/backend/core/config_test.cc
+    unit/backend/core/copy_request_test.cc
     unit/backend/core/death_tally_test.cc unit/backend/core/gateway_frames_test.cc
     unit/backend/core/gateway_liveness_test.cc unit/backend/core/gateway_outbox_test.cc
     unit/backend/core/gateway_router_test.cc
