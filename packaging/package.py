@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 
 import sbom
 
@@ -266,8 +267,10 @@ def make_rpm(kind, name, about, tree, arguments):
                      for path, (_, mode) in sorted(tree.files.items()) if not path.startswith("etc/"))
     spec = (HERE / kind / f"{name}.spec").read_text()
     summary, _, text = about.partition("\n")
-    for key, value in (("@VERSION@", arguments.version), ("@FILES@", listed), ("@TREE@", str(files)),
-                       ("@SUMMARY@", summary), ("@ABOUT@", re.sub(r"(?m)^ ", "", text))):
+    when = time.strftime("%a %b %d %Y", time.gmtime(arguments.epoch))  # of the C locale, as nobody sets another
+    for key, value in (("@VERSION@", arguments.version), ("@FILES@", listed), ("@TREE@", str(files)), ("@DATE@", when),
+                       ("@PACKAGER@", MAINTAINER), ("@SUMMARY@", summary[0].upper() + summary[1:]),
+                       ("@ABOUT@", re.sub(r"(?m)^ ", "", text))):
         spec = spec.replace(key, value)
     (work / f"{name}.spec").write_text(spec)
     subprocess.run(["rpmbuild", "-bb", "--target", arch, "--define", f"_topdir {work}",

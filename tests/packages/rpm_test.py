@@ -63,6 +63,22 @@ class RpmTest(SystemCase):
         self.system.run("test ! -e /usr/sbin/holdfast-agent")
         self.assertEqual(self.system.run("cat /var/lib/holdfast-agent/enrolled").strip(), agent)  # the same endpoint later
 
+    def test_it_is_whole_after_rpm_was_killed_anywhere(self):
+        self.rpm(f"-i /root/{RPM.format(VERSION)}")
+        seen = {}
+        for step in range(1, 9):
+            self.system.run(f"setsid -w timeout --signal=KILL {step * 0.05:.2f}s {INSTALL} -U /root/{RPM.format(NEXT)} "
+                            ">/dev/null 2>&1; true")
+            self.assertIn(VERSION, self.system.run("holdfast-agent version"))
+            listed = " ".join(self.system.run("rpm -q holdfast-agent").split())
+            seen[listed] = seen.get(listed, 0) + 1
+            # Again, as everybody does.
+            self.rpm(f"-U --replacepkgs /root/{RPM.format(NEXT)}")
+            self.assertEqual(self.system.run("rpm -q holdfast-agent").strip(), RPM.format(NEXT)[:-4])
+            self.assertEqual(self.system.run("rpm --nodeps -V --nouser --nogroup holdfast-agent; true"), "")
+            self.rpm(f"-U --oldpackage /root/{RPM.format(VERSION)}", env="HOLDFAST_ALLOW_DOWNGRADE=1")
+        print(f"  after rpm was killed: {seen}", flush=True)
+
     def test_an_older_one_is_refused(self):
         self.rpm(f"-i /root/{RPM.format(NEXT)}")
         said, _ = self.rpm(f"-U /root/{RPM.format(VERSION)}", expect=2)
