@@ -21,7 +21,7 @@ class OpenRcTest(SystemCase):
         self.system.run(f"cd /root && tar -xzf holdfast-agent-{VERSION}-amd64.tar.gz")
 
     def service(self, word, expect=0):
-        status, said = self.system.run(f"rc-service --nodeps holdfast-agent {word} 2>&1", expect=None)
+        status, said = self.system.run(f"rc-service holdfast-agent {word} 2>&1", expect=None)
         self.assertEqual(status, expect, said)
         return said
 
@@ -57,7 +57,7 @@ class OpenRcTest(SystemCase):
     def test_it_does_not_start_without_an_enrolment(self):
         said = self.system.run(f"{PLACE}/install.sh 2>&1")
         self.assertIn("Enrol it: holdfast-agent enrol --bundle FILE", said)
-        self.service("start", expect=1)
+        self.assertIn("not enrolled: holdfast-agent enrol --bundle FILE", self.service("start", expect=1))
         self.assertEqual(self.running(), [])
 
 

@@ -2,6 +2,7 @@
 """The agent's .rpm by the program rpm: installed, enrolled, upgraded, downgraded and removed, with its scriptlets. In a Debian
 system, as no other can be had here: its dependencies are left to the reader, its files and scriptlets are not.
 """
+import time
 import unittest
 
 from system_case import HOLDFAST, NEXT, PACKAGES, VERSION, SystemCase
@@ -72,7 +73,8 @@ class RpmTest(SystemCase):
             self.assertIn(VERSION, self.system.run("holdfast-agent version"))
             listed = " ".join(self.system.run("rpm -q holdfast-agent").split())
             seen[listed] = seen.get(listed, 0) + 1
-            # Again, as everybody does.
+            # Again, as everybody does; in another second, as rpm names what it unpacks after that.
+            time.sleep(1)
             self.rpm(f"-U --replacepkgs /root/{RPM.format(NEXT)}")
             self.assertEqual(self.system.run("rpm -q holdfast-agent").strip(), RPM.format(NEXT)[:-4])
             self.assertEqual(self.system.run("rpm --nodeps -V --nouser --nogroup holdfast-agent; true"), "")

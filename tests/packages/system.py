@@ -27,6 +27,10 @@ SUITES = {
     "bookworm-systemd": f"{INIT},{BOOKWORM}",
     "trixie-systemd": f"{INIT},{TRIXIE}",
     "bookworm-openrc": f"openrc,{BOOKWORM}",
+    "bookworm-mass": f"ansible-core,python3-apt,cloud-init,{BOOKWORM}",
+    # As bare as a container's: what the README asks for, and nothing else.
+    "bookworm-bare": "git,ca-certificates",
+    "trixie-bare": "git,ca-certificates",
 }
 
 
@@ -90,7 +94,8 @@ class System:
             # There is no init in it; without this word invoke-rc.d starts nothing.
             f"printf '#!/bin/sh\\nexit 0\\n' > {self.root}/usr/sbin/policy-rc.d",
             f"chmod 755 {self.root}/usr/sbin/policy-rc.d",
-            "echo up", f"exec chroot {self.root} sleep 3600"]
+            # A shell that waits also takes note of the end of whatever was left to it, as an init does.
+            "echo up", f"exec chroot {self.root} sh -c 'sleep 7200 & wait $!'"]
 
     def is_inside(self):
         return os.readlink(f"/proc/{self.inside}/root") == str(self.root)

@@ -24,6 +24,7 @@ class SystemCase(unittest.TestCase):
     """A fresh system with the packages in /root, and the steps that tests take in it."""
     suite = "bookworm"
     machine = System
+    packages = (AGENT.format(VERSION), AGENT.format(NEXT), BACKEND, f"holdfast-agent-{VERSION}-amd64.tar.gz")
 
     @classmethod
     def setUpClass(cls):
@@ -32,7 +33,7 @@ class SystemCase(unittest.TestCase):
     def setUp(self):
         self.system = self.machine(self.base)
         self.addCleanup(self.system.close)
-        for name in (AGENT.format(VERSION), AGENT.format(NEXT), BACKEND, f"holdfast-agent-{VERSION}-amd64.tar.gz"):
+        for name in self.packages:
             self.system.give(PACKAGES / name, f"/root/{name}")
 
     # --- steps ------------------------------------------------------------------------------------
