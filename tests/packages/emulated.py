@@ -4,7 +4,8 @@
     emulated.py ARCH AGENT BIN [TEST ...]       ARCH: arm64, armhf, armel; TEST: scripts of tests/e2e, default all of TESTS
 
 The kernel is asked to start the foreign program through qemu in a user namespace of this run alone (binfmt_misc has one
-each, from Linux 6.7 on): nothing of the machine's settings is touched. Needs root and qemu-user-static.
+each, from Linux 6.7 on): nothing of the machine's settings is touched. Needs root and qemu-user-static; exit 77 (skipped)
+without, or without AGENT.
 """
 import concurrent.futures
 import os
@@ -83,6 +84,11 @@ def main():
     if sys.argv[1] == "--inside":
         return inside(sys.argv[2], pathlib.Path(sys.argv[3]), sys.argv[4:])
     arch, agent, binaries, *tests = sys.argv[1:]
+    for why, missing in (("not root", os.getuid() != 0), ("no qemu-user-static", not os.path.exists(f"/usr/bin/{FORMATS[arch][1]}")),
+                         (f"no {agent}", not os.path.exists(agent))):
+        if missing:
+            print(f"skipped: {why}")
+            return 77
     with tempfile.TemporaryDirectory(prefix="holdfast-foreign-") as name:
         place = pathlib.Path(name)
         place.chmod(0o755)
