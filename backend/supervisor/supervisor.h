@@ -77,7 +77,7 @@ class Supervisor final : private ListenerDelegate,
   Status PrepareState();
   Status PrepareRedisUsers();
   Status OpenListeners();
-  Status OpenListener(std::unique_ptr<Listener>& listener, const char* key,
+  Status OpenListener(std::unique_ptr<Listener>& listener, KeptSockets& kept, const char* key,
                       const ListenAddress& address);
   void WatchSignal(std::size_t at, int signal);
   void OnSignal(int signal);

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -31,7 +32,9 @@ class NewcomerTest(SystemCase):
         commands = re.search(r"(?m)^## Two commands\n.*?^```\n(.*?)^```", readme, re.S)[1].splitlines()
         self.assertEqual(len(commands), 2)
         clone, demo = commands
-        subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, self.system.path("/srv/holdfast.git")], check=True)
+        with tempfile.TemporaryDirectory() as place:
+            subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, f"{place}/holdfast.git"], check=True)
+            shutil.copytree(f"{place}/holdfast.git", self.system.path("/srv/holdfast.git"))
         shutil.copyfile("/etc/resolv.conf", self.system.path("/etc/resolv.conf"))
         clone = clone.replace("URL-OF-THIS-REPOSITORY", "/srv/holdfast.git")
         began = time.monotonic()

@@ -13,6 +13,11 @@ from system_case import AGENT, BACKEND, FLEET, HOLDFAST, NEXT, VERSION, SystemCa
 LINK_GAP_SECONDS = 5     # over an upgrade
 STOP_SECONDS = 10        # TimeoutStopSec of the agent
 MOST_EXPOSED = 2.0       # of the backend, by systemd's own measure (0 to 10)
+CONNECTS = """while :; do for port in 8443 8444; do
+  if (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; then echo >> /root/connected; else echo >> /root/refused; fi
+  sleep 0.01
+done; done
+"""
 APT = "apt-get -q -y --no-install-recommends --allow-downgrades install"
 JOURNAL = "journalctl --no-pager -o short-unix"
 
@@ -219,6 +224,35 @@ class SystemdTest(SystemCase):
             self.system.run(f"test -d {FLEET}/offline && {APT} /root/{BACKEND}")
             self.wait_backend()
             self.assertEqual(self.wait_online(agent, 60), agent)
+
+    def test_nobody_is_refused_while_the_backend_is_restarted_or_dies(self):
+        self.backend()
+        # Connects all the time, to both ports, as those do who were just cut off.
+        self.system.path("/root/connects").write_text(CONNECTS)
+        self.system.run("systemd-run -q --unit=connects bash /root/connects")
+        for what in ("systemctl restart holdfastd", "kill -KILL $(systemctl show -P MainPID holdfastd)",
+                     f"dpkg -i /root/{BACKEND}"):
+            before = self.main_pid("holdfastd")
+            self.system.run(what)
+            self.system.until(f"p=$(systemctl show -P MainPID holdfastd); test $p != 0 -a $p != {before}", 20)
+            self.wait_backend()
+        tried = self.system.run("systemctl stop connects; cat /root/connected | wc -l")
+        refused = self.system.run("cat /root/refused 2>/dev/null | wc -l")
+        print(f"  {int(tried)} connections over three restarts, {int(refused)} refused", flush=True)
+        self.assertGreater(int(tried), 100)
+        self.assertEqual(int(refused), 0)
+        with self.subTest("an address that it no longer listens on is let go"):
+            config = self.system.path(f"{FLEET}/server/holdfastd.toml")
+            text = config.read_text()
+            self.assertIn('listen = "127.0.0.1:8444"', text)
+            config.write_text(text.replace('listen = "127.0.0.1:8444"', 'listen = "127.0.0.1:18444"'))
+            self.system.run("systemctl restart holdfastd")
+            self.wait_backend()
+            self.system.until("ss -Hltn | grep 127.0.0.1:18444", 10)
+            self.assertEqual(self.system.run("ss -Hltn 'sport = :8444'"), "")
+        with self.subTest("stopped, it is gone"):
+            self.system.run("systemctl stop holdfastd")
+            self.assertEqual(self.system.run("ss -Hltn 'sport = :8443'"), "")
 
     def test_the_systems_own_timers_find_nothing_to_complain_about(self):
         self.endpoint()
