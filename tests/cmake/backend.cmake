@@ -26,7 +26,7 @@ holdfast_test(conformance_backend_lws LABEL conformance
 holdfast_test(conformance_backend_linux LABEL conformance
   DEPS holdfast_backend_adapters_linux holdfast_common_base
   SRCS conformance/backend/address_set_test.cc conformance/backend/files_test.cc
-    conformance/backend/listener_test.cc)
+    conformance/backend/kept_sockets_test.cc conformance/backend/listener_test.cc)
 
 # holdfastd with a control that grants everything: tests and figures of the gateway alone.
 add_executable(holdfastd_scripted ${PROJECT_SOURCE_DIR}/backend/supervisor/main.cc

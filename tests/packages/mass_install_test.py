@@ -13,7 +13,7 @@ DEB = f"/root/{AGENT.format(VERSION)}"
 def snippet(head):
     """The block of code behind the line that begins so, for this version's package."""
     text = PAGE.read_text()
-    block = re.search(rf"(?m)^{re.escape(head)}.*\n```\w*\n(.*?)^```", text, re.S)[1]
+    block = re.search(rf"(?m)^{re.escape(head)}[^\n]*\n```\w*\n(.*?)^```", text, re.S)[1]
     return re.sub(r"/path/to/holdfast-agent_[\d.]+_amd64.deb", DEB, block)
 
 

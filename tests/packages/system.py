@@ -27,7 +27,7 @@ SUITES = {
     "bookworm-systemd": f"{INIT},{BOOKWORM}",
     "trixie-systemd": f"{INIT},{TRIXIE}",
     "bookworm-openrc": f"openrc,{BOOKWORM}",
-    "bookworm-mass": f"ansible-core,python3-apt,cloud-init,{BOOKWORM}",
+    "bookworm-mass": f"ansible-core,python3-apt,cloud-init,python3-cffi-backend,{BOOKWORM}",
     # As bare as a container's: what the README asks for, and nothing else.
     "bookworm-bare": "git,ca-certificates",
     "trixie-bare": "git,ca-certificates",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -58,9 +59,11 @@ void Notify(const std::string& where, std::string_view text, const std::vector<i
 
 }  // namespace
 
+KeptSockets::KeptSockets(std::vector<UniqueFd> inherited, std::string notify)
+    : inherited_(std::move(inherited)), notify_(std::move(notify)) {}
+
 KeptSockets KeptSockets::Inherited() {
-  KeptSockets out;
-  out.notify_ = FromEnvironment("NOTIFY_SOCKET");
+  KeptSockets out({}, FromEnvironment("NOTIFY_SOCKET"));
   const std::string pid = FromEnvironment("LISTEN_PID");
   const std::string count = FromEnvironment("LISTEN_FDS");
   FromEnvironment("LISTEN_FDNAMES");

@@ -12,6 +12,7 @@
 // Design:    sd_listen_fds(3), sd_notify(3) FDSTORE; docs/decisions/0124-kept-sockets.md
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ class KeptSockets {
   static constexpr std::size_t kMaxKept = 8;  // FileDescriptorStoreMax of holdfastd.service
 
   static KeptSockets Inherited();
+  // `notify`: a Unix socket that is told; empty: none. For Inherited(), and tests.
+  KeptSockets(std::vector<UniqueFd> inherited, std::string notify);
   // The one that listens on `address`, "1.2.3.4:567"; none: not valid.
   UniqueFd Take(const std::string& address);
   // From now on these are kept and no others: an address that is no longer listened on is nobody's.
