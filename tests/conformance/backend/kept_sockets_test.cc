@@ -33,6 +33,8 @@ struct Nobody final : ListenerDelegate {
   void OnAcceptable(Listener&) override {}
 };
 
+using Message = std::pair<std::string, int>;
+
 // systemd's end: what it was told, and how many descriptors came along.
 class Systemd {
  public:
@@ -43,7 +45,7 @@ class Systemd {
     EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
   }
   std::string path() const { return dir_ / "notify"; }
-  std::pair<std::string, int> Read() const {
+  Message Read() const {
     std::array<char, 256> text{};
     alignas(cmsghdr) std::array<char, 256> space{};
     iovec part{text.data(), text.size()};
@@ -96,8 +98,8 @@ TEST(KeptSocketsTest, WhatNobodyListensOnAnyMoreIsClosedAndSystemdIsToldWhatIs) 
   const UniqueFd agents = Listening();
   const UniqueFd api = Listening();
   kept.Store({agents.get(), api.get()});
-  EXPECT_EQ(systemd.Read(), std::pair("FDSTOREREMOVE=1\nFDNAME=listener", 0));
-  EXPECT_EQ(systemd.Read(), std::pair("FDSTORE=1\nFDNAME=listener", 2));
+  EXPECT_EQ(systemd.Read(), Message("FDSTOREREMOVE=1\nFDNAME=listener", 0));
+  EXPECT_EQ(systemd.Read(), Message("FDSTORE=1\nFDNAME=listener", 2));
   Nobody nobody;
   EXPECT_TRUE(
       Listener::Open(ev_default_loop(EVFLAG_AUTO), ParseListenAddress(given_up).value(), nobody)
