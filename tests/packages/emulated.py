@@ -31,8 +31,6 @@ CANNOT = {
         "a_fork_bomb_ends_at_its_limit", "chains_of_processes_that_run_away_end_at_the_limit", "ten_gib_of_output_end_at_a_limit",
         "yes_ends_at_a_limit")},
     ("forgery", "test_ten_thousand_envelopes_run_nothing"): "ten thousand signatures take an emulator longer than the test waits",
-    ("certificates", "test_a_clock_that_is_behind_is_named_and_all_is_well_once_it_is_right"):
-        "the wrong clock comes from a library, which does not reach an emulated program",
     ("doctor", "test_http_answers_in_place_of_the_upgrade"): "an answer that comes with the end of its connection is lost by the emulator",
 }
 AT_ONCE = 3  # scripts; they mostly wait
