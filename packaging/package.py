@@ -192,7 +192,7 @@ def control_fields(name, about, tree, arguments):
               ("Maintainer", MAINTAINER), ("Installed-Size", str(tree.kib())),
               ("Section", "libdevel" if name == "libholdfast-dev" else "admin"), ("Priority", "optional")]
     if name == "libholdfast-dev":
-        fields += [("Depends", "libprotobuf-dev (>= 3.21), libssl-dev (>= 3.0)"), ("Suggests", "pkgconf, holdfast-backend")]
+        fields += [("Depends", "libprotobuf-dev (>= 3.21), libssl-dev (>= 3.0), libyaml-dev, zlib1g-dev"), ("Suggests", "pkgconf, holdfast-backend")]
     elif name == "holdfast-agent":
         # useradd, start-up; the program itself needs nothing.
         fields += [("Depends", "passwd, init-system-helpers (>= 1.54)"), ("Recommends", "ca-certificates")]
