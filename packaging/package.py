@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 
 import sbom
 
@@ -191,7 +192,7 @@ def control_fields(name, about, tree, arguments):
               ("Maintainer", MAINTAINER), ("Installed-Size", str(tree.kib())),
               ("Section", "libdevel" if name == "libholdfast-dev" else "admin"), ("Priority", "optional")]
     if name == "libholdfast-dev":
-        fields += [("Depends", "libprotobuf-dev (>= 3.21), libssl-dev (>= 3.0)"), ("Suggests", "pkgconf, holdfast-backend")]
+        fields += [("Depends", "libprotobuf-dev (>= 3.21), libssl-dev (>= 3.0), libyaml-dev, zlib1g-dev"), ("Suggests", "pkgconf, holdfast-backend")]
     elif name == "holdfast-agent":
         # useradd, start-up; the program itself needs nothing.
         fields += [("Depends", "passwd, init-system-helpers (>= 1.54)"), ("Recommends", "ca-certificates")]
@@ -266,8 +267,10 @@ def make_rpm(kind, name, about, tree, arguments):
                      for path, (_, mode) in sorted(tree.files.items()) if not path.startswith("etc/"))
     spec = (HERE / kind / f"{name}.spec").read_text()
     summary, _, text = about.partition("\n")
-    for key, value in (("@VERSION@", arguments.version), ("@FILES@", listed), ("@TREE@", str(files)),
-                       ("@SUMMARY@", summary), ("@ABOUT@", re.sub(r"(?m)^ ", "", text))):
+    when = time.strftime("%a %b %d %Y", time.gmtime(arguments.epoch))  # of the C locale, as nobody sets another
+    for key, value in (("@VERSION@", arguments.version), ("@FILES@", listed), ("@TREE@", str(files)), ("@DATE@", when),
+                       ("@PACKAGER@", MAINTAINER), ("@SUMMARY@", summary[0].upper() + summary[1:]),
+                       ("@ABOUT@", re.sub(r"(?m)^ ", "", text))):
         spec = spec.replace(key, value)
     (work / f"{name}.spec").write_text(spec)
     subprocess.run(["rpmbuild", "-bb", "--target", arch, "--define", f"_topdir {work}",

@@ -4,7 +4,7 @@
 #
 #   toolchains/tune_libwebsockets.sh SOURCE
 #
-# Five changes, all for bulk transfers, all without a change of behaviour
+# Six changes, five for bulk transfers, all without a change of behaviour
 # (docs/decisions/0024-one-libwebsockets-source.md has what they brought):
 # 1. The wrapper around mbedTLS cuts every write into TLS records of 1,460 bytes: whole records instead.
 # 2. The client's parser takes payload byte by byte: what lies there is taken at once. The last byte
@@ -13,6 +13,8 @@
 # 4. A read brings, and a callback passes on, no more than a link's own buffer holds, though neither uses
 #    it: as much as the shared service buffer holds instead. So that buffer can be small.
 # 5. A read over OpenSSL brings one TLS record: while whole ones come, as many as the buffer takes.
+# 6. A look around every 30 s, for contexts and network interfaces that nobody here has: every hour. It was half of an idle
+#    agent's wake-ups.
 # A version in which a place is not found is built as it is, and said so: slower, not wrong.
 set -eu
 
@@ -37,6 +39,11 @@ records=$source/lib/tls/mbedtls/wrapper/library/ssl_lib.c
 sed -i 's/^#define SSL_SEND_DATA_MAX_LENGTH 1460$/#define SSL_SEND_DATA_MAX_LENGTH 16384/' "$records"
 grep -q '^#define SSL_SEND_DATA_MAX_LENGTH 16384$' "$records" ||
   say "writes over mbedTLS stay cut into small records: the place was not found"
+
+plat=$source/lib/plat/unix/unix-init.c
+sed -i 's/&\(pt->\|context->pt\[0\]\.\)sul_plat, 30 \* LWS_US_PER_SEC);/\&\1sul_plat, 3600 * LWS_US_PER_SEC);/' "$plat"
+[ "$(grep -cF 'sul_plat, 3600 * LWS_US_PER_SEC);' "$plat")" = 2 ] ||
+  say "idle processes wake every 30 s: the place was not found"
 
 server=$source/lib/roles/ws/server-ws.c
 loop='deal with 4-byte chunks using unwrapped loop'

@@ -6,7 +6,8 @@ set(slim_options
   -Wl,--undefined=holdfast_nothing -Wl,--undefined=holdfast_end_of_stack -Wl,--undefined=holdfast_untranslated
   -Wl,--undefined=holdfast_assert_fail -Wl,--undefined=holdfast_no_conversions -Wl,--undefined=holdfast_zone_scan
   -Wl,--undefined=holdfast_strncmp -Wl,--undefined=holdfast_strncasecmp -Wl,--undefined=holdfast_strcasecmp
-  -Wl,--undefined=holdfast_strncpy)
+  -Wl,--undefined=holdfast_strncpy -Wl,--undefined=holdfast_asin -Wl,--undefined=holdfast_acos
+  -Wl,--undefined=holdfast_atan2)
 function(holdfast_slim stand_in)
   set(options ${slim_options})
   foreach(name IN LISTS ARGN)
@@ -31,6 +32,10 @@ holdfast_slim(holdfast_strncmp strncmp)
 holdfast_slim(holdfast_strncasecmp strncasecmp __strncasecmp strncasecmp_l __strncasecmp_l)
 holdfast_slim(holdfast_strcasecmp strcasecmp __strcasecmp strcasecmp_l __strcasecmp_l)
 holdfast_slim(holdfast_strncpy strncpy __strncpy)
+# SQL's, of one arctangent (plain_mathematics.cc).
+holdfast_slim(holdfast_asin __ieee754_asin)
+holdfast_slim(holdfast_acos __ieee754_acos)
+holdfast_slim(holdfast_atan2 __ieee754_atan2)
 # Databases of the system but hosts: accounts are read by our own tables.
 set(databases)
 foreach(what IN ITEMS alias ether gr net netgr proto pw rpc serv sg sp)

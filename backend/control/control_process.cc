@@ -98,9 +98,9 @@ Status ControlProcess::OpenFiles() {
 Status ControlProcess::OpenStore() {
   HF_ASSIGN_OR_RETURN(store_, OpenSqliteStore(config_.state_dir + "/ledger.db",
                                               [worker = worker_.get()] { worker->StillStarts(); }));
-  copy_.emplace(loop_, *store_, config_.state_dir, [this](std::string_view line) {
+  copy_.emplace(loop_, *store_, config_.state_dir, [this](std::string_view payload) {
     // A supervisor that does not read is one that is gone.
-    static_cast<void>(worker_->Send(WorkerMessageType::kCopySaid, line));
+    static_cast<void>(worker_->Send(WorkerMessageType::kCopySaid, payload));
   });
   copy_->Drop();  // of a control before us
   HF_ASSIGN_OR_RETURN(const std::vector<Nonce16> named, store_->IncomingFiles());
@@ -165,7 +165,7 @@ void ControlProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
   } else if (type == WorkerMessageType::kReload) {
     OnReload(payload);
   } else if (type == WorkerMessageType::kCopyLedger) {
-    copy_->Start();
+    copy_->Start(std::string(payload));
   } else if (type == WorkerMessageType::kDropCopy) {
     copy_->Drop();
   } else if (type == WorkerMessageType::kDrain) {

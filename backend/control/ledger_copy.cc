@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "backend/adapters/files/copy_folder.h"
+#include "backend/core/copy_request.h"
 
 namespace holdfast::backend {
 namespace {
@@ -23,8 +24,9 @@ LedgerCopy::LedgerCopy(struct ev_loop* loop, SqliteLedger& ledger, std::string s
 
 LedgerCopy::~LedgerCopy() { Drop(); }
 
-void LedgerCopy::Start() {
+void LedgerCopy::Start(std::string request) {
   Drop();
+  request_ = std::move(request);
   const Status begun = Begin();
   if (!begun.ok()) return Fail(begun.error());
   ev_timer_start(loop_, &step_);
@@ -44,12 +46,12 @@ void LedgerCopy::Step() {
   copy_.reset();
   const Status done = more.ok() ? HoldIncoming(ledger_, state_dir_) : Status(more.error());
   if (!done.ok()) return Fail(done.error());
-  say_("- staged " + CopyFolder(state_dir_));
+  say_(AnswerCopy(request_, "- staged " + CopyFolder(state_dir_)));
 }
 
 void LedgerCopy::Fail(const Error& why) {
   Drop();
-  say_("1 " + why.message);
+  say_(AnswerCopy(request_, "1 " + why.message));
 }
 
 void LedgerCopy::Drop() {

@@ -25,14 +25,14 @@ namespace holdfast::backend {
 
 class LedgerCopy {
  public:
-  // As OrderSocket has it: "- staged FOLDER", or "1 why it failed".
-  using Say = std::function<void(std::string_view line)>;
+  // AnswerCopy() (copy_request.h) with "- staged FOLDER", or "1 why it failed".
+  using Say = std::function<void(std::string_view payload)>;
   LedgerCopy(struct ev_loop* loop, SqliteLedger& ledger, std::string state_dir, Say say);
   ~LedgerCopy();
   LedgerCopy(const LedgerCopy&) = delete;
   LedgerCopy& operator=(const LedgerCopy&) = delete;
 
-  void Start();
+  void Start(std::string request);
   // It is no longer needed, whole or not. Also removes what a control before us left.
   void Drop();
 
@@ -45,6 +45,7 @@ class LedgerCopy {
   SqliteLedger& ledger_;
   const std::string state_dir_;
   const Say say_;
+  std::string request_;  // that the copy is for
   std::unique_ptr<SqliteCopy> copy_;
   ev_timer step_{};
 };

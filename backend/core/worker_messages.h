@@ -26,7 +26,8 @@ enum class WorkerMessageType : std::uint8_t {
   kPoison = 6,
   // To a gateway: ask links to go, idle ones first. payload: "LINKS SECONDS", how many and within which window.
   kShed = 7,
-  // To control: copy the ledger for a backup; the second: that copy is no longer needed.
+  // To control: copy the ledger for a backup, payload: which request it is (copy_request.h); the second: that
+  // copy is no longer needed.
   kCopyLedger = 8,
   kDropCopy = 9,
   // child -> supervisor
@@ -35,7 +36,7 @@ enum class WorkerMessageType : std::uint8_t {
   // From a gateway: these sockets are links now, or gone. payload: peer addresses as given with
   // kAgentSocket, one a line.
   kHandshakesDone = 18,
-  kCopySaid = 19,  // from control, about kCopyLedger. payload: a line as OrderSocket has it
+  kCopySaid = 19,  // from control, about kCopyLedger. payload: AnswerCopy() (copy_request.h)
 };
 
 inline constexpr int kSupervisorFd = 3;

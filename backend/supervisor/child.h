@@ -39,7 +39,7 @@ class ChildDelegate {
   // WorkerMessageType::kHandshakesDone.
   virtual void OnHandshakesDone(Child& child, std::string_view addresses) = 0;
   // WorkerMessageType::kCopySaid.
-  virtual void OnCopySaid(std::string_view line) = 0;
+  virtual void OnCopySaid(std::string_view payload) = 0;
 };
 
 class Child final : private WorkerChannelDelegate {

@@ -1,6 +1,7 @@
 #include "backend/supervisor/make_backup.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -59,11 +60,12 @@ struct Staged {
   Staged(Staged&&) = default;
   Staged& operator=(Staged&&) = delete;
   ~Staged() {
-    if (ledger) RemoveCopyFolder(state_dir);
+    // Of a backend that runs, too, and it looks after us: to free a large file would be a long turn of its loop.
+    if (ledger || (line && line->StillOpen().ok())) RemoveCopyFolder(state_dir);
   }
 };
 
-Result<Staged> StageRunning(OrderLine line, const StopRequest& stop) {
+Result<Staged> StageRunning(const Config& config, OrderLine line, const StopRequest& stop) {
   constexpr std::string_view kStaged = "staged ";
   for (;;) {
     HF_ASSIGN_OR_RETURN(const OrderLine::Answer answer, line.Next(&stop));
@@ -73,13 +75,32 @@ Result<Staged> StageRunning(OrderLine line, const StopRequest& stop) {
     if (!answer.text.starts_with(kStaged)) continue;
     Staged staged;
     staged.folder = answer.text.substr(kStaged.size());
+    staged.state_dir = config.state_dir;
     staged.at_ms = WallNow().get();
     staged.line.emplace(std::move(line));
     return staged;
   }
 }
 
+// Opening an older ledger would bring it to our schema, and its own program could not read it any more.
+Status CheckSchema(const std::string& ledger) {
+  const UniqueFd fd(::open(ledger.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, kSchemaHeaderBytes> first{};
+  if (!fd.valid() || ::pread(fd.get(), first.data(), first.size(), 0) < 0) {
+    return FileUnavailable(ledger);
+  }
+  // After an unclean end the schema may stand in the log alone: a young ledger says 0 in its file.
+  struct stat log {};
+  if (::stat((ledger + "-wal").c_str(), &log) == 0 && log.st_size > 0) return Ok();
+  const auto schema = SchemaOf({first.data(), first.size()});
+  if (!schema || *schema >= LedgerSchema()) return Ok();
+  return Error{Code::kUnsupported, ledger + " is of an older holdfastd (schema " +
+                                       std::to_string(*schema) +
+                                       "): back it up with that one, or start this one first"};
+}
+
 Result<Staged> StageStopped(const Config& config, const StopRequest& stop) {
+  HF_TRY(CheckSchema(config.state_dir + "/ledger.db"));
   HF_TRY(CheckRoomForCopy(config.state_dir));
   Staged staged;
   staged.state_dir = config.state_dir;
@@ -98,7 +119,7 @@ Result<Staged> StageStopped(const Config& config, const StopRequest& stop) {
 
 Result<Staged> Stage(const Config& config, const StopRequest& stop) {
   auto line = OrderLine::Give(config, "backup");
-  if (line.ok()) return StageRunning(std::move(line).value(), stop);
+  if (line.ok()) return StageRunning(config, std::move(line).value(), stop);
   if (line.error().code != Code::kNotFound) return std::move(line).error();
   return StageStopped(config, stop);
 }

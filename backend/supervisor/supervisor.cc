@@ -10,6 +10,7 @@
 
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/files.h"
+#include "backend/adapters/linux/kept_sockets.h"
 #include "backend/supervisor/check_config.h"
 #include "common/adapters/openssl/openssl_crypto.h"
 #include "common/base/bytes.h"
@@ -142,9 +143,9 @@ Status Supervisor::PrepareRedisUsers() {
   return Ok();
 }
 
-Status Supervisor::OpenListener(std::unique_ptr<Listener>& listener, const char* key,
-                                const ListenAddress& address) {
-  auto opened = Listener::Open(loop_, address, *this);
+Status Supervisor::OpenListener(std::unique_ptr<Listener>& listener, KeptSockets& kept,
+                                const char* key, const ListenAddress& address) {
+  auto opened = Listener::Open(loop_, address, *this, &kept);
   if (!opened.ok()) {
     Error error = std::move(opened).error().In(key);
     if (error.code == Code::kExists) {
@@ -159,8 +160,10 @@ Status Supervisor::OpenListener(std::unique_ptr<Listener>& listener, const char*
 
 Status Supervisor::OpenListeners() {
   HF_ASSIGN_OR_RETURN(proxies_, AddressSet::Parse(config_.trusted_proxies));
-  HF_TRY(OpenListener(agents_, "agents.listen", config_.agents_listen));
-  HF_TRY(OpenListener(api_, "api.listen", config_.api_listen));
+  KeptSockets kept = KeptSockets::Inherited();
+  HF_TRY(OpenListener(agents_, kept, "agents.listen", config_.agents_listen));
+  HF_TRY(OpenListener(api_, kept, "api.listen", config_.api_listen));
+  kept.Store({agents_->fd(), api_->fd()});
   auto admin = AdminServer::Open(loop_, config_.admin_listen, *this);
   if (!admin.ok()) return std::move(admin).error().In("admin.listen");
   admin_ = std::move(admin).value();

@@ -32,6 +32,7 @@
 #include "backend/adapters/linux/listener.h"
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/core/config.h"
+#include "backend/core/copy_request.h"
 #include "backend/core/death_tally.h"
 #include "backend/core/placement.h"
 #include "backend/core/rebalance.h"
@@ -67,7 +68,7 @@ class Supervisor final : private ListenerDelegate,
   void OnChildReady(Child& child) override;
   void OnChildEnded(Child& child) override;
   void OnHandshakesDone(Child& child, std::string_view addresses) override;
-  void OnCopySaid(std::string_view line) override;
+  void OnCopySaid(std::string_view payload) override;
   void OnOrder(std::uint64_t client, std::string_view word) override;
   void OnClientGone(std::uint64_t client) override;
   AdminAnswer Health() override;
@@ -76,7 +77,7 @@ class Supervisor final : private ListenerDelegate,
   Status PrepareState();
   Status PrepareRedisUsers();
   Status OpenListeners();
-  Status OpenListener(std::unique_ptr<Listener>& listener, const char* key,
+  Status OpenListener(std::unique_ptr<Listener>& listener, KeptSockets& kept, const char* key,
                       const ListenAddress& address);
   void WatchSignal(std::size_t at, int signal);
   void OnSignal(int signal);
@@ -184,8 +185,7 @@ class Supervisor final : private ListenerDelegate,
   std::optional<std::uint32_t>
       scaled_to_;  // gateways, by the last scale; gateways.count has no say then
   std::vector<std::uint64_t> watchers_;  // clients of orders_ that wait for roll_ or scale_
-  std::optional<std::uint64_t>
-      copies_for_;  // who has asked for a copy of the ledger, and has not gone
+  CopyRequest copy_;                     // of the ledger, by a client of orders_ that has not gone
   Rebalance rebalance_;
   std::unique_ptr<OrderSocket> orders_;
   std::optional<RedisProbe> probe_;

@@ -129,30 +129,32 @@ void Supervisor::EndRoll(bool done, std::string text) {
 
 void Supervisor::StartCopy(std::uint64_t client) {
   std::string why = Engaged();
-  if (why.empty() && copies_for_) why = "another backup is under way";
+  if (why.empty() && copy_.client()) why = "another backup is under way";
   if (why.empty() && !control_->ready()) why = "control is not ready";
   if (!why.empty()) return orders_->End(client, false, why);
   log_.Write(LogLine(LogLevel::kInfo, "backup_started"));
-  copies_for_ = client;
-  control_->Send(WorkerMessageType::kCopyLedger, {});
+  control_->Send(WorkerMessageType::kCopyLedger, copy_.Begin(client));
 }
 
-void Supervisor::OnCopySaid(std::string_view line) {
-  if (!copies_for_ || line.size() < 2) return;
-  const std::string_view text = line.substr(2);
-  if (line.starts_with("- ")) return orders_->Say(*copies_for_, text);
+void Supervisor::OnCopySaid(std::string_view payload) {
+  const auto line = copy_.Take(payload);
+  if (!line || line->size() < 2) return;
+  const std::string_view text = line->substr(2);
+  if (line->starts_with("- ")) return orders_->Say(*copy_.client(), text);
   EndCopy(text);
 }
 
 void Supervisor::EndCopy(std::string_view why) {
-  if (!copies_for_) return;
+  const auto client = copy_.client();
+  if (!client) return;
+  copy_.End();
   log_.Write(LogLine(LogLevel::kError, "backup_failed").Text("why", std::string(why)));
-  orders_->End(*std::exchange(copies_for_, std::nullopt), false, why);
+  orders_->End(*client, false, why);
 }
 
 void Supervisor::OnClientGone(std::uint64_t client) {
-  if (copies_for_ != client) return;
-  copies_for_.reset();
+  if (copy_.client() != client) return;
+  copy_.End();
   control_->Send(WorkerMessageType::kDropCopy, {});
   log_.Write(LogLine(LogLevel::kInfo, "backup_ended"));
 }

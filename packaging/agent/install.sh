@@ -80,8 +80,12 @@ respawn_max=0
 umask=077
 output_log=/var/log/holdfast-agent.log
 error_log=/var/log/holdfast-agent.log
-required_files="/var/lib/holdfast-agent/enrolled"
-depend() { need net; after ntpd chronyd; }
+# Not "need net": where the network is nobody's service (static, or a container's) that is a service which does not exist.
+depend() { use net; after ntpd chronyd; }
+# Not required_files: OpenRC 0.45 starts it all the same.
+start_pre() {
+  [ -e /var/lib/holdfast-agent/enrolled ] || { eerror "not enrolled: holdfast-agent enrol --bundle FILE"; return 1; }
+}
 RC
   chmod 0755 /etc/init.d/holdfast-agent
   [ ! -d /etc/logrotate.d ] || put 0644 etc/logrotate.d/holdfast-agent

@@ -26,7 +26,7 @@ holdfast_test(conformance_backend_lws LABEL conformance
 holdfast_test(conformance_backend_linux LABEL conformance
   DEPS holdfast_backend_adapters_linux holdfast_common_base
   SRCS conformance/backend/address_set_test.cc conformance/backend/files_test.cc
-    conformance/backend/listener_test.cc)
+    conformance/backend/kept_sockets_test.cc conformance/backend/listener_test.cc)
 
 # holdfastd with a control that grants everything: tests and figures of the gateway alone.
 add_executable(holdfastd_scripted ${PROJECT_SOURCE_DIR}/backend/supervisor/main.cc
@@ -44,6 +44,7 @@ holdfast_test(conformance_backend_streams_redis LABEL conformance
 holdfast_test(unit_backend_gateway LABEL unit
   DEPS holdfast_backend_core_gateway holdfast_common_adapters_openssl
   SRCS unit/backend/core/backup_format_test.cc unit/backend/core/blob_meter_test.cc unit/backend/core/config_test.cc
+    unit/backend/core/copy_request_test.cc
     unit/backend/core/death_tally_test.cc unit/backend/core/gateway_frames_test.cc
     unit/backend/core/gateway_liveness_test.cc unit/backend/core/gateway_outbox_test.cc
     unit/backend/core/gateway_router_test.cc

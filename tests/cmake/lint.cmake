@@ -22,6 +22,25 @@ add_test(NAME lint.agent_size
 add_test(NAME lint.check_agent_size_test
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/lint/check_agent_size_test.py)
 set_tests_properties(lint.agent_size PROPERTIES FIXTURES_REQUIRED release_agent)
+# The same for the oldest boards, where somebody has made their package in this folder once (decision 0122).
+add_test(NAME lint.build_armel_agent
+  COMMAND sh -c "test -e build/arm-linux-gnueabi/CMakeCache.txt || exit 77
+    exec nice cmake --build --preset arm-linux-gnueabi --target holdfast-agent"
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+set_tests_properties(lint.build_armel_agent PROPERTIES
+  LABELS lint SKIP_RETURN_CODE 77 FIXTURES_SETUP armel_agent TIMEOUT 900 COST 1000)
+add_test(NAME lint.armel_agent_size
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/lint/check_agent_size.py
+    ${PROJECT_SOURCE_DIR}/build/arm-linux-gnueabi/bin/holdfast-agent)
+set_tests_properties(lint.armel_agent_size PROPERTIES
+  LABELS lint SKIP_RETURN_CODE 77 FIXTURES_REQUIRED armel_agent ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+if(HOLDFAST_BACKEND)
+  add_test(NAME e2e.armel_agent_emulated
+    COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/packages/emulated.py armel
+      ${PROJECT_SOURCE_DIR}/build/arm-linux-gnueabi/bin/holdfast-agent ${CMAKE_RUNTIME_OUTPUT_DIRECTORY} verbs lifecycle)
+  set_tests_properties(e2e.armel_agent_emulated PROPERTIES LABELS e2e TIMEOUT 480 COST 200 SKIP_RETURN_CODE 77
+    FIXTURES_REQUIRED armel_agent ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
+endif()
 # What ships is linked with less than what the other tests run (decisions/0099): it does the same.
 if(HOLDFAST_BACKEND)
   foreach(script verbs process_verbs lifecycle)

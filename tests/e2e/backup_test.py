@@ -542,6 +542,18 @@ class RefusalTest(BackupCase):
             reply = self.stack.run("holdfastd", *words, expect=2)
             self.assertIn("written by a newer holdfastd (schema 1000)", reply.err)
 
+    def test_a_backup_leaves_an_older_ledger_as_it_is(self):
+        place = self.new_place()
+        self.restore(self.good, into=place)
+        file = place / "server/state/ledger.db"
+        ledger = sqlite3.connect(file)
+        ledger.execute("PRAGMA user_version=0")
+        ledger.close()
+        before = file.read_bytes()
+        reply = self.stack.run("holdfastd", "backup", "--dir", place, self.stack.dir / "older.backup", expect=1)
+        self.assertIn("is of an older holdfastd (schema 0)", reply.err)
+        self.assertEqual(file.read_bytes(), before)
+
 
 if __name__ == "__main__":
     main()

@@ -1,21 +1,27 @@
 #!/usr/bin/env python3
-"""The agent's program: at most 4 MB, stripped, and one static file (no interpreter, nothing NEEDED).
+"""The agent's program: no larger than its processor's figure, stripped, and one static file (no interpreter, nothing NEEDED).
 
-    check_agent_size.py FILE [--max-bytes N]      exit 77 (skipped) when there is no release build
+    check_agent_size.py FILE      exit 77 (skipped) when there is no release build
 """
 import os
 import struct
 import sys
 
-MAX_BYTES = 4_000_000
+MAX_BYTES = 4_000_000  # x86-64, and whatever else
+SMALLER = {183: 3_500_000, 40: 2_500_000}  # by ELF's number of the machine: AArch64; ARM of 32 bits, with and without a floating-point unit
 PT_DYNAMIC, PT_INTERP, DT_NEEDED, SHT_SYMTAB = 2, 3, 1, 2
 
 
-def complaints(data, max_bytes=MAX_BYTES):
+def limit(data):
+    return SMALLER.get(struct.unpack_from("<H", data, 18)[0], MAX_BYTES)
+
+
+def complaints(data):
     """What is wrong with an ELF file, as sentences."""
     if data[:4] != b"\x7fELF":
         return ["is not an ELF file"]
     out = []
+    max_bytes = limit(data)
     if len(data) > max_bytes:
         out.append(f"has {len(data)} bytes, {len(data) - max_bytes} more than {max_bytes}; what grew: "
                    "link with -Wl,-Map=FILE (docs/decisions/0011)")
@@ -41,17 +47,16 @@ def complaints(data, max_bytes=MAX_BYTES):
 
 
 def main(args):
-    limit = int(args[args.index("--max-bytes") + 1]) if "--max-bytes" in args else MAX_BYTES
     if not os.path.exists(args[0]):
         print(f"skipped: no {args[0]}")
         return 77
     with open(args[0], "rb") as file:
         data = file.read()
-    found = complaints(data, limit)
+    found = complaints(data)
     for line in found:
         print(f"{args[0]} {line}", file=sys.stderr)
     if not found:
-        print(f"agent size: {len(data)} of at most {limit} bytes, static, stripped")
+        print(f"agent size: {len(data)} of at most {limit(data)} bytes, static, stripped")
     return 1 if found else 0
 
 

@@ -7,11 +7,11 @@ import unittest
 import check_agent_size
 
 
-def elf(programs=(), sections=(), tail=b""):
+def elf(programs=(), sections=(), tail=b"", machine=62):
     """A 64-bit ELF file with these program header types and section types; a PT_DYNAMIC is `tail`."""
     program_at, section_at = 64, 64 + 56 * len(programs)
     body_at = section_at + 64 * len(sections)
-    head = b"\x7fELF\x02\x01\x01" + bytes(25) + struct.pack(
+    head = b"\x7fELF\x02\x01\x01" + bytes(11) + struct.pack("<H", machine) + bytes(12) + struct.pack(
         "<QQIHHHHHH", program_at, section_at, 0, 64, 56, len(programs), 64, len(sections), 0)
     head = head.ljust(64, b"\0")
     for kind in programs:
@@ -32,6 +32,12 @@ class CheckAgentSizeTest(unittest.TestCase):
             found = check_agent_size.complaints(data)
             self.assertEqual(len(found), 1, found)
             self.assertIn(words, found[0])
+
+    def test_each_processor_has_its_own_figure(self):
+        for machine, most in ((62, 4_000_000), (183, 3_500_000), (40, 2_500_000)):
+            self.assertEqual(check_agent_size.complaints(elf(machine=machine).ljust(most, b"\0")), [])
+            (said,) = check_agent_size.complaints(elf(machine=machine).ljust(most + 1, b"\0"))
+            self.assertIn(f"has {most + 1} bytes, 1 more than {most}", said)
 
     def test_fails_the_build_on_a_dynamic_program(self):
         self.assertEqual(check_agent_size.main([sys.executable]), 1)

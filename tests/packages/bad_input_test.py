@@ -173,12 +173,48 @@ class InterruptedTest(SystemCase):
                 self.finishes(agent)
                 self.goes_back()
                 self.boots(agent)
+        # The installed one's own scripts, which dpkg runs first and last; once, as the same one runs again afterwards.
+        once = '[ "$1" != upgrade ] || [ -e /root/ended ] || { : > /root/ended; kill -9 $PPID $$; }\n'
+        for script in ("prerm", "postrm"):
+            with self.subTest(f"{script} of the old one"):
+                repacked(PACKAGES / AGENT.format(VERSION),
+                         lambda tree, script=script: replaced(tree / "DEBIAN" / script, "set -e\n", "set -e\n" + once),
+                         self.system.path(f"/root/old-{script}.deb"))
+                self.system.run(f"touch /root/ended; dpkg -i /root/old-{script}.deb; rm /root/ended")
+                status, said = self.system.run(f"dpkg -i /root/{AGENT.format(NEXT)}", expect=None)
+                self.assertNotEqual(status, 0, said)
+                print(f"  {script} of the old one: {self.state()}", flush=True)
+                self.boots(agent)
+                self.finishes(agent)
+                self.goes_back()
+                self.boots(agent)
         with self.subTest("unpacked, and never configured"):
             self.system.run(f"dpkg --unpack /root/{AGENT.format(NEXT)}")
             self.boots(agent)
             self.system.run("invoke-rc.d holdfast-agent restart")
             self.boots(agent)
             self.finishes(agent)
+
+    def test_a_removal_that_ends_in_the_middle_is_finished_by_another(self):
+        agent = self.endpoint()
+        end = "kill -9 $PPID $$\n"
+        for word, script in (("remove", "prerm"), ("remove", "postrm"), ("purge", "postrm")):
+            with self.subTest(f"{script} {word}"):
+                once = f'[ "$1" != {word} ] || [ -e /root/ended ] || {{ : > /root/ended; {end.strip()}; }}\n'
+                repacked(PACKAGES / AGENT.format(VERSION),
+                         lambda tree, script=script, once=once: replaced(tree / "DEBIAN" / script, "set -e\n", "set -e\n" + once),
+                         self.system.path("/root/ends.deb"))
+                self.system.run("touch /root/ended; dpkg -i /root/ends.deb; rm /root/ended")
+                self.boots(agent)
+                status, said = self.system.run(f"dpkg --{word} holdfast-agent", expect=None)
+                self.assertNotEqual(status, 0, said)
+                self.system.run(f"dpkg --configure -a; dpkg --{word} holdfast-agent")
+                self.assertEqual(self.running(), [])
+                if word == "purge":
+                    self.assertEqual(self.traces(), [])
+                    return
+                self.system.run(f"dpkg -i /root/{AGENT.format(VERSION)}")
+                self.boots(agent)  # the same endpoint
 
     def test_dpkg_is_killed_anywhere(self):
         agent = self.endpoint()
@@ -213,12 +249,31 @@ class InterruptedTest(SystemCase):
 class BackendUpgradeTest(SystemCase):
     """The backend's package, forward with its ledger, and back only by a backup."""
 
-    def newer(self):
-        """The same program as a later version."""
+    def newer(self, target="/root/newer.deb", ends_in=None):
+        """The same program as a later version; its script `ends_in` takes dpkg along."""
         def change(tree):
             replaced(tree / "DEBIAN/control", f"Version: {VERSION}\n", f"Version: {NEXT}\n")
             replaced(tree / "DEBIAN/preinst", f"version={VERSION}\n", f"version={NEXT}\n")
-        repacked(PACKAGES / BACKEND, change, self.system.path("/root/newer.deb"))
+            if ends_in:
+                replaced(tree / "DEBIAN" / ends_in, "set -e\n", "set -e\nkill -9 $PPID $$\n")
+        repacked(PACKAGES / BACKEND, change, self.system.path(target))
+
+    def test_an_upgrade_that_ends_in_the_middle_leaves_a_backend_that_serves(self):
+        agent = self.endpoint()
+        self.newer()
+        for script in ("preinst", "postinst"):
+            with self.subTest(script):
+                self.newer("/root/ends.deb", script)
+                status, said = self.system.run("dpkg -i /root/ends.deb", expect=None)
+                self.assertNotEqual(status, 0, said)
+                self.assertEqual(self.one(agent), [{"one": 1}])  # by the one that runs
+                self.stop_backend()
+                self.start_backend()  # by what is in its place now
+                self.assertEqual(self.wait_online(agent, 60), agent)
+                self.system.run("dpkg --configure -a; dpkg -i /root/newer.deb")
+                self.assertIn(f"{NEXT} installed", self.system.run("dpkg-query -W -f '${Version} ${db:Status-Status}' holdfast-backend"))
+                self.assertEqual(self.wait_online(agent, 60), agent)
+                self.system.run(f"HOLDFAST_ALLOW_DOWNGRADE=1 dpkg -i /root/{BACKEND}")
 
     def test_an_upgrade_keeps_the_fleet_and_the_way_back_is_the_backup(self):
         agent = self.endpoint()

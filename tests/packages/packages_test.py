@@ -4,6 +4,7 @@
 """
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from system_case import AGENT, BACKEND, HOLDFAST, NEXT, PACKAGES, ROOT, VERSION, SystemCase  # noqa: E402
 
 LINK_GAP_SECONDS = 5  # over an upgrade
+# An idle agent: after it has settled, over so long, at most.
+SETTLED_SECONDS, IDLE_SECONDS = 15, 150
+MOST_PSS_MB, MOST_WAKE_UPS = 4.0, 2.0
 
 
 class PackagesTest(SystemCase):
@@ -144,6 +148,31 @@ class PackagesTest(SystemCase):
             self.assertNotEqual(second, agent)
 
 
+    def test_an_idle_agent_costs_little(self):
+        self.endpoint()
+        time.sleep(SETTLED_SECONDS)
+        before = self.costs()
+        time.sleep(IDLE_SECONDS)
+        after = self.costs()
+        self.assertEqual(before.keys(), after.keys(), "a process has ended")
+        pss = sum(kib for kib, _ in after.values()) * 1024 / 1e6
+        woken = sum(after[p][1] - before[p][1] for p in after) * 60 / IDLE_SECONDS
+        print(f"  idle, over TLS, {len(after)} processes: Pss {pss:.2f} MB (<= {MOST_PSS_MB}), {woken:.1f} wake-ups/min "
+              f"(<= {MOST_WAKE_UPS})", flush=True)
+        self.assertLessEqual(pss, MOST_PSS_MB)
+        self.assertLessEqual(woken, MOST_WAKE_UPS)
+
+    def costs(self):
+        """{process: (Pss in KiB, times that it went to sleep)} of the agent's."""
+        out = {}
+        for pid in self.system.run("pgrep -x 'holdfast-.*'; true").split():
+            folder = f"/proc/{pid}"
+            pss = re.search(r"(?m)^Pss:\s+(\d+)", self.system.run(f"cat {folder}/smaps_rollup"))
+            slept = re.search(r"(?m)^voluntary_ctxt_switches:\s+(\d+)", self.system.run(f"cat {folder}/status"))
+            out[pid] = int(pss[1]), int(slept[1])
+        return out
+
+
 class TrixieTest(PackagesTest):
     """The very same packages, built on Debian 12, in a Debian 13."""
     suite = "trixie"
@@ -153,6 +182,7 @@ class TrixieTest(PackagesTest):
 
     # It has no logrotate, and what install.sh does is no matter of the distribution.
     test_the_archive_installs_enrols_and_leaves_without_a_trace = None
+    test_an_idle_agent_costs_little = None  # once is enough
 
 
 class ContentTest(unittest.TestCase):
@@ -168,6 +198,12 @@ class ContentTest(unittest.TestCase):
                                PACKAGES / f"libholdfast-dev_{VERSION}_amd64.deb"],
                               capture_output=True, text=True, check=False)
         self.assertEqual(said.returncode, 0, said.stdout)
+
+    def test_rpmlint_finds_no_error(self):
+        said = subprocess.run(["rpmlint", "--config", ROOT / "packaging/agent/rpmlint.toml",
+                               PACKAGES / f"holdfast-agent-{VERSION}-1.x86_64.rpm"], capture_output=True, text=True, check=False)
+        self.assertRegex(said.stdout, r"\b0 errors\b", said.stdout + said.stderr)
+        self.assertEqual(said.returncode, 0)
 
     def test_systemd_finds_no_fault_in_the_units(self):
         with tempfile.TemporaryDirectory() as place:

@@ -2,6 +2,7 @@
 """The agent's .rpm by the program rpm: installed, enrolled, upgraded, downgraded and removed, with its scriptlets. In a Debian
 system, as no other can be had here: its dependencies are left to the reader, its files and scriptlets are not.
 """
+import time
 import unittest
 
 from system_case import HOLDFAST, NEXT, PACKAGES, VERSION, SystemCase
@@ -62,6 +63,23 @@ class RpmTest(SystemCase):
         self.assertIn("disable --quiet --now", asked)
         self.system.run("test ! -e /usr/sbin/holdfast-agent")
         self.assertEqual(self.system.run("cat /var/lib/holdfast-agent/enrolled").strip(), agent)  # the same endpoint later
+
+    def test_it_is_whole_after_rpm_was_killed_anywhere(self):
+        self.rpm(f"-i /root/{RPM.format(VERSION)}")
+        seen = {}
+        for step in range(1, 9):
+            self.system.run(f"setsid -w timeout --signal=KILL {step * 0.05:.2f}s {INSTALL} -U /root/{RPM.format(NEXT)} "
+                            ">/dev/null 2>&1; true")
+            self.assertIn(VERSION, self.system.run("holdfast-agent version"))
+            listed = " ".join(self.system.run("rpm -q holdfast-agent").split())
+            seen[listed] = seen.get(listed, 0) + 1
+            # Again, as everybody does; in another second, as rpm names what it unpacks after that.
+            time.sleep(1)
+            self.rpm(f"-U --replacepkgs /root/{RPM.format(NEXT)}")
+            self.assertEqual(self.system.run("rpm -q holdfast-agent").strip(), RPM.format(NEXT)[:-4])
+            self.assertEqual(self.system.run("rpm --nodeps -V --nouser --nogroup holdfast-agent; true"), "")
+            self.rpm(f"-U --oldpackage /root/{RPM.format(VERSION)}", env="HOLDFAST_ALLOW_DOWNGRADE=1")
+        print(f"  after rpm was killed: {seen}", flush=True)
 
     def test_an_older_one_is_refused(self):
         self.rpm(f"-i /root/{RPM.format(NEXT)}")

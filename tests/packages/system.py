@@ -18,9 +18,19 @@ import loopback  # noqa: E402
 
 # What apt would bring along with the packages, and what they are tried with.
 TOOLS = "redis-server,procps,iproute2,passwd,ca-certificates"
+BOOKWORM = f"libev4,libprotobuf-lite32,libsqlite3-0,libssl3,libyaml-0-2,libstdc++6,{TOOLS}"
+TRIXIE = f"libev4t64,libprotobuf-lite32t64,libsqlite3-0,libssl3t64,libyaml-0-2,libstdc++6,{TOOLS}"
+INIT = "systemd,systemd-sysv,dbus,cron,logrotate"
 SUITES = {
-    "bookworm": f"libev4,libprotobuf-lite32,libsqlite3-0,libssl3,libstdc++6,{TOOLS},nginx,libnginx-mod-stream,haproxy,rpm,logrotate",
-    "trixie": f"libev4t64,libprotobuf-lite32t64,libsqlite3-0,libssl3t64,libstdc++6,{TOOLS}",
+    "bookworm": f"{BOOKWORM},nginx,libnginx-mod-stream,haproxy,rpm,logrotate",
+    "trixie": TRIXIE,
+    "bookworm-systemd": f"{INIT},{BOOKWORM}",
+    "trixie-systemd": f"{INIT},{TRIXIE}",
+    "bookworm-openrc": f"openrc,{BOOKWORM}",
+    "bookworm-mass": f"ansible-core,python3-apt,cloud-init,python3-cffi-backend,{BOOKWORM}",
+    # As bare as a container's: what the README asks for, and nothing else.
+    "bookworm-bare": "git,ca-certificates",
+    "trixie-bare": "git,ca-certificates",
 }
 
 
@@ -28,13 +38,13 @@ def base_tree(cache, suite="bookworm"):
     """Made once for each list of packages; debootstrap takes about a minute."""
     include = SUITES[suite]
     tree = cache / f"{suite}-{hashlib.sha256(include.encode()).hexdigest()[:8]}"
-    for other in cache.glob(f"{suite}*"):
+    for other in cache.glob(f"{suite}-????????"):
         if other != tree:
             shutil.rmtree(other)  # of another list
     if not (tree / "etc/debian_version").exists():
         shutil.rmtree(tree, ignore_errors=True)
         print(f"  debootstrap {suite} (a minute, once) ...", flush=True)
-        done = subprocess.run(["debootstrap", "--variant=minbase", f"--include={include}", suite, tree],
+        done = subprocess.run(["debootstrap", "--variant=minbase", f"--include={include}", suite.split("-")[0], tree],
                               capture_output=True, text=True, check=False)
         if done.returncode != 0:
             shutil.rmtree(tree, ignore_errors=True)
@@ -43,6 +53,8 @@ def base_tree(cache, suite="bookworm"):
 
 
 class System:
+    NAMESPACES = ("mount", "pid", "net", "uts", "ipc")
+
     def __init__(self, base, name="endpoint"):
         self.place = tempfile.TemporaryDirectory(prefix="holdfast-system-")
         here = pathlib.Path(self.place.name)
@@ -59,13 +71,10 @@ class System:
             f"ln -s /proc/self/fd {self.root}/dev/fd", f"hostname {name}",
             f"python3 -c {shlex.quote(loopback.UP)}",
             f"printf '127.0.0.1 localhost {name}\\n' > {self.root}/etc/hosts",
-            # There is no init in it; without this word invoke-rc.d starts nothing.
-            f"printf '#!/bin/sh\\nexit 0\\n' > {self.root}/usr/sbin/policy-rc.d",
-            f"chmod 755 {self.root}/usr/sbin/policy-rc.d",
-            "echo up", f"exec chroot {self.root} sleep 3600",
+            *self.last_steps(),
         ]
         self.holder = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "sh", "-ec",
+            [*self.prefix(), "unshare", *(f"--{n}" for n in self.NAMESPACES), "--fork", "--kill-child", "sh", "-ec",
              "\n".join(steps)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         said = self.holder.stdout.readline()
         if said != "up\n":
@@ -73,8 +82,23 @@ class System:
         children = pathlib.Path(f"/proc/{self.holder.pid}/task/{self.holder.pid}/children")
         self.inside = int(children.read_text().split()[0])
         # Not before it has changed its root: a path through /proc would lead into this machine.
-        while os.readlink(f"/proc/{self.inside}/root") != str(self.root):
+        while not self.is_inside():
             time.sleep(0.01)
+
+    def prefix(self):
+        """Words before the namespaces are made."""
+        return []
+
+    def last_steps(self):
+        return [
+            # There is no init in it; without this word invoke-rc.d starts nothing.
+            f"printf '#!/bin/sh\\nexit 0\\n' > {self.root}/usr/sbin/policy-rc.d",
+            f"chmod 755 {self.root}/usr/sbin/policy-rc.d",
+            # A shell that waits also takes note of the end of whatever was left to it, as an init does.
+            "echo up", f"exec chroot {self.root} sh -c 'sleep 7200 & wait $!'"]
+
+    def is_inside(self):
+        return os.readlink(f"/proc/{self.inside}/root") == str(self.root)
 
     def close(self):
         os.killpg(self.holder.pid, signal.SIGKILL)
@@ -89,7 +113,7 @@ class System:
 
     def words(self, command):
         """What runs a shell command inside."""
-        return ["nsenter", "--target", str(self.inside), "--mount", "--pid", "--net", "--uts", "--ipc", "--root", "--wd",
+        return ["nsenter", "--target", str(self.inside), *(f"--{n}" for n in self.NAMESPACES), "--root", "--wd",
                 "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
                 "sh", "-c", command]
 

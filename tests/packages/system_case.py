@@ -23,15 +23,17 @@ HOLDFAST = f"runuser -u holdfast -- holdfast --dir {FLEET}"
 class SystemCase(unittest.TestCase):
     """A fresh system with the packages in /root, and the steps that tests take in it."""
     suite = "bookworm"
+    machine = System
+    packages = (AGENT.format(VERSION), AGENT.format(NEXT), BACKEND, f"holdfast-agent-{VERSION}-amd64.tar.gz")
 
     @classmethod
     def setUpClass(cls):
         cls.base = base_tree(CACHE, cls.suite)
 
     def setUp(self):
-        self.system = System(self.base)
+        self.system = self.machine(self.base)
         self.addCleanup(self.system.close)
-        for name in (AGENT.format(VERSION), AGENT.format(NEXT), BACKEND, f"holdfast-agent-{VERSION}-amd64.tar.gz"):
+        for name in self.packages:
             self.system.give(PACKAGES / name, f"/root/{name}")
 
     # --- steps ------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "backend/adapters/linux/kept_sockets.h"
+
 namespace holdfast::backend {
 namespace {
 
@@ -85,6 +87,12 @@ std::string SourceOf(const std::string& peer_address) {
   return text.data();
 }
 
+std::string LocalAddress(int fd) {
+  Address at;
+  if (::getsockname(fd, at.get(), &at.length) != 0) return {};
+  return ToText(at);
+}
+
 Result<std::unique_ptr<Listener>> Listener::OpenUnix(struct ev_loop* loop, const std::string& path,
                                                      ListenerDelegate& delegate) {
   const auto failed = [&path] {
@@ -105,9 +113,13 @@ Result<std::unique_ptr<Listener>> Listener::OpenUnix(struct ev_loop* loop, const
 }
 
 Result<std::unique_ptr<Listener>> Listener::Open(struct ev_loop* loop, const ListenAddress& address,
-                                                 ListenerDelegate& delegate) {
+                                                 ListenerDelegate& delegate, KeptSockets* kept) {
   auto at = ToAddress(address);
   if (!at) return Error{Code::kInvalid, address.text() + ": not a numeric address"};
+  if (kept != nullptr) {
+    UniqueFd fd = kept->Take(ToText(*at));
+    if (fd.valid()) return std::unique_ptr<Listener>(new Listener(loop, std::move(fd), delegate));
+  }
   UniqueFd fd(::socket(at->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return Failed(address);
   const int on = 1;
@@ -171,10 +183,6 @@ void Listener::SetAccepting(bool on) {
   Watch();
 }
 
-std::string Listener::address() const {
-  Address at;
-  if (::getsockname(fd_.get(), at.get(), &at.length) != 0) return {};
-  return ToText(at);
-}
+std::string Listener::address() const { return LocalAddress(fd_.get()); }
 
 }  // namespace holdfast::backend

@@ -26,7 +26,11 @@ namespace holdfast::backend {
 // single customer has. "1.2.3.4:567" -> "1.2.3.4"
 std::string SourceOf(const std::string& peer_address);
 
+// Where a socket is bound, "1.2.3.4:567"; nothing if it is not.
+std::string LocalAddress(int fd);
+
 class Listener;
+class KeptSockets;
 
 class ListenerDelegate {
  public:
@@ -36,8 +40,10 @@ class ListenerDelegate {
 
 class Listener {
  public:
+  // With `kept`: goes on with the one that is kept for this address, if there is one.
   static Result<std::unique_ptr<Listener>> Open(struct ev_loop* loop, const ListenAddress& address,
-                                                ListenerDelegate& delegate);
+                                                ListenerDelegate& delegate,
+                                                KeptSockets* kept = nullptr);
   // A stream socket in the file system, in place of whatever had this path; for this user alone.
   static Result<std::unique_ptr<Listener>> OpenUnix(struct ev_loop* loop, const std::string& path,
                                                     ListenerDelegate& delegate);
@@ -53,6 +59,7 @@ class Listener {
   std::optional<Accepted> Accept();
   // While off, those who connect wait in the kernel's backlog.
   void SetAccepting(bool on);
+  int fd() const { return fd_.get(); }
   std::string address() const;  // with the port that the system chose, if it was left to it
 
  private:

@@ -1,6 +1,9 @@
 // What the release build puts in the place of the C library's functions (decision 0099), against those.
+#include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,6 +15,9 @@ int holdfast_strncmp(const char* a, const char* b, std::size_t size);
 int holdfast_strncasecmp(const char* a, const char* b, std::size_t size);
 int holdfast_strcasecmp(const char* a, const char* b);
 char* holdfast_strncpy(char* to, const char* from, std::size_t size);
+double holdfast_asin(double x);
+double holdfast_acos(double x);
+double holdfast_atan2(double y, double x);
 }
 
 namespace holdfast::agent {
@@ -75,6 +81,53 @@ TEST(StandInsTest, CompareAndCopyAsTheLibraryDoes) {
       EXPECT_EQ(holdfast_strncpy(ours.data(), a.c_str(), size), ours.data());
       strncpy(theirs.data(), a.c_str(), size);
       EXPECT_EQ(ours, theirs) << a << " " << size;
+    }
+  }
+}
+
+// --- mathematics ----------------------------------------------------------------------------------
+
+// How many doubles lie between two of one sign; 0 for two that are equal to the bit, or both no number.
+std::int64_t Apart(double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b) ? 0 : 1'000'000;
+  std::int64_t left = 0;
+  std::int64_t right = 0;
+  std::memcpy(&left, &a, sizeof a);
+  std::memcpy(&right, &b, sizeof b);
+  if (std::signbit(a) != std::signbit(b)) return 1'000'000;
+  return left > right ? left - right : right - left;
+}
+
+std::vector<double> Numbers() {
+  std::vector<double> out = {0.0,    -0.0,    1.0,    -1.0,  0.5,    -0.5,
+                             1e-300, -1e-300, 5e-324, 1e300, -1e300, 1.0000000000000002};
+  for (const double far :
+       {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    out.push_back(far);
+    out.push_back(-far);
+  }
+  for (int i = -1000; i <= 1000; ++i) out.push_back(i * 0.00137);
+  for (int i = 1; i < 60; ++i) {
+    out.push_back(std::ldexp(1.0, -i));
+    out.push_back(1 - std::ldexp(1.0, -i));
+    out.push_back(std::ldexp(1.0, -i) - 1);
+  }
+  return out;
+}
+
+TEST(StandInsTest, ArcFunctionsAreTheLibrarysButForTheLastPlaces) {
+  for (const double x : Numbers()) {
+    EXPECT_LE(Apart(holdfast_asin(x), std::asin(x)), 2) << x;
+    EXPECT_LE(Apart(holdfast_acos(x), std::acos(x)), 2) << x;
+  }
+}
+
+TEST(StandInsTest, TheAngleOfEveryPointIsTheLibrarysButForTheLastPlaces) {
+  const std::vector<double> numbers = Numbers();
+  for (std::size_t i = 0; i < numbers.size(); i += i < 16 ? 1 : 7) {
+    for (const double x : numbers) {
+      EXPECT_LE(Apart(holdfast_atan2(numbers[i], x), std::atan2(numbers[i], x)), 2)
+          << numbers[i] << " " << x;
     }
   }
 }
