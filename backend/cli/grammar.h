@@ -94,9 +94,19 @@ class Grammar {
   void AddLimits(CLI::App* app) {
     app->add_option("--max-bytes", options_.max_bytes,
                     "Most output; more is the failure OUTPUT_LIMIT")
+  // CLI11 takes "-1" for the largest number there is.
+  static std::string NotNegative(const std::string& text) {
+    return text.starts_with('-') ? "cannot be less than 0" : "";
+  }
+  // Of numbers where nothing typed already says "all": a 0 is somebody's mistake.
+  static std::string AtLeastOne(const std::string& text) {
+    const bool is_none = text.find_first_not_of('0') == std::string::npos;
+    return is_none || text.starts_with('-') ? "must be 1 or more; leave it out for all" : "";
+  }
         ->type_name("BYTES");
     AddMaxTime(app);
   }
+        ->check(AtLeastOne)
   // Alone for what answers with a row for each path: a bound on that would only fail what was done.
   void AddMaxTime(CLI::App* app) {
     AddDuration(

@@ -28,8 +28,11 @@ void Grammar::AddReads() {
 
   CLI::App* cat = AddVerb("cat", "Print a file's bytes", Command::kCat);
   cat->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
-  cat->add_option("--offset", options_.offset, "Begin here")->type_name("BYTES");
+  cat->add_option("--offset", options_.offset, "Begin here")
+      ->check(NotNegative)
+      ->type_name("BYTES");
   cat->add_option("--length", options_.length, "Print this much (default: to the end)")
+      ->check(NotNegative)
       ->type_name("BYTES");
   AddNotes(cat,
            "On a terminal control characters are escaped; in a pipe the bytes are as they are.");
@@ -59,6 +62,7 @@ void Grammar::AddTailAndArchive() {
       "the rest and then the new one. Ctrl-C cancels it; it ends by itself after --max-time\n"
       "(default: 1h).");
 
+      ->check(NotNegative)
   CLI::App* archive =
       AddVerb("archive", "Fetch files and directories as one tar archive", Command::kArchive);
   AddPaths(archive);
@@ -130,8 +134,12 @@ void Grammar::AddFind() {
       ->type_name("REGEX");
   find->add_option("--type", o.types, "Any of f d l p s b c, as find(1) has them")
       ->type_name("LETTERS");
-  find->add_option("--min-size", o.min_size, "At least so many bytes")->type_name("BYTES");
-  find->add_option("--max-size", o.max_size, "At most so many bytes")->type_name("BYTES");
+  find->add_option("--min-size", o.min_size, "At least so many bytes")
+      ->check(NotNegative)
+      ->type_name("BYTES");
+  find->add_option("--max-size", o.max_size, "At most so many bytes")
+      ->check(NotNegative)
+      ->type_name("BYTES");
   find->add_option("--newer", o.newer,
                    "Changed since then: 2h (ago), 2026-11-30, 2026-11-30T12:00:00 (UTC)")
       ->type_name("TIME");
@@ -148,8 +156,11 @@ void Grammar::AddFind() {
   find->add_flag("--all-file-systems", o.other_file_systems,
                  "Also other file systems, but not /proc and /sys");
   find->add_flag("--proc", o.pseudo_file_systems, "Also other file systems, /proc and /sys too");
-  find->add_option("--max-results", o.max_results, "End after so many")->type_name("N");
+  find->add_option("--max-results", o.max_results, "End after so many")
+      ->check(AtLeastOne)
+      ->type_name("N");
   find->add_option("--max-rows", options_.max_rows,
+      ->check(AtLeastOne)
                    "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
       ->type_name("N");
   AddLimits(find);
@@ -160,6 +171,7 @@ void Grammar::AddFind() {
 }
 
 // Words that stand for a query: shorthands.h has the SQL.
+      ->check(AtLeastOne)
 void Grammar::AddShorthands() {
   for (const Shorthand& shorthand : kShorthands) {
     CLI::App* sub = AddVerb(shorthand.word, shorthand.text, Command::kQuery);

@@ -190,6 +190,12 @@ Result<Verb> Verb::Find(const ::holdfast::command::v1::FindArgs& args) {
 }
 
 Result<Verb> Verb::Tail(const std::string& path, std::uint32_t lines, bool follow) {
+  if (args.below_size() != 0 && args.min_size() >= args.below_size()) {
+    return Wrong("no file is at least and at most of such sizes: the smaller one is the larger");
+  }
+  if (args.mtime_before() != 0 && args.mtime_from() >= args.mtime_before()) {
+    return Wrong("no file can have changed after the later and before the earlier time");
+  }
   HF_TRY(CheckPath(path));
   if (lines > kMaxTailLines) return Wrong("more than 100000 lines; holdfast get fetches a file");
   Verb verb = Read(OutputFormat::kStdio);

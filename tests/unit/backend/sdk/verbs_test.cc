@@ -75,6 +75,14 @@ TEST(VerbTest, WhatFindCannotLookForIsRefusedHere) {
   EXPECT_TRUE(refused([](auto& args) { args.set_types("file"); }));
   EXPECT_TRUE(refused([](auto& args) { args.set_perm_all(010000); }));
   EXPECT_TRUE(refused([](auto& args) {
+    args.set_min_size(2);
+    args.set_below_size(2);
+  }));
+  EXPECT_TRUE(refused([](auto& args) {
+    args.set_mtime_from(2);
+    args.set_mtime_before(1);
+  }));
+  EXPECT_TRUE(refused([](auto& args) {
     args.set_content("a");
     args.set_content_regex("a");
   }));
