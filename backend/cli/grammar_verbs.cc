@@ -50,8 +50,17 @@ void Grammar::AddReads() {
 }
 
 void Grammar::AddTailAndArchive() {
-  CLI::App* tail = AddVerb("tail", "Print the end of a file, and what is appended", Command::kTail);
-  AddPath(tail);
+  CLI::App* tail = AddVerb(
+      "tail", "Print the end of a file or of the journal, and what is appended", Command::kTail);
+  tail->add_option("PATH", options_.path, "Absolute path on the endpoint; none with --journal");
+  tail->add_flag("--journal", options_.journal,
+                 "Of systemd's journal, as journalctl has it, in UTC");
+  tail->add_option("--unit", options_.unit, "Of it: what this unit wrote, and systemd of it")
+      ->type_name("UNIT");
+  tail->add_option("--priority", options_.priority,
+                   "Of it: this and what is more urgent: 0 to 7, or emerg alert crit err warning "
+                   "notice info debug")
+      ->type_name("LEVEL");
   tail->add_option("-n,--lines", options_.lines, "How many of the last lines (default: 10)")
       ->type_name("N");
   tail->add_flag("-f,--follow", options_.follow, "Go on with what is appended, until Ctrl-C");

@@ -148,3 +148,6 @@ struct Options {
 };
 
 }  // namespace holdfast::cli
+  bool journal = false;  // tail --journal
+  std::string unit;
+  std::string priority;                  // a name or number of syslog

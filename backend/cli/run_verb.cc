@@ -33,6 +33,33 @@ constexpr Duration kLongestCert = sdk::kMaxCertTtl - std::chrono::minutes(30);
 
 Result<Verb> MakeRead(const Call& call) {
   const Options& o = call.options;
+// How many levels are as urgent as this one, or more; 0 for none given.
+Result<std::uint32_t> LevelsOf(const std::string& priority) {
+  constexpr std::array<std::string_view, 8> kLevels = {"emerg",   "alert",  "crit", "err",
+                                                       "warning", "notice", "info", "debug"};
+  if (priority.empty()) return 0U;
+  for (std::uint32_t level = 0; level < kLevels.size(); ++level) {
+    if (priority == kLevels[level] || priority == std::to_string(level)) return level + 1;
+  }
+  return Error{Code::kInvalid,
+               "--priority: '" + priority + "' is no level; 0 to 7, or err, warning, info ..."};
+}
+
+Result<Verb> MakeTail(const Options& o) {
+  if (!o.journal && (!o.unit.empty() || !o.priority.empty())) {
+    return Error{Code::kInvalid, "--unit and --priority are of the journal: add --journal"};
+  }
+  if (!o.journal) return Verb::Tail(o.path, o.lines, o.follow);
+  if (!o.path.empty()) return Error{Code::kInvalid, "either a path or --journal"};
+  Verb::JournalArgs args;
+  args.unit = o.unit;
+  if (!args.unit.empty() && args.unit.find('.') == std::string::npos) args.unit += ".service";
+  HF_ASSIGN_OR_RETURN(args.levels, LevelsOf(o.priority));
+  args.lines = o.lines;
+  args.follow = o.follow;
+  return Verb::TailJournal(args);
+}
+
   switch (o.command) {
     case Command::kCollect: return MakeCollect(call);
     case Command::kQuery: return Verb::Query(o.sql);
@@ -41,7 +68,7 @@ Result<Verb> MakeRead(const Call& call) {
     case Command::kCat: return Verb::Cat(o.path, o.offset, o.length);
     case Command::kHash: return Verb::Hash(o.paths);
     case Command::kGet: return Verb::Get(o.path);
-    case Command::kTail: return Verb::Tail(o.path, o.lines, o.follow);
+    case Command::kTail: return MakeTail(o);
     case Command::kArchive: return Verb::Archive(o.paths);
     case Command::kFind: {
       HF_ASSIGN_OR_RETURN(const auto args, FindArgsOf(o.path, o.find, sdk::WallNow()));

@@ -67,7 +67,11 @@ void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& 
   if (command.has_find()) {
     AddFind(command.find(), out);
   } else if (command.has_tail()) {
-    out += " " + Quoted(command.tail().path()) + " lines=" + std::to_string(command.tail().lines());
+    if (command.tail().journal()) out += " journal";
+    if (!command.tail().journal()) out += " " + Quoted(command.tail().path());
+    AddIf(out, "unit", command.tail().unit());
+    AddIfSet(out, "levels", command.tail().levels());
+    out += " lines=" + std::to_string(command.tail().lines());
     if (command.tail().follow()) out += " follow";
   } else if (command.has_archive()) {
     out += QuotedAll(command.archive().paths());

@@ -212,6 +212,20 @@ Result<Verb> Verb::Archive(const std::vector<std::string>& paths) {
   for (const auto& path : paths) verb.command.mutable_archive()->add_paths(path);
   return verb;
 }
+Result<Verb> Verb::TailJournal(const JournalArgs& args) {
+  if (args.lines > kMaxTailLines) return Wrong("more than 100000 lines; ask the table `journal`");
+  if (args.unit.size() > kMaxFileNameBytes) return Wrong("a unit's name longer than 255 bytes");
+  Verb verb = Read(OutputFormat::kStdio);
+  verb.command.set_idempotent(!args.follow);
+  auto* tail = verb.command.mutable_tail();
+  tail->set_lines(args.lines);
+  tail->set_follow(args.follow);
+  tail->set_journal(true);
+  tail->set_unit(args.unit);
+  tail->set_levels(args.levels);
+  return verb;
+}
+
 
 Result<Verb> Verb::Collect(const ::holdfast::command::v1::CollectArgs& args) {
   if (args.sources().empty() || args.sources_size() > kMaxSources) {

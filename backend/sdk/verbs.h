@@ -65,6 +65,13 @@ struct Verb {
   // As command.proto describes its fields.
   static Result<Verb> Find(const ::holdfast::command::v1::FindArgs& args);
   static Result<Verb> Tail(const std::string& path, std::uint32_t lines, bool follow);
+  struct JournalArgs {
+    std::string unit;          // empty: all
+    std::uint32_t levels = 0;  // so many of the most urgent; 0: all
+    std::uint32_t lines = 10;
+    bool follow = false;
+  };
+  static Result<Verb> TailJournal(const JournalArgs& args);
   static Result<Verb> Archive(const std::vector<std::string>& paths);
   // As command.proto describes its fields; acts if it runs programs.
   static Result<Verb> Collect(const ::holdfast::command::v1::CollectArgs& args);

@@ -77,7 +77,8 @@ constexpr FieldRule kMvFields[] = {{1, kBytes}, {2, kBytes}, {3, kBool}};
 constexpr MessageRule kMv = {"holdfast.command.v1.MvArgs", kMvFields};
 constexpr FieldRule kRmFields[] = {{1, kBytes, kMany}, {2, kBool}};
 constexpr MessageRule kRm = {"holdfast.command.v1.RmArgs", kRmFields};
-constexpr FieldRule kTailFields[] = {{1, kBytes}, {2, kUint32}, {3, kBool}};
+constexpr FieldRule kTailFields[] = {{1, kBytes}, {2, kUint32}, {3, kBool},
+                                     {4, kBool},  {5, kBytes},  {6, kUint32}};
 constexpr MessageRule kTail = {"holdfast.command.v1.TailArgs", kTailFields};
 constexpr FieldRule kArchiveFields[] = {{1, kBytes, kMany}};
 constexpr MessageRule kArchive = {"holdfast.command.v1.ArchiveArgs", kArchiveFields};

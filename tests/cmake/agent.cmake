@@ -35,6 +35,10 @@ holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
   SRCS conformance/agent/account_tables_test.cc conformance/agent/container_tables_test.cc
+holdfast_test(conformance_agent_journal_tail LABEL conformance DEPS holdfast_agent_verbs
+  SRCS conformance/agent/journal_tail_test.cc)
+target_compile_definitions(conformance_agent_journal_tail PRIVATE
+  HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support")
     conformance/agent/database_tables_test.cc
     conformance/agent/journal_table_test.cc
     conformance/agent/package_tables_test.cc conformance/agent/persistence_tables_test.cc
