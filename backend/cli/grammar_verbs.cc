@@ -62,6 +62,7 @@ void Grammar::AddTailAndArchive() {
                    "notice info debug")
       ->type_name("LEVEL");
   tail->add_option("-n,--lines", options_.lines, "How many of the last lines (default: 10)")
+      ->check(NotNegative)
       ->type_name("N");
   tail->add_flag("-f,--follow", options_.follow, "Go on with what is appended, until Ctrl-C");
   AddLimits(tail);
@@ -71,7 +72,6 @@ void Grammar::AddTailAndArchive() {
       "the rest and then the new one. Ctrl-C cancels it; it ends by itself after --max-time\n"
       "(default: 1h).");
 
-      ->check(NotNegative)
   CLI::App* archive =
       AddVerb("archive", "Fetch files and directories as one tar archive", Command::kArchive);
   AddPaths(archive);
@@ -158,6 +158,7 @@ void Grammar::AddFind() {
   find->add_option("--perm", o.perm, "All of these permission bits, octal")->type_name("MODE");
   find->add_flag("--suid", o.suid, "Set-user-id or set-group-id");
   find->add_option("--max-depth", o.max_depth, "So many levels below PATH (default: all)")
+      ->check(AtLeastOne)
       ->type_name("N");
   find->add_option("--grep", o.content, "Files that hold this text")->type_name("TEXT");
   find->add_option("--grep-regex", o.content_regex, "Files with a line that matches")
@@ -169,8 +170,8 @@ void Grammar::AddFind() {
       ->check(AtLeastOne)
       ->type_name("N");
   find->add_option("--max-rows", options_.max_rows,
-      ->check(AtLeastOne)
                    "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
+      ->check(AtLeastOne)
       ->type_name("N");
   AddLimits(find);
   AddNotes(find,
@@ -180,7 +181,6 @@ void Grammar::AddFind() {
 }
 
 // Words that stand for a query: shorthands.h has the SQL.
-      ->check(AtLeastOne)
 void Grammar::AddShorthands() {
   for (const Shorthand& shorthand : kShorthands) {
     CLI::App* sub = AddVerb(shorthand.word, shorthand.text, Command::kQuery);
