@@ -26,7 +26,7 @@ bool IsOwn(const v1::Command& command) { return command.has_isolate() || command
 RunLimits LimitsOf(const v1::Command& command) {
   RunLimits out;
   const bool is_transfer = command.has_get() || command.has_cat() || command.has_put() ||
-                           command.has_archive() || command.has_collect();
+                           command.has_archive() || command.has_collect() || command.has_memdump();
   if (is_transfer) {
     out.wall = kDefaultTransferWall;
     out.out_bytes = std::numeric_limits<std::uint64_t>::max();  // the file is the bound
@@ -42,7 +42,8 @@ RunLimits LimitsOf(const v1::Command& command) {
 
 void TakeFacts(OpenCommand& command, const v1::Command& parsed, std::string payload) {
   command.is_idempotent = parsed.idempotent();
-  command.has_children = parsed.has_exec() || parsed.has_run() || parsed.has_collect();
+  command.has_children =
+      parsed.has_exec() || parsed.has_run() || parsed.has_collect() || parsed.has_scan();
   command.is_own = IsOwn(parsed);
   command.limits = LimitsOf(parsed);
   command.not_after = WallTime(parsed.not_after_ms());

@@ -63,7 +63,7 @@ Ending EndingOf(const OpenCommand& command, const WorkerEnd& end) {
 
 // The content that must be here before the verb can run.
 bool NeedsBlob(const Command& parsed) {
-  return (parsed.has_put() || parsed.has_run()) && parsed.blobs_size() > 0;
+  return (parsed.has_put() || parsed.has_run() || parsed.has_scan()) && parsed.blobs_size() > 0;
 }
 
 }  // namespace

@@ -67,6 +67,12 @@ class Finder {
     if ((args_.perm_all() | args_.perm_any()) > kMaxMode) {
       return Bad("permission bits have at most 4 octal digits");
     }
+    const bool no_size = args_.below_size() != 0 && args_.min_size() >= args_.below_size();
+    const bool no_time = args_.mtime_before() != 0 && args_.mtime_from() >= args_.mtime_before();
+    if (no_size || no_time) {
+      return Bad(std::string("no file can have such a ") + (no_size ? "size" : "time") +
+                 ": it begins behind its end");
+    }
     if (!args_.regex().empty()) {
       auto path = Regex::Compile(args_.regex());
       if (!path.ok()) return Bad("regex: " + path.error().message);

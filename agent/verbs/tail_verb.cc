@@ -1,4 +1,4 @@
-// tail: the last lines of a file, and then what is appended.
+// tail: the last lines of a file, or of systemd's journal (journal_tail.h), and then what is appended.
 //
 // It looks once a second, by path: what was moved away and made anew (logrotate) is read to its end,
 // then the new file from its beginning.
@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "agent/adapters/procfs/open_file.h"
+#include "agent/adapters/procfs/procfs_machine.h"
+#include "agent/verbs/journal_tail.h"
 #include "agent/verbs/place.h"
 #include "agent/verbs/stdio_writer.h"
 #include "agent/verbs/verb_result.h"
@@ -193,13 +195,54 @@ class Tail {
   std::uint64_t offset_ = 0;  // what was sent of file_ ends here
 };
 
+constexpr std::size_t kMaxUnitBytes = 255;  // TailArgs
+constexpr std::uint32_t kMaxLevels = 8;
+
+pb::Result TailJournal(const pb::TailArgs& args, VerbRun& run) {
+  if (!args.path().empty() || args.unit().size() > kMaxUnitBytes || args.levels() > kMaxLevels) {
+    return Failed(pb::COMMAND_FAILURE_BAD_ARGUMENT,
+                  "of the journal: no path, a unit of at most 255 bytes, at most 8 levels");
+  }
+  const auto deadline = Clock::now() + std::chrono::milliseconds(std::min<std::uint64_t>(
+                                           run.limits.wall_ms, std::uint64_t{INT32_MAX}));
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+  ProcfsMachine machine;
+  JournalTail tail(machine, {args.unit(), args.levels()}, static_cast<std::uint64_t>(now_us));
+  Result<std::string> last = tail.Last(args.lines());
+  if (!last.ok()) {
+    const Code code = last.error().code;
+    return Failed(code == Code::kDenied     ? pb::COMMAND_FAILURE_PERMISSION
+                  : code == Code::kNotFound ? pb::COMMAND_FAILURE_UNSUPPORTED
+                                            : pb::COMMAND_FAILURE_IO,
+                  last.error().message);
+  }
+  StdioWriter stdio(run.out);
+  for (std::string lines = std::move(last).value();; lines = tail.Added()) {
+    if (!lines.empty() && !stdio.Send(StdioWriter::kStdout, lines)) {
+      pb::Result full = Failed(pb::COMMAND_FAILURE_OUTPUT_LIMIT,
+                               "ended after " + std::to_string(run.out.written_bytes()) + " bytes");
+      full.set_truncated(true);
+      return full;
+    }
+    if (!args.follow()) return Done();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) {
+      return Failed(pb::COMMAND_FAILURE_WALL_LIMIT,
+                    "followed for " + std::to_string(run.limits.wall_ms) + " ms");
+    }
+    (void)poll(nullptr, 0, static_cast<int>(std::min(left, kLookInterval).count()));
+  }
+}
+
 }  // namespace
 
 pb::Result RunTail(const pb::TailArgs& args, VerbRun& run) {
-  if (PathCheck check = CheckPath(args.path()); !check.good) return std::move(check.failure);
   if (args.lines() > kMaxLines) {
     return Failed(pb::COMMAND_FAILURE_BAD_ARGUMENT, std::to_string(kMaxLines) + " lines at most");
   }
+  if (args.journal()) return TailJournal(args, run);
+  if (PathCheck check = CheckPath(args.path()); !check.good) return std::move(check.failure);
   return Tail(args, run).Run();
 }
 

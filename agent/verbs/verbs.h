@@ -47,5 +47,15 @@ command::v1::Result RunTail(const command::v1::TailArgs& args, VerbRun& run);
 command::v1::Result RunArchive(const command::v1::ArchiveArgs& args, VerbRun& run);
 command::v1::Result RunCollect(const command::v1::CollectArgs& args, VerbRun& run);
 command::v1::Result RunRun(const command::v1::RunArgs& args, VerbRun& run);
+command::v1::Result RunMemdump(const command::v1::MemdumpArgs& args, VerbRun& run);
+command::v1::Result RunScan(const command::v1::ScanArgs& args, VerbRun& run);
+command::v1::Result RunCapture(const command::v1::CaptureArgs& args, VerbRun& run);
+
+// What memdump of the machine reads; tests give other files.
+struct MachineFiles {
+  const char* kcore = "/proc/kcore";
+  const char* iomem = "/proc/iomem";
+};
+command::v1::Result DumpMachine(const MachineFiles& files, VerbRun& run);
 
 }  // namespace holdfast::agent

@@ -6,8 +6,8 @@ namespace holdfast::agent {
 
 WorkerLimits EffectiveLimits(const command::v1::Command& command) {
   const command::v1::Limits& named = command.limits();
-  const bool transfer =
-      command.has_get() || command.has_cat() || command.has_archive() || command.has_collect();
+  const bool transfer = command.has_get() || command.has_cat() || command.has_archive() ||
+                        command.has_collect() || command.has_memdump();
   const bool looks_through = command.has_query() || command.has_ls() || command.has_find() ||
                              command.has_hash() || command.has_archive() || command.has_collect();
   const auto or_else = [](std::uint64_t value, auto normal) {
@@ -17,7 +17,7 @@ WorkerLimits EffectiveLimits(const command::v1::Command& command) {
       .wall_ms = or_else(named.wall_ms(), (transfer ? kDefaultTransferWall : kDefaultWall).count()),
       .cpu_ms = or_else(named.cpu_ms(), kDefaultCpu.count()),
       // get and cat stop at the size that the file had when it was opened, and so does each of archive's;
-      // collect has bounds of its own.
+      // collect has bounds of its own, and memory is its own.
       .out_bytes = or_else(named.out_bytes(), transfer ? UINT64_MAX : kDefaultOutBytes),
       .mem_bytes = or_else(named.mem_bytes(), kDefaultMemBytes),
       .rows = or_else(named.rows(), kDefaultRows),

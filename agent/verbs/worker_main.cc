@@ -108,6 +108,9 @@ pb::Result Dispatch(VerbRun& run) {
     case pb::Command::kArchive: return RunArchive(command.archive(), run);
     case pb::Command::kRun: return RunRun(command.run(), run);
     case pb::Command::kCollect: return RunCollect(command.collect(), run);
+    case pb::Command::kMemdump: return RunMemdump(command.memdump(), run);
+    case pb::Command::kScan: return RunScan(command.scan(), run);
+    case pb::Command::kCapture: return RunCapture(command.capture(), run);
     case pb::Command::kCancel:  // warden's own
     default: break;
   }

@@ -70,7 +70,7 @@ void Answers::OnTick() {
   line += Rate(now);
   call_.console.Progress(
       line + ", " + FormatDuration(spent) +
-      (EndsWithUs(job_.command) ? "  (Ctrl-C ends it)" : "  (Ctrl-C: the job goes on)"));
+      (EndsWithUs(call_, job_.command) ? "  (Ctrl-C ends it)" : "  (Ctrl-C: the job goes on)"));
 }
 
 // How much came, and how fast while it comes: over a wait for somebody who is offline a rate means

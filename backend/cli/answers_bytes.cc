@@ -1,9 +1,10 @@
-// Answers of cat, get and archive: bytes, passed on only when they are the ones that were signed.
+// Answers of cat, get, archive, memdump and capture: bytes, passed on only when they are the ones that were signed.
 #include <optional>
 #include <utility>
 
 #include "backend/cli/answers_by_verb.h"
 #include "backend/cli/host_names.h"
+#include "backend/cli/memory_words.h"
 #include "backend/cli/record_printer.h"
 #include "backend/cli/size_text.h"
 #include "backend/cli/terminal_text.h"
@@ -46,7 +47,7 @@ class FileAnswers : public Answers {
     if (!end.result) return;
     answer.Count("size", end.result->output_bytes());
     answer.Text("sha256", ToHex(end.result->output_sha256()));
-    if (job_.command.has_archive()) return;  // which is no file there
+    if (!job_.command.has_get() && !job_.command.has_cat()) return;  // no file there
     const auto& file = end.result->file();
     answer.Count("mode", file.mode()).Count("uid", file.uid()).Count("gid", file.gid());
     answer.Int("mtime_ns", file.mtime_ns()).Int("ctime_ns", file.ctime_ns());
@@ -120,10 +121,13 @@ class GetAnswers final : public FileAnswers {
   }
 
  private:
-  bool is_archive() const { return job_.command.has_archive(); }
+  // What came until something ended it is worth having: a failure does not take it away.
+  bool keeps_parts() const { return job_.command.has_memdump() || job_.command.has_capture(); }
   // The last part of the path that was asked for; it is the analyst's own word, not the endpoint's.
   std::string Basename() const {
-    if (!is_archive()) return BasenameOf(job_.command.get().path());
+    if (job_.command.has_memdump()) return MemoryFileName(job_.command.memdump());
+    if (job_.command.has_capture()) return "capture.pcapng";
+    if (job_.command.has_get()) return BasenameOf(job_.command.get().path());
     const auto& paths = job_.command.archive().paths();
     return (paths.size() == 1 ? BasenameOf(paths[0]) : "archive") + ".tar";
   }
@@ -143,18 +147,14 @@ class GetAnswers final : public FileAnswers {
   }
 
   Status Finish(const sdk::TargetEnd& end, JsonObject& answer) override {
-    if (is_archive()) {
-      JsonArray paths;
-      for (const auto& path : job_.command.archive().paths()) paths.Add(JsonString(path));
-      answer.Raw("remote_paths", paths.str());
-    } else {
-      answer.Text("remote_path", job_.command.get().path());
-    }
-    if (!Good(end)) {
+    AddSource(answer);
+    const bool is_part = !Good(end);
+    if (is_part && !(keeps_parts() && IsWorthKeeping(end))) {
       Drop(end.agent);
       return Ok();
     }
     HF_ASSIGN_OR_RETURN(sdk::PartialFile * file, FileOf(end.agent));
+    if (is_part) file->Rename(LocalPath(end.agent) + ".part");
     using IfThere = sdk::PartialFile::IfThere;
     const IfThere if_there = call_.options.local_file.empty() ? IfThere::kNumber
                              : call_.options.force            ? IfThere::kReplace
@@ -162,6 +162,7 @@ class GetAnswers final : public FileAnswers {
     HF_ASSIGN_OR_RETURN(const std::string path, file->Commit(if_there));
     Drop(end.agent);
     answer.Text("path", path);
+    if (keeps_parts()) answer.Bool("complete", !is_part);
     AddFacts(end, answer);
     WarnIfUnstable(end);
     if (call_.options.format == Format::kTable) {
@@ -176,6 +177,19 @@ class GetAnswers final : public FileAnswers {
                  Cell::Text(ToHex(end.result->output_sha256()))});
     }
     return Ok();
+  }
+  // Signed, and something.
+  static bool IsWorthKeeping(const sdk::TargetEnd& end) {
+    return end.is_signed() && end.output_verified && end.result->output_bytes() > 0;
+  }
+  void AddSource(JsonObject& answer) const {
+    if (job_.command.has_archive()) {
+      JsonArray paths;
+      for (const auto& path : job_.command.archive().paths()) paths.Add(JsonString(path));
+      answer.Raw("remote_paths", paths.str());
+    } else if (job_.command.has_get()) {
+      answer.Text("remote_path", job_.command.get().path());
+    }
   }
   void FinishAll() override {
     if (csv_) csv_->Finish();

@@ -32,6 +32,10 @@ void Grammar::AddGlobals() {
                                                           {"json", Format::kJson},
                                                           {"jsonl", Format::kJsonl},
                                                           {"csv", Format::kCsv}};
+    if (value == "-") {
+      options_.to_pipe = true;
+      return;
+    }
     const auto found = formats.find(value);
     if (found == formats.end()) {
       throw CLI::ValidationError("--output", "'" + value + "' is none of table, json, jsonl, csv");
@@ -229,6 +233,11 @@ std::variant<Options, int> ParseArguments(int argc, const char* const* argv) {
   if (const auto status = Parse(*grammar, is_exec ? before : words)) return *status;
   Options options = std::move(grammar->options());
   options.command = grammar->Chosen();
+  if (options.to_pipe && options.command != Command::kCapture) {
+    std::fputs("holdfast: only capture can write to -; the formats are table, json, jsonl, csv\n",
+               stderr);
+    return kUsage;
+  }
   if (options.command != Command::kExec && options.command != Command::kRun) return options;
   if (is_exec && mark != words.end()) options.argv.assign(mark + 1, words.end());
   if (options.argv.empty() && options.command == Command::kExec) {

@@ -36,6 +36,9 @@ class Grammar {
     AddActs();
     AddChanges();
     AddRuns();
+    AddMemory();
+    AddCapture();
+    AddScan();
     AddIsolation();
     AddProgramWords();
     AddJobs();
@@ -91,9 +94,19 @@ class Grammar {
         ->type_name("K=V")
         ->allow_extra_args(false);
   }
+  // CLI11 takes "-1" for the largest number there is.
+  static std::string NotNegative(const std::string& text) {
+    return text.starts_with('-') ? "cannot be less than 0" : "";
+  }
+  // Of numbers where nothing typed already says "all": a 0 is somebody's mistake.
+  static std::string AtLeastOne(const std::string& text) {
+    const bool is_none = text.find_first_not_of('0') == std::string::npos;
+    return is_none || text.starts_with('-') ? "must be 1 or more; leave it out for all" : "";
+  }
   void AddLimits(CLI::App* app) {
     app->add_option("--max-bytes", options_.max_bytes,
                     "Most output; more is the failure OUTPUT_LIMIT")
+        ->check(AtLeastOne)
         ->type_name("BYTES");
     AddMaxTime(app);
   }
@@ -148,6 +161,9 @@ class Grammar {
   void AddActs();
   void AddChanges();
   void AddRuns();
+  void AddMemory();
+  void AddCapture();
+  void AddScan();
   void AddIsolation();
   void AddProgramWords();
   void AddJobs();

@@ -30,8 +30,11 @@ void Grammar::AddReads() {
 
   CLI::App* cat = AddVerb("cat", "Print a file's bytes", Command::kCat);
   cat->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
-  cat->add_option("--offset", options_.offset, "Begin here")->type_name("BYTES");
+  cat->add_option("--offset", options_.offset, "Begin here")
+      ->check(NotNegative)
+      ->type_name("BYTES");
   cat->add_option("--length", options_.length, "Print this much (default: to the end)")
+      ->check(NotNegative)
       ->type_name("BYTES");
   AddNotes(cat,
            "On a terminal control characters are escaped; in a pipe the bytes are as they are.");
@@ -50,9 +53,19 @@ void Grammar::AddReads() {
 }
 
 void Grammar::AddTailAndArchive() {
-  CLI::App* tail = AddVerb("tail", "Print the end of a file, and what is appended", Command::kTail);
-  AddPath(tail);
+  CLI::App* tail = AddVerb(
+      "tail", "Print the end of a file or of the journal, and what is appended", Command::kTail);
+  tail->add_option("PATH", options_.path, "Absolute path on the endpoint; none with --journal");
+  tail->add_flag("--journal", options_.journal,
+                 "Of systemd's journal, as journalctl has it, in UTC");
+  tail->add_option("--unit", options_.unit, "Of it: what this unit wrote, and systemd of it")
+      ->type_name("UNIT");
+  tail->add_option("--priority", options_.priority,
+                   "Of it: this and what is more urgent: 0 to 7, or emerg alert crit err warning "
+                   "notice info debug")
+      ->type_name("LEVEL");
   tail->add_option("-n,--lines", options_.lines, "How many of the last lines (default: 10)")
+      ->check(NotNegative)
       ->type_name("N");
   tail->add_flag("-f,--follow", options_.follow, "Go on with what is appended, until Ctrl-C");
   AddLimits(tail);
@@ -137,8 +150,12 @@ void Grammar::AddFind() {
       ->type_name("REGEX");
   find->add_option("--type", o.types, "Any of f d l p s b c, as find(1) has them")
       ->type_name("LETTERS");
-  find->add_option("--min-size", o.min_size, "At least so many bytes")->type_name("BYTES");
-  find->add_option("--max-size", o.max_size, "At most so many bytes")->type_name("BYTES");
+  find->add_option("--min-size", o.min_size, "At least so many bytes")
+      ->check(NotNegative)
+      ->type_name("BYTES");
+  find->add_option("--max-size", o.max_size, "At most so many bytes")
+      ->check(NotNegative)
+      ->type_name("BYTES");
   find->add_option("--newer", o.newer,
                    "Changed since then: 2h (ago), 2026-11-30, 2026-11-30T12:00:00 (UTC)")
       ->type_name("TIME");
@@ -148,6 +165,7 @@ void Grammar::AddFind() {
   find->add_option("--perm", o.perm, "All of these permission bits, octal")->type_name("MODE");
   find->add_flag("--suid", o.suid, "Set-user-id or set-group-id");
   find->add_option("--max-depth", o.max_depth, "So many levels below PATH (default: all)")
+      ->check(AtLeastOne)
       ->type_name("N");
   find->add_option("--grep", o.content, "Files that hold this text")->type_name("TEXT");
   find->add_option("--grep-regex", o.content_regex, "Files with a line that matches")
@@ -157,9 +175,12 @@ void Grammar::AddFind() {
   find->add_flag("--proc", o.pseudo_file_systems, "Also other file systems, /proc and /sys too");
   find->add_flag("--estimate", o.estimate,
                  "Only how much there is to look through, within 2 s; nothing is searched");
-  find->add_option("--max-results", o.max_results, "End after so many")->type_name("N");
+  find->add_option("--max-results", o.max_results, "End after so many")
+      ->check(AtLeastOne)
+      ->type_name("N");
   find->add_option("--max-rows", options_.max_rows,
                    "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
+      ->check(AtLeastOne)
       ->type_name("N");
   AddLimits(find);
   AddPace(find);

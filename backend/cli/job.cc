@@ -13,6 +13,7 @@ std::unique_ptr<Answers> MakeAnswers(const Call& call, const Job& job) {
     case sdk::OutputFormat::kRows: return MakeRowAnswers(call, job);
     case sdk::OutputFormat::kStdio: return MakeExecAnswers(call, job);
     case sdk::OutputFormat::kBytes:
+      if (call.options.to_pipe) return MakeLiveAnswers(call, job);
       if (job.command.has_collect()) {
         return call.options.estimate ? MakeEstimateAnswers(call, job)
                                      : MakeCollectAnswers(call, job);
@@ -37,11 +38,14 @@ sdk::OutputFormat OutputOf(const pb::Command& command) {
     case pb::Command::kCp:
     case pb::Command::kMv:
     case pb::Command::kRm:
+    case pb::Command::kScan:
     case pb::Command::kKill: return sdk::OutputFormat::kRows;
     case pb::Command::kTail:
     case pb::Command::kRun:
     case pb::Command::kExec: return sdk::OutputFormat::kStdio;
     case pb::Command::kArchive:
+    case pb::Command::kMemdump:
+    case pb::Command::kCapture:
     case pb::Command::kCollect:
     case pb::Command::kCat:
     case pb::Command::kGet: return sdk::OutputFormat::kBytes;
@@ -49,7 +53,9 @@ sdk::OutputFormat OutputOf(const pb::Command& command) {
   }
 }
 
-bool EndsWithUs(const pb::Command& command) { return command.tail().follow(); }
+bool EndsWithUs(const Call& call, const pb::Command& command) {
+  return command.tail().follow() || call.options.to_pipe;
+}
 
 namespace {
 
@@ -83,7 +89,7 @@ int FollowJob(const Call& call, sdk::Client& client, const Job& job) {
     const bool is_read = call.console.out_works();  // not so behind `| head`, which is no mishap
     const bool cancelled = followed.error().code == Code::kCancelled;
     if (!cancelled && is_read) call.console.Say(followed.error().message);
-    const bool may_go_on = is_read ? !cancelled || !EndsWithUs(job.command)
+    const bool may_go_on = is_read ? !cancelled || !EndsWithUs(call, job.command)
                                    : job.command.has_exec() || job.command.has_run();
     if (may_go_on) SayItGoesOn(call, job);
     return ExitStatusFor(followed.error().code);

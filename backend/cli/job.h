@@ -41,7 +41,7 @@ Result<Job> ReadJob(const sign::Crypto& crypto, const ::holdfast::api::v1::Comma
 sdk::OutputFormat OutputOf(const ::holdfast::command::v1::Command& command);
 
 // Whether it goes on only for who watches, and Ctrl-C cancels it: tail -f.
-bool EndsWithUs(const ::holdfast::command::v1::Command& command);
+bool EndsWithUs(const Call& call, const ::holdfast::command::v1::Command& command);
 
 // `holdfast job`: what the backend tells of a job, each result checked.
 void PrintJob(const Call& call, const ::holdfast::api::v1::CommandDetail& detail);

@@ -39,6 +39,10 @@ int Dispatch(const Call& call) {
     case Command::kMv:
     case Command::kRm:
     case Command::kRun:
+    case Command::kMemdump:
+    case Command::kMemory:
+    case Command::kCapture:
+    case Command::kScan:
     case Command::kIsolate:
     case Command::kRelease:
     case Command::kKill: return RunAct(call);

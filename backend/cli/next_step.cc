@@ -23,7 +23,8 @@ std::string_view LongerTime(const pb::Command& command) {
   const bool takes_it = command.has_query() || command.has_get() || command.has_exec() ||
                         command.has_find() || command.has_archive() || command.has_collect() ||
                         command.has_run() || command.has_cp() || command.has_mv() ||
-                        command.has_rm() || command.has_tail();
+                        command.has_rm() || command.has_tail() || command.has_memdump() ||
+                        command.has_scan();
   return takes_it ? "--max-time allows it longer" : "";
 }
 

@@ -39,6 +39,10 @@ enum class Command : std::uint8_t {
   kMv,
   kRm,
   kRun,
+  kMemdump,
+  kMemory,
+  kCapture,
+  kScan,
   kJobs,
   kJob,
   kCancel,
@@ -76,6 +80,35 @@ struct FindOptions {
   bool estimate = false;
 };
 
+// memdump: as they were typed.
+struct MemoryOptions {
+  std::vector<std::string> regions;  // FROM-TO, hex
+  std::string path;
+  std::string permissions;
+  bool no_files = false;
+  bool stop = false;
+  std::uint64_t start_ticks = 0;
+};
+
+// capture: as they were typed.
+struct CaptureOptions {
+  std::string interface;  // empty: all
+  std::string filter;     // as tcpdump has it
+  std::uint32_t seconds = 0;
+  std::uint64_t packets = 0;
+  std::uint32_t snap = 0;
+  bool promiscuous = false;
+  bool own_link = false;
+};
+
+// scan: as they were typed.
+struct ScanOptions {
+  std::string rules;  // a file here
+  bool processes = false;
+  Duration item_time{0};
+  std::uint32_t max_matches = 0;
+};
+
 struct Options {
   Command command = Command::kNone;
 
@@ -84,6 +117,7 @@ struct Options {
   std::string profile;
   std::string operator_name;  // empty: fleet.toml's
   Format format = Format::kTable;
+  bool to_pipe = false;          // capture -o -
   bool format_given = false;     // cat and exec print plain bytes unless asked otherwise
   std::optional<Duration> wait;  // none: until done
   std::optional<Duration> ttl;   // none: the verb's default
@@ -116,12 +150,18 @@ struct Options {
   std::string signal = "TERM";
   bool tree = false;  // kill
   FindOptions find;
+  MemoryOptions memory;
+  CaptureOptions capture;
+  ScanOptions scan;
   Duration isolate_for{0};  // isolate
   std::vector<std::string> allow;
   bool parents = false;      // mkdir
   std::string to;            // cp, mv
   std::uint32_t lines = 10;  // tail
   bool follow = false;
+  bool journal = false;  // tail --journal
+  std::string unit;
+  std::string priority;                  // a name or number of syslog
   bool force = false;                    // get, archive, collect: --as
   std::string interpreter;               // runscript
   std::vector<std::string> names;        // collect: artifacts

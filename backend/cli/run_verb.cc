@@ -8,11 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/cli/capture_words.h"
 #include "backend/cli/collect_words.h"
 #include "backend/cli/duration_text.h"
 #include "backend/cli/find_words.h"
 #include "backend/cli/host_names.h"
 #include "backend/cli/job.h"
+#include "backend/cli/memory_words.h"
 #include "backend/cli/signal_names.h"
 #include "backend/cli/size_text.h"
 #include "backend/cli/time_text.h"
@@ -31,6 +33,33 @@ constexpr std::size_t kMaxStdinBytes = std::size_t{16} * 1024;  // command.proto
 // A certificate lives 24 h at most: a command that waits longer ends with it.
 constexpr Duration kLongestCert = sdk::kMaxCertTtl - std::chrono::minutes(30);
 
+// How many levels are as urgent as this one, or more; 0 for none given.
+Result<std::uint32_t> LevelsOf(const std::string& priority) {
+  constexpr std::array<std::string_view, 8> kLevels = {"emerg",   "alert",  "crit", "err",
+                                                       "warning", "notice", "info", "debug"};
+  if (priority.empty()) return 0U;
+  for (std::uint32_t level = 0; level < kLevels.size(); ++level) {
+    if (priority == kLevels[level] || priority == std::to_string(level)) return level + 1;
+  }
+  return Error{Code::kInvalid,
+               "--priority: '" + priority + "' is no level; 0 to 7, or err, warning, info ..."};
+}
+
+Result<Verb> MakeTail(const Options& o) {
+  if (!o.journal && (!o.unit.empty() || !o.priority.empty())) {
+    return Error{Code::kInvalid, "--unit and --priority are of the journal: add --journal"};
+  }
+  if (!o.journal) return Verb::Tail(o.path, o.lines, o.follow);
+  if (!o.path.empty()) return Error{Code::kInvalid, "either a path or --journal"};
+  Verb::JournalArgs args;
+  args.unit = o.unit;
+  if (!args.unit.empty() && args.unit.find('.') == std::string::npos) args.unit += ".service";
+  HF_ASSIGN_OR_RETURN(args.levels, LevelsOf(o.priority));
+  args.lines = o.lines;
+  args.follow = o.follow;
+  return Verb::TailJournal(args);
+}
+
 Result<Verb> MakeRead(const Call& call) {
   const Options& o = call.options;
   switch (o.command) {
@@ -41,7 +70,7 @@ Result<Verb> MakeRead(const Call& call) {
     case Command::kCat: return Verb::Cat(o.path, o.offset, o.length);
     case Command::kHash: return Verb::Hash(o.paths);
     case Command::kGet: return Verb::Get(o.path);
-    case Command::kTail: return Verb::Tail(o.path, o.lines, o.follow);
+    case Command::kTail: return MakeTail(o);
     case Command::kArchive: return Verb::Archive(o.paths);
     case Command::kFind: {
       HF_ASSIGN_OR_RETURN(const auto args, FindArgsOf(o.path, o.find, sdk::WallNow()));
@@ -59,13 +88,14 @@ Result<Verb> MakeExec(const Options& o) {
   return Verb::Exec(args);
 }
 
-Result<sdk::Client::Upload> UploadShown(const Call& call, sdk::Client& client) {
+Result<sdk::Client::Upload> UploadShown(const Call& call, sdk::Client& client,
+                                        const std::string& file) {
   const TimePoint began = sdk::MonotonicNow();
   const auto progress = [&](std::uint64_t done, std::uint64_t all) {
     if (sdk::MonotonicNow() - began < std::chrono::seconds(1)) return;
     call.console.Progress("sending " + FormatSize(done) + " of " + FormatSize(all));
   };
-  auto upload = client.UploadFile(call.options.local_file, progress);
+  auto upload = client.UploadFile(file, progress);
   call.console.Progress("");
   return upload;
 }
@@ -78,7 +108,7 @@ Result<Verb> MakePut(const Call& call, sdk::Client& client) {
   args.overwrite = o.overwrite;
   HF_ASSIGN_OR_RETURN(args.mode, OctalMode(o.mode));
   HF_TRY(Verb::Put(args));  // before anything is sent
-  HF_ASSIGN_OR_RETURN(const auto upload, UploadShown(call, client));
+  HF_ASSIGN_OR_RETURN(const auto upload, UploadShown(call, client, o.local_file));
   args.sha256 = upload.sha256;
   args.size = upload.size;
   return Verb::Put(args);
@@ -93,10 +123,26 @@ Result<Verb> MakeRun(const Call& call, sdk::Client& client) {
   args.cwd = o.cwd;
   args.env = o.env;
   HF_TRY(Verb::Run(args));
-  HF_ASSIGN_OR_RETURN(const auto upload, UploadShown(call, client));
+  HF_ASSIGN_OR_RETURN(const auto upload, UploadShown(call, client, o.local_file));
   args.sha256 = upload.sha256;
   args.size = upload.size;
   return Verb::Run(args);
+}
+
+Result<Verb> MakeScan(const Call& call, sdk::Client& client) {
+  const Options& o = call.options;
+  Verb::ScanArgs args;
+  args.paths = o.paths;
+  args.pids = o.pids;
+  args.processes = o.scan.processes;
+  args.max_file_bytes = o.max_file_bytes;
+  args.item_time = o.scan.item_time;
+  args.max_matches = o.scan.max_matches;
+  HF_TRY(Verb::Scan(args));
+  HF_ASSIGN_OR_RETURN(const auto upload, UploadShown(call, client, o.scan.rules));
+  args.sha256 = upload.sha256;
+  args.size = upload.size;
+  return Verb::Scan(args);
 }
 
 Result<Verb> MakeKill(const Options& o) {
@@ -110,9 +156,24 @@ Result<Verb> MakeAct(const Call& call, sdk::Client& client) {
     case Command::kExec: return MakeExec(o);
     case Command::kPut: return MakePut(call, client);
     case Command::kRun: return MakeRun(call, client);
+    case Command::kScan: return MakeScan(call, client);
     case Command::kMkdir: {
       HF_ASSIGN_OR_RETURN(const std::uint32_t mode, OctalMode(o.directory_mode));
       return Verb::Mkdir(o.path, mode, o.parents);
+    }
+    case Command::kMemdump: {
+      if (o.list) return Verb::Query(RegionsQuery(o.pids.front()));
+      HF_ASSIGN_OR_RETURN(const auto args, MemdumpArgsOf(o.pids.front(), o.memory));
+      return Verb::Memdump(args);
+    }
+    case Command::kCapture: {
+      HF_ASSIGN_OR_RETURN(const auto args, CaptureArgsOf(o));
+      return Verb::Capture(args);
+    }
+    case Command::kMemory: {
+      ::holdfast::command::v1::MemdumpArgs args;
+      args.set_machine(true);
+      return Verb::Memdump(args);
     }
     case Command::kIsolate: return Verb::Isolate(o.isolate_for, o.allow);
     case Command::kRelease: return Verb::Release();
@@ -127,6 +188,16 @@ void SetLimits(const Options& o, Verb& verb) {
   // Nobody may be watching any more; an endpoint does not go on for a day because of that.
   constexpr Duration kFollowFor = std::chrono::hours(1);
   const bool follows = verb.command.tail().follow();
+  if (verb.command.has_capture()) {  // has bounds of its own, and ends in order at them
+    constexpr std::uint64_t kEndingMs = 60'000;
+    constexpr std::uint64_t kEndingBytes = 4096;
+    constexpr std::uint64_t kUsualBytes = std::uint64_t{256} << 20;  // command.proto, CaptureArgs
+    auto* limits = verb.command.mutable_limits();
+    limits->set_wall_ms(verb.command.capture().duration_ms() + kEndingMs);
+    limits->set_cpu_ms(limits->wall_ms());
+    limits->set_out_bytes((o.max_bytes == 0 ? kUsualBytes : o.max_bytes) + kEndingBytes);
+    return;
+  }
   const bool has_pace = o.cpu_percent != 0 || o.disk_bytes_per_s != 0;
   if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time && !follows && !has_pace) return;
   auto* limits = verb.command.mutable_limits();
@@ -137,6 +208,8 @@ void SetLimits(const Options& o, Verb& verb) {
   limits->set_out_bytes(o.command == Command::kCollect ? 0 : o.max_bytes);
   const std::optional<Duration> wall = follows ? o.max_time.value_or(kFollowFor) : o.max_time;
   if (wall) limits->set_wall_ms(static_cast<std::uint64_t>(wall->count()));
+  // All that a scan does is to compute.
+  if (wall && o.command == Command::kScan) limits->set_cpu_ms(limits->wall_ms());
 }
 
 // What acts on several hosts at once, or ends one, is shown first, to people.
@@ -246,7 +319,7 @@ int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job j
   SayWhoIsAway(call, job, submitted.value());
   const int status = FollowJob(call, *session.client, job);
   const bool is_left = status == kExitInterrupted || !call.console.out_works();
-  if (is_left && EndsWithUs(job.command)) CancelJob(call, job);
+  if (is_left && EndsWithUs(call, job.command)) CancelJob(call, job);
   return status;
 }
 
@@ -273,13 +346,31 @@ Status MakePlaceForFiles(const Options& options) {
   return Ok();
 }
 
+bool WritesFiles(const Options& options) {
+  switch (options.command) {
+    case Command::kGet:
+    case Command::kArchive:
+    case Command::kCollect:
+    case Command::kMemory: return true;
+    case Command::kCapture: return !options.to_pipe;
+    case Command::kMemdump: return !options.list;
+    default: return false;
+  }
+}
+
 // The words are checked before anybody is bothered.
 int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make) {
   auto terms = sdk::ParseTargets(call.options.target);
   if (!terms.ok()) return call.console.Fail(terms.error());
-  const bool writes_files = call.options.command == Command::kGet ||
-                            call.options.command == Command::kArchive ||
-                            call.options.command == Command::kCollect;
+  const bool writes_files = WritesFiles(call.options);
+  if (call.options.to_pipe && sdk::MayBeSeveral(terms.value())) {
+    call.console.Say("-o - is one stream, the target may be several hosts; use --into DIR");
+    return kExitUsage;
+  }
+  if (call.options.to_pipe && call.console.out_is_terminal()) {
+    call.console.Say("a capture is no text; give it to a program: | tcpdump -n -r -");
+    return kExitUsage;
+  }
   if (!call.options.local_file.empty() && writes_files && sdk::MayBeSeveral(terms.value())) {
     call.console.Say("--as names one file, the target may be several hosts; use --into DIR");
     return kExitUsage;

@@ -62,12 +62,41 @@ void AddCollect(const ::holdfast::command::v1::CollectArgs& collect, std::string
   out += " paths=" + std::to_string(patterns);
 }
 
+void AddMemdump(const ::holdfast::command::v1::MemdumpArgs& dump, std::string& out) {
+  if (dump.machine()) out += " machine";
+  AddIfSet(out, "pid", dump.pid());
+  AddIfSet(out, "start_ticks", dump.start_ticks());
+  for (int i = 0; i + 1 < dump.ranges_size(); i += 2) {
+    out += " range=" + std::to_string(dump.ranges(i)) + "-" + std::to_string(dump.ranges(i + 1));
+  }
+  AddIf(out, "path", dump.path());
+  AddIf(out, "permissions", dump.permissions());
+  if (dump.no_files()) out += " no_files";
+  if (dump.stop()) out += " stop";
+}
+
+void AddCapture(const ::holdfast::command::v1::CaptureArgs& capture, std::string& out) {
+  AddIf(out, "interface", capture.interface());
+  AddIf(out, "filter", capture.expression());
+  AddIfSet(out, "instructions", capture.filter().size() / 8);
+  AddIfSet(out, "duration_ms", capture.duration_ms());
+  AddIfSet(out, "packets", capture.packets());
+  AddIfSet(out, "max_bytes", capture.max_bytes());
+  AddIfSet(out, "snap_bytes", capture.snap_bytes());
+  if (capture.promiscuous()) out += " promiscuous";
+  if (capture.own_link()) out += " own_link";
+}
+
 // find, tail, archive and collect, and what changes files or brings a program along.
 void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& out) {
   if (command.has_find()) {
     AddFind(command.find(), out);
   } else if (command.has_tail()) {
-    out += " " + Quoted(command.tail().path()) + " lines=" + std::to_string(command.tail().lines());
+    if (command.tail().journal()) out += " journal";
+    if (!command.tail().journal()) out += " " + Quoted(command.tail().path());
+    AddIf(out, "unit", command.tail().unit());
+    AddIfSet(out, "levels", command.tail().levels());
+    out += " lines=" + std::to_string(command.tail().lines());
     if (command.tail().follow()) out += " follow";
   } else if (command.has_archive()) {
     out += QuotedAll(command.archive().paths());
@@ -94,6 +123,15 @@ void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& 
     AddIf(out, "cwd", run.cwd());
     for (const std::string& entry : run.env()) out += " env=" + Quoted(entry);
     if (!run.stdin().empty()) out += " stdin=" + std::to_string(run.stdin().size()) + "B";
+  } else if (command.has_memdump()) {
+    AddMemdump(command.memdump(), out);
+  } else if (command.has_capture()) {
+    AddCapture(command.capture(), out);
+  } else if (command.has_scan()) {
+    out += QuotedAll(command.scan().paths());
+    for (const auto pid : command.scan().pids()) out += " pid=" + std::to_string(pid);
+    if (command.scan().processes()) out += " processes";
+    if (command.blobs_size() > 0) out += " sha256=" + ToHex(command.blobs(0).sha256());
   } else if (command.has_isolate()) {
     out += " duration_ms=" + std::to_string(command.isolate().duration_ms());
     for (const std::string& peer : command.isolate().allow()) AddIf(out, "allow", peer);

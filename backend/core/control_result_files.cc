@@ -118,7 +118,8 @@ std::uint64_t Results::SignedMaxOutput(const Digest& digest) const {
   auto parsed = sign::ParseCommand(envelope.value().payload());
   if (!parsed.ok()) return options_.default_output_bytes;
   if (const auto limit = parsed.value().limits().out_bytes(); limit > 0) return limit;
-  const bool file = command->verb == "get" || command->verb == "cat" || command->verb == "archive";
+  const bool file = command->verb == "get" || command->verb == "cat" ||
+                    command->verb == "archive" || command->verb == "memdump";
   return file ? options_.default_file_bytes : options_.default_output_bytes;
 }
 

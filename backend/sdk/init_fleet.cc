@@ -26,8 +26,9 @@ constexpr std::size_t kMaxFleetNameBytes = 64;  // trust.proto, Bundle.fleet_nam
 constexpr std::uint16_t kApiPort = 8444;
 constexpr std::string_view kReadVerbs[] = {"query", "ls",     "stat", "cat",  "hash",    "get",
                                            "ps",    "cancel", "find", "tail", "archive", "collect"};
-constexpr std::string_view kActVerbs[] = {"exec", "put", "kill",    "mkdir",   "cp",     "mv",
-                                          "rm",   "run", "isolate", "release", "collect"};
+constexpr std::string_view kActVerbs[] = {"exec",    "put",     "kill",    "mkdir",   "cp",
+                                          "mv",      "rm",      "run",     "isolate", "release",
+                                          "collect", "memdump", "capture", "scan"};
 
 struct Addresses {
   ServerUrl server, api, admin;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -17,11 +18,14 @@ constexpr int kMaxNumber = 10'000;  // same-named files: more is a loop
 // to do, and a large file does not push everything else out of the page cache.
 constexpr std::uint64_t kStepBytes = std::uint64_t{16} * 1024 * 1024;
 
-// "os-release.2"; of an archive "etc.2.tar", which stays one to whoever goes by the name.
+// "os-release.2"; of what we name ourselves "etc.2.tar", which stays one to whoever goes by the name.
 std::string Numbered(const std::string& path, int number) {
-  constexpr std::string_view kArchive = ".tar";
-  const std::string ending = path.ends_with(kArchive) ? std::string(kArchive) : "";
-  return path.substr(0, path.size() - ending.size()) + "." + std::to_string(number) + ending;
+  std::string_view ending;
+  for (const std::string_view ours : {".tar", ".zip", ".core", ".lime", ".pcapng"}) {
+    if (path.ends_with(ours)) ending = ours;
+  }
+  return path.substr(0, path.size() - ending.size()) + "." + std::to_string(number) +
+         std::string(ending);
 }
 
 }  // namespace

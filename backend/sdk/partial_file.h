@@ -29,6 +29,8 @@ class PartialFile {
 
   Status Append(std::string_view bytes);
   Status Restart();  // empty again
+  // What Commit() calls it, instead; in the same directory.
+  void Rename(std::string path) { path_ = std::move(path); }
   enum class IfThere : std::uint8_t { kReplace, kNumber, kRefuse };
   // Returns the name it got: with kNumber "name.2", "name.3", ... when "name" is taken.
   // kExists: with kRefuse it is taken.

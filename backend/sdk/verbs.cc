@@ -12,6 +12,12 @@ constexpr std::size_t kMaxSqlBytes = std::size_t{32} * 1024;
 constexpr std::size_t kMaxPaths = 64;
 constexpr std::size_t kMaxPids = 64;
 constexpr int kMaxSources = 1024;
+constexpr int kMaxRanges = 64;
+constexpr std::uint64_t kMaxRulesBytes = std::uint64_t{16} << 20;
+constexpr std::uint32_t kMaxMatches = 10'000;
+constexpr Duration kMaxItemTime = std::chrono::hours(24);
+constexpr std::size_t kMaxInterfaceBytes = 15;
+constexpr std::size_t kMaxFilterBytes = std::size_t{4000} * 8;
 constexpr std::size_t kMaxArgv = 256;
 constexpr std::size_t kMaxArgvBytes = std::size_t{32} * 1024;
 constexpr std::size_t kMaxEnv = 64;
@@ -184,6 +190,12 @@ Result<Verb> Verb::Find(const ::holdfast::command::v1::FindArgs& args) {
   if (((args.perm_all() | args.perm_any()) & ~07777U) != 0) {
     return Wrong("permission bits have at most 4 octal digits");
   }
+  if (args.below_size() != 0 && args.min_size() >= args.below_size()) {
+    return Wrong("no file is at least and at most of such sizes: the smaller one is the larger");
+  }
+  if (args.mtime_before() != 0 && args.mtime_from() >= args.mtime_before()) {
+    return Wrong("no file can have changed after the later and before the earlier time");
+  }
   Verb verb = Read(OutputFormat::kRows);
   *verb.command.mutable_find() = args;
   return verb;
@@ -197,6 +209,20 @@ Result<Verb> Verb::Tail(const std::string& path, std::uint32_t lines, bool follo
   verb.command.mutable_tail()->set_path(path);
   verb.command.mutable_tail()->set_lines(lines);
   verb.command.mutable_tail()->set_follow(follow);
+  return verb;
+}
+
+Result<Verb> Verb::TailJournal(const JournalArgs& args) {
+  if (args.lines > kMaxTailLines) return Wrong("more than 100000 lines; ask the table `journal`");
+  if (args.unit.size() > kMaxFileNameBytes) return Wrong("a unit's name longer than 255 bytes");
+  Verb verb = Read(OutputFormat::kStdio);
+  verb.command.set_idempotent(!args.follow);
+  auto* tail = verb.command.mutable_tail();
+  tail->set_lines(args.lines);
+  tail->set_follow(args.follow);
+  tail->set_journal(true);
+  tail->set_unit(args.unit);
+  tail->set_levels(args.levels);
   return verb;
 }
 
@@ -282,6 +308,72 @@ Result<Verb> Verb::Run(const RunArgs& args) {
   run->set_name(args.name);
   run->set_cwd(args.cwd);
   for (const auto& variable : args.env) run->add_env(variable);
+  auto* blob = verb.command.add_blobs();
+  blob->set_sha256(args.sha256.str());
+  blob->set_size(args.size);
+  return verb;
+}
+
+// It changes nothing, and is an act all the same: memory holds the keys and words of whoever uses the machine.
+Result<Verb> Verb::Memdump(const ::holdfast::command::v1::MemdumpArgs& args) {
+  if (!args.machine() && args.pid() <= 1) {
+    return Wrong("process id " + std::to_string(args.pid()) + " has no memory that can be read");
+  }
+  if (args.ranges_size() > 2 * kMaxRanges) return Wrong("more than 64 ranges of addresses");
+  for (int i = 0; i + 1 < args.ranges_size(); i += 2) {
+    if (args.ranges(i) >= args.ranges(i + 1)) {
+      return Wrong("a range of addresses ends before it begins");
+    }
+  }
+  if (args.path().size() > kMaxPathBytes) return Wrong("a path longer than 4 KiB");
+  if (args.permissions().find_first_not_of("rwxsp") != std::string::npos) {
+    return Wrong("'" + args.permissions() + "' are no permissions; any of the letters r w x s p");
+  }
+  Verb verb = Act(OutputFormat::kBytes);
+  *verb.command.mutable_memdump() = args;
+  return verb;
+}
+
+// An act as Memdump is: it hears what people say to each other.
+Result<Verb> Verb::Capture(const ::holdfast::command::v1::CaptureArgs& args) {
+  if (args.interface().size() > kMaxInterfaceBytes) {
+    return Wrong("'" + args.interface() + "' is longer than an interface's name");
+  }
+  if (args.expression().size() > kMaxPatternBytes) return Wrong("a filter longer than 1 KiB");
+  if (args.filter().size() > kMaxFilterBytes)
+    return Wrong("a filter of more than 4000 instructions");
+  if (args.promiscuous() && args.interface().empty()) {
+    return Wrong("promiscuous takes one interface: --interface NAME");
+  }
+  Verb verb = Act(OutputFormat::kBytes);
+  *verb.command.mutable_capture() = args;
+  return verb;
+}
+
+// An act: it brings content along, and what a rule finds in memory comes back.
+Result<Verb> Verb::Scan(const ScanArgs& args) {
+  if (args.paths.empty() && args.pids.empty() && !args.processes) {
+    return Wrong("nothing to scan: paths, --pid PID or --processes");
+  }
+  if (!args.paths.empty()) HF_TRY(CheckPaths(args.paths));
+  if (args.pids.size() > kMaxPids) return Wrong("at most 64 process ids at a time");
+  if (args.size > kMaxRulesBytes) return Wrong("rules of more than 16 MiB");
+  if (args.max_matches > kMaxMatches) return Wrong("more than 10000 matches of one thing");
+  if (args.item_time < Duration(0) || args.item_time > kMaxItemTime)
+    return Wrong("more than a day for one thing");
+  Verb verb = Act(OutputFormat::kRows);
+  verb.command.set_idempotent(true);
+  auto* scan = verb.command.mutable_scan();
+  for (const auto& path : args.paths) scan->add_paths(path);
+  for (const std::int32_t pid : args.pids) {
+    if (pid <= 1)
+      return Wrong("process id " + std::to_string(pid) + " has no memory that can be read");
+    scan->add_pids(pid);
+  }
+  scan->set_processes(args.processes);
+  scan->set_max_file_bytes(args.max_file_bytes);
+  scan->set_item_ms(static_cast<std::uint32_t>(args.item_time.count()));
+  scan->set_max_matches(args.max_matches);
   auto* blob = verb.command.add_blobs();
   blob->set_sha256(args.sha256.str());
   blob->set_size(args.size);

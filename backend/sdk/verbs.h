@@ -65,6 +65,13 @@ struct Verb {
   // As command.proto describes its fields.
   static Result<Verb> Find(const ::holdfast::command::v1::FindArgs& args);
   static Result<Verb> Tail(const std::string& path, std::uint32_t lines, bool follow);
+  struct JournalArgs {
+    std::string unit;          // empty: all
+    std::uint32_t levels = 0;  // so many of the most urgent; 0: all
+    std::uint32_t lines = 10;
+    bool follow = false;
+  };
+  static Result<Verb> TailJournal(const JournalArgs& args);
   static Result<Verb> Archive(const std::vector<std::string>& paths);
   // As command.proto describes its fields; acts if it runs programs.
   static Result<Verb> Collect(const ::holdfast::command::v1::CollectArgs& args);
@@ -88,6 +95,20 @@ struct Verb {
     std::uint64_t size = 0;
   };
   static Result<Verb> Run(const RunArgs& args);
+  // As command.proto describes its fields.
+  static Result<Verb> Memdump(const ::holdfast::command::v1::MemdumpArgs& args);
+  static Result<Verb> Capture(const ::holdfast::command::v1::CaptureArgs& args);
+  struct ScanArgs {
+    std::vector<std::string> paths;
+    std::vector<std::int32_t> pids;
+    bool processes = false;
+    std::uint64_t max_file_bytes = 0;  // 0, as all below: command.proto's
+    Duration item_time{0};
+    std::uint32_t max_matches = 0;
+    Digest sha256;  // of the rules, uploaded before
+    std::uint64_t size = 0;
+  };
+  static Result<Verb> Scan(const ScanArgs& args);
   // `allow`: what may pass beside the link, as common/base/ip_network.h reads it.
   static Result<Verb> Isolate(Duration duration, const std::vector<std::string>& allow);
   static Verb Release();

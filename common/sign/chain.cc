@@ -275,6 +275,9 @@ std::string_view VerbName(const pb::Command& command) {
     case pb::Command::kArchive: return "archive";
     case pb::Command::kRun: return "run";
     case pb::Command::kCollect: return "collect";
+    case pb::Command::kMemdump: return "memdump";
+    case pb::Command::kCapture: return "capture";
+    case pb::Command::kScan: return "scan";
     case pb::Command::kIsolate: return "isolate";
     case pb::Command::kRelease: return "release";
     case pb::Command::VERB_NOT_SET: return "";

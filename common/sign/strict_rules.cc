@@ -78,7 +78,8 @@ constexpr FieldRule kMvFields[] = {{1, kBytes}, {2, kBytes}, {3, kBool}};
 constexpr MessageRule kMv = {"holdfast.command.v1.MvArgs", kMvFields};
 constexpr FieldRule kRmFields[] = {{1, kBytes, kMany}, {2, kBool}};
 constexpr MessageRule kRm = {"holdfast.command.v1.RmArgs", kRmFields};
-constexpr FieldRule kTailFields[] = {{1, kBytes}, {2, kUint32}, {3, kBool}};
+constexpr FieldRule kTailFields[] = {{1, kBytes}, {2, kUint32}, {3, kBool},
+                                     {4, kBool},  {5, kBytes},  {6, kUint32}};
 constexpr MessageRule kTail = {"holdfast.command.v1.TailArgs", kTailFields};
 constexpr FieldRule kArchiveFields[] = {{1, kBytes, kMany}};
 constexpr MessageRule kArchive = {"holdfast.command.v1.ArchiveArgs", kArchiveFields};
@@ -97,6 +98,18 @@ constexpr MessageRule kCollect = {"holdfast.command.v1.CollectArgs", kCollectFie
 constexpr FieldRule kIsolateFields[] = {{1, kUint64}, {2, kBytes, kMany}};
 constexpr MessageRule kIsolate = {"holdfast.command.v1.IsolateArgs", kIsolateFields};
 constexpr MessageRule kRelease = {"holdfast.command.v1.ReleaseArgs", {}};
+constexpr FieldRule kMemdumpFields[] = {{1, kInt32}, {2, kUint64}, {3, kPackedUint64, kMany},
+                                        {4, kBytes}, {5, kString}, {6, kBool},
+                                        {7, kBool},  {8, kBool}};
+constexpr MessageRule kMemdump = {"holdfast.command.v1.MemdumpArgs", kMemdumpFields};
+constexpr FieldRule kCaptureFields[] = {{1, kString}, {2, kString}, {3, kBytes},
+                                        {4, kUint64}, {5, kUint64}, {6, kUint64},
+                                        {7, kUint32}, {8, kBool},   {9, kBool}};
+constexpr MessageRule kCapture = {"holdfast.command.v1.CaptureArgs", kCaptureFields};
+constexpr FieldRule kScanFields[] = {{1, kBytes, kMany}, {2, kPackedInt32, kMany},
+                                     {3, kBool},         {4, kUint64},
+                                     {5, kUint32},       {6, kUint32}};
+constexpr MessageRule kScan = {"holdfast.command.v1.ScanArgs", kScanFields};
 constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {2, kBytes},
                                         {3, kString},
@@ -130,7 +143,10 @@ constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {38, kMessage, kOnce, 1, &kRun},
                                         {39, kMessage, kOnce, 1, &kIsolate},
                                         {40, kMessage, kOnce, 1, &kRelease},
-                                        {41, kMessage, kOnce, 1, &kCollect}};
+                                        {41, kMessage, kOnce, 1, &kCollect},
+                                        {44, kMessage, kOnce, 1, &kMemdump},
+                                        {45, kMessage, kOnce, 1, &kCapture},
+                                        {46, kMessage, kOnce, 1, &kScan}};
 
 // --- result.proto
 constexpr FieldRule kFileFields[] = {{1, kBytes},  {2, kUint64}, {3, kUint32}, {4, kUint32},

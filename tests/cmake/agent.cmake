@@ -19,20 +19,30 @@ holdfast_test(unit_agent_slim LABEL unit
     ${PROJECT_SOURCE_DIR}/agent/slim/plain_strings.cc
     ${PROJECT_SOURCE_DIR}/agent/slim/zone_scan.cc)
 
-holdfast_test(conformance_agent_verbs LABEL conformance DEPS holdfast_agent_verbs
-  SRCS conformance/agent/verbs/archive_verb_test.cc conformance/agent/verbs/change_verbs_test.cc
+holdfast_test(conformance_agent_verbs LABEL conformance
+  DEPS holdfast_agent_verbs holdfast_backend_adapters_libpcap
+  SRCS conformance/agent/verbs/archive_verb_test.cc conformance/agent/verbs/capture_verb_test.cc
+    conformance/agent/verbs/change_verbs_test.cc conformance/agent/verbs/scan_verb_test.cc
     conformance/agent/verbs/collect_verb_test.cc conformance/agent/verbs/glob_walk_test.cc
     conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/find_verb_test.cc
+    conformance/agent/verbs/memdump_verb_test.cc
     conformance/agent/verbs/kill_tree_test.cc conformance/agent/verbs/process_verbs_test.cc
     conformance/agent/verbs/query_verb_test.cc conformance/agent/verbs/run_verb_test.cc
     conformance/agent/verbs/tail_verb_test.cc)
+if(TARGET holdfast-agent-yara)
+  add_dependencies(conformance_agent_verbs holdfast-agent-yara)
+endif()
 set_source_files_properties(conformance/agent/verbs/collect_verb_test.cc
   conformance/agent/verbs/glob_walk_test.cc unit/agent/verbs/homes_test.cc PROPERTIES
   SKIP_UNITY_BUILD_INCLUSION ON
   COMPILE_DEFINITIONS HOLDFAST_ARTIFACTS="${PROJECT_SOURCE_DIR}/backend/artifacts")
+holdfast_test(conformance_agent_journal_tail LABEL conformance DEPS holdfast_agent_verbs
+  SRCS conformance/agent/journal_tail_test.cc)
+target_compile_definitions(conformance_agent_journal_tail PRIVATE
+  HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support")
 holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
   SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/homes_test.cc unit/agent/verbs/pace_test.cc
-    unit/agent/verbs/tar_header_test.cc)
+    unit/agent/verbs/capture_frames_test.cc unit/agent/verbs/process_memory_test.cc unit/agent/verbs/tar_header_test.cc)
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query
@@ -63,6 +73,10 @@ holdfast_fuzz(fuzz_agent_worker_request SRCS fuzz/agent/worker_request_fuzz.cc
   DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_worker_request)
 holdfast_fuzz(fuzz_agent_find SRCS fuzz/agent/find_fuzz.cc
   DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_find)
+holdfast_fuzz(fuzz_agent_capture SRCS fuzz/agent/capture_fuzz.cc
+  DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_capture)
+holdfast_fuzz(fuzz_agent_memory SRCS fuzz/agent/memory_fuzz.cc
+  DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_memory)
 holdfast_fuzz(fuzz_agent_tar SRCS fuzz/agent/tar_fuzz.cc
   DEPS holdfast_agent_verbs CORPUS fuzz/corpus/agent_tar)
 holdfast_fuzz(fuzz_agent_sql SRCS fuzz/agent/sql_fuzz.cc

@@ -15,7 +15,7 @@ holdfast_test(unit_backend_sdk LABEL unit
     unit/backend/sdk/targets_test.cc unit/backend/sdk/verbs_test.cc)
 holdfast_test(unit_backend_cli LABEL unit
   DEPS holdfast_backend_cli holdfast_common_adapters_openssl
-  SRCS unit/backend/cli/collection_entries_test.cc unit/backend/cli/find_words_test.cc unit/backend/cli/golden_test.cc unit/backend/cli/man_page_test.cc
+  SRCS unit/backend/cli/collection_entries_test.cc unit/backend/cli/evidence_words_test.cc unit/backend/cli/find_words_test.cc unit/backend/cli/golden_test.cc unit/backend/cli/man_page_test.cc
     unit/backend/cli/narrow_golden_test.cc
     unit/backend/cli/read_job_test.cc unit/backend/cli/text_test.cc
     unit/backend/cli/words_test.cc support/golden.cc support/man_page.cc)

@@ -133,6 +133,8 @@ class CollectTest(AgentTest):
         # Again by the job's number, as long as the backend has it.
         again = self.stack.holdfast("results", answer["job"], "-d", self.dir / "again").json()[0]
         self.assertEqual(again["manifest_sha256"], answer["manifest_sha256"])
+        second = self.stack.holdfast("results", answer["job"], "-d", self.dir / "again").json()[0]
+        self.assertTrue(second["path"].endswith(f"collection-{answer['job'][:12]}.2.zip"), second["path"])
         self.verify(again["path"])
 
     def test_homes_are_those_of_the_endpoint(self):

@@ -219,6 +219,12 @@ TEST_F(FindVerbTest, RefusesWhatMeansNothing) {
   bad("content_regex");
   args().set_types("fx");
   bad("fdlpsbc");
+  args().set_min_size(10);
+  args().set_below_size(10);
+  bad("size");
+  args().set_mtime_from(10);
+  args().set_mtime_before(9);
+  bad("time");
   args().set_user("nobody-of-that-name");
   bad("nobody-of-that-name");
   args().set_perm_all(010000);

@@ -69,17 +69,24 @@ TEST(GrammarTest, TheInnermostCommandCounts) {
 }
 
 TEST(GrammarTest, AMistakeIsStatus2) {
-  for (const auto& words : std::vector<std::vector<const char*>>{{},
-                                                                 {"nonsense"},
-                                                                 {"query"},
-                                                                 {"query", "T"},
-                                                                 {"exec", "T"},
-                                                                 {"exec", "T", "--"},
-                                                                 {"query", "T", "S", "extra"},
-                                                                 {"agents", "-o", "xml"},
-                                                                 {"agents", "--wait", "soon"},
-                                                                 {"enrol"},
-                                                                 {"kill", "T", "x"}}) {
+  for (const auto& words :
+       std::vector<std::vector<const char*>>{{},
+                                             {"nonsense"},
+                                             {"query"},
+                                             {"query", "T"},
+                                             {"exec", "T"},
+                                             {"exec", "T", "--"},
+                                             {"query", "T", "S", "extra"},
+                                             {"agents", "-o", "xml"},
+                                             {"agents", "--wait", "soon"},
+                                             {"enrol"},
+                                             {"kill", "T", "x"},
+                                             {"find", "T", "/", "--max-results", "0"},
+                                             {"find", "T", "/", "--max-results", "-1"},
+                                             {"find", "T", "/", "--max-depth", "0"},
+                                             {"find", "T", "/", "--min-size", "-1"},
+                                             {"get", "T", "/x", "--max-bytes", "0"},
+                                             {"rm", "T", "/x", "--max-bytes", "1"}}) {
     EXPECT_EQ(Refused(words), 2);
   }
 }

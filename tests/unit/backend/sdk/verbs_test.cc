@@ -75,6 +75,14 @@ TEST(VerbTest, WhatFindCannotLookForIsRefusedHere) {
   EXPECT_TRUE(refused([](auto& args) { args.set_types("file"); }));
   EXPECT_TRUE(refused([](auto& args) { args.set_perm_all(010000); }));
   EXPECT_TRUE(refused([](auto& args) {
+    args.set_min_size(2);
+    args.set_below_size(2);
+  }));
+  EXPECT_TRUE(refused([](auto& args) {
+    args.set_mtime_from(2);
+    args.set_mtime_before(1);
+  }));
+  EXPECT_TRUE(refused([](auto& args) {
     args.set_content("a");
     args.set_content_regex("a");
   }));
@@ -91,6 +99,38 @@ TEST(VerbTest, WhatChangesFilesAndRunsProgramsIsCheckedHere) {
   EXPECT_FALSE(Verb::Run({{}, "sh", "x", "", {}, Digest(), 1}).ok()) << "no absolute path";
   EXPECT_FALSE(Verb::Run({{}, "", "a/b", "", {}, Digest(), 1}).ok());
   EXPECT_FALSE(Verb::Run({{}, "", "x", "", {"NO"}, Digest(), 1}).ok());
+}
+
+TEST(VerbTest, WhatTakesMemoryOrTrafficActs) {
+  ::holdfast::command::v1::MemdumpArgs dump;
+  EXPECT_FALSE(Verb::Memdump(dump).ok()) << "no process";
+  dump.set_pid(2);
+  EXPECT_EQ(Verb::Memdump(dump).value().class_id, "act");
+  dump.add_ranges(5);
+  dump.add_ranges(5);
+  EXPECT_FALSE(Verb::Memdump(dump).ok());
+  dump.clear_ranges();
+  dump.set_permissions("q");
+  EXPECT_FALSE(Verb::Memdump(dump).ok());
+  ::holdfast::command::v1::CaptureArgs capture;
+  EXPECT_EQ(Verb::Capture(capture).value().class_id, "act");
+  capture.set_promiscuous(true);
+  EXPECT_FALSE(Verb::Capture(capture).ok());
+  capture.set_interface("eth0");
+  EXPECT_TRUE(Verb::Capture(capture).ok());
+  capture.set_interface("a-name-of-16-byt");
+  EXPECT_FALSE(Verb::Capture(capture).ok());
+  Verb::ScanArgs scan;
+  EXPECT_FALSE(Verb::Scan(scan).ok()) << "nothing to scan";
+  scan.processes = true;
+  EXPECT_EQ(Verb::Scan(scan).value().class_id, "act");
+  scan.pids = {1};
+  EXPECT_FALSE(Verb::Scan(scan).ok());
+  scan.pids = {2};
+  scan.paths = {"relative"};
+  EXPECT_FALSE(Verb::Scan(scan).ok());
+  EXPECT_EQ(Verb::TailJournal({}).value().class_id, "read");
+  EXPECT_FALSE(Verb::TailJournal({.unit = std::string(256, 'u')}).ok());
 }
 
 TEST(VerbTest, AnArgvMayHoldAnyBytesButNotNothing) {
