@@ -61,7 +61,8 @@ class LimitsTest(AgentTest):
                                        "--cpu", "100") as asked:
             worker = self.busy_worker()
             wait_for(lambda: worker.cpu_seconds() > 0.8, 60, "it does not get a core")
-            self.assertEqual(os.getpriority(os.PRIO_PROCESS, worker.pid), 0)
+            self.assertEqual(os.getpriority(os.PRIO_PROCESS, worker.pid),
+                             os.getpriority(os.PRIO_PROCESS, self.agent.process.pid))
             self.cancel_last(asked)
 
     def test_a_share_is_checked_where_it_is_typed(self):
