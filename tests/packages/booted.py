@@ -50,7 +50,7 @@ class Booted(System):
 
     def close(self):
         super().close()
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         for folder in (*sorted((p for p in self.group.rglob("*") if p.is_dir()), reverse=True), self.group):
             while True:
                 try:

@@ -82,7 +82,7 @@ class SystemdTest(SystemCase):
             self.wait_backend()
             self.assertEqual(self.wait_online(agent), agent)
         with self.subTest("no unit of ours has failed"):
-            self.assertEqual(self.system.run("systemctl --failed --no-legend --plain 'holdfast*'"), "")
+            self.assertEqual(self.system.run("systemctl list-units --failed --no-legend --plain 'holdfast*'"), "")
 
     def test_a_bundle_that_lies_there_or_is_dropped_later_enrols_by_itself(self):
         self.backend()

@@ -15,7 +15,9 @@ target_compile_options(holdfast_flags INTERFACE
   $<$<BOOL:${HOLDFAST_WERROR}>:-Werror>
   -fvisibility=hidden -fno-common -fstack-protector-strong -ffunction-sections -fdata-sections
   # Same bytes wherever the tree lies; HF_CHECK then names files from the root of the repository.
-  -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
+  -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=
+  # ccache with a base_dir names the same files from the build folder. What ships is the same with and without it.
+  $<$<CONFIG:Release>:-ffile-prefix-map=../../=>)
 target_link_options(holdfast_flags INTERFACE -Wl,-z,relro,-z,now)
 if(CMAKE_SIZEOF_VOID_P EQUAL 4)
   # Files above 2 GiB, and directories of file systems with large inode numbers. Not _TIME_BITS=64: what the

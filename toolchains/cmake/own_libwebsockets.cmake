@@ -67,6 +67,8 @@ function(holdfast_own_lws name flags)
       -DLWS_WITH_LWSAC=OFF -DLWS_WITH_DIR=OFF -DLWS_WITH_EVLIB_PLUGINS=OFF -DLWS_WITH_PLUGINS=OFF
       -DLWS_WITH_NO_LOGS=OFF -DLWS_WITH_SECURE_STREAMS=OFF -DLWS_WITH_NETLINK=OFF
       -DLWS_WITH_TLS_SESSIONS=OFF -DLWS_HAVE_LIBCAP=0 -DLWS_HAVE_SYS_CAPABILITY_H=0
+      # Else the commit that this repository happens to be at stands in its version: another program from the same source.
+      -DCMAKE_DISABLE_FIND_PACKAGE_Git=ON -DGIT_EXECUTABLE=
       -DLWS_WITHOUT_TESTAPPS=ON -DLWS_WITH_MINIMAL_EXAMPLES=OFF -DLWS_WITH_BUNDLED_ZLIB=OFF
       ${ARGN})
   # As a target, not as a path, so that CMake keeps the vendors behind it in the link.
