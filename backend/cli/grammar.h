@@ -122,7 +122,7 @@ class Grammar {
     app->add_option("--cpu", options_.cpu_percent,
                     "Take at most this share of one core (default: 10; 100: all of it)")
         ->type_name("PERCENT")
-        ->check(CLI::Range(1, 100));
+        ->check(CLI::Range(1, 100).description(""));
     app->add_option("--disk-rate", options_.disk_bytes_per_s,
                     "Read at most this much from disks in a second (default: 32 MiB)")
         ->type_name("BYTES");

@@ -92,7 +92,7 @@ TEST_F(FleetDirectoryTest, ThePolicyIsSignedByItsRootsAndAllowsWhatIsDocumented)
   ASSERT_EQ(trust.value().policy.classes_size(), 2);
   EXPECT_EQ(trust.value().policy.classes(0).class_id(), "read");
   EXPECT_EQ(trust.value().policy.classes(0).verbs_size(), 12);
-  EXPECT_EQ(trust.value().policy.classes(1).verbs_size(), 11);
+  EXPECT_EQ(trust.value().policy.classes(1).verbs_size(), 14);
 }
 
 TEST_F(FleetDirectoryTest, TheFirstOperatorsCertificateHoldsForTwelveHours) {

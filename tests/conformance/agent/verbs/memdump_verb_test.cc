@@ -372,7 +372,12 @@ class MachineMemoryTest : public ::testing::Test {
   }
   pb::Result Dump(TextOutput& out) {
     const pb::Command command;
-    VerbRun run{.command = command, .limits = {}, .out = out, .blob_path = {}, .state_dir = {}, .footprint = {}};
+    VerbRun run{.command = command,
+                .limits = {},
+                .out = out,
+                .blob_path = {},
+                .state_dir = {},
+                .footprint = {}};
     return DumpMachine({kcore_.c_str(), iomem_.c_str()}, run);
   }
 
