@@ -106,6 +106,7 @@ pb::Result Dispatch(VerbRun& run) {
     case pb::Command::kArchive: return RunArchive(command.archive(), run);
     case pb::Command::kRun: return RunRun(command.run(), run);
     case pb::Command::kCollect: return RunCollect(command.collect(), run);
+    case pb::Command::kUpdate: return RunUpdate(command.update(), run);
     case pb::Command::kCancel:  // warden's own
     default: break;
   }

@@ -48,6 +48,14 @@ enum class Command : std::uint8_t {
   kOperatorAdd,
   kOperatorRenew,
   kOperatorList,
+  kUpdateKey,
+  kUpdateRoot,
+  kUpdateRelease,
+  kUpdateSign,
+  kUpdatePlan,
+  kUpdateStart,
+  kUpdateStatus,
+  kUpdateHalt,
   kVersion,
   kCompletion,
 };
@@ -73,6 +81,20 @@ struct FindOptions {
   std::string content;
   std::string content_regex;
   std::uint64_t max_results = 0;
+};
+
+// update: as it was typed.
+struct UpdateOptions {
+  std::vector<std::string> public_keys;
+  int threshold = 1;
+  std::vector<std::string> sign_with;
+  std::optional<Duration> life;
+  std::string version;
+  std::string floor;
+  std::vector<std::string> programs;  // ARCH=FILE
+  std::optional<Duration> hold;
+  std::optional<Duration> link;
+  std::optional<Duration> silent;
 };
 
 struct Options {
@@ -115,6 +137,7 @@ struct Options {
   std::string signal = "TERM";
   bool tree = false;  // kill
   FindOptions find;
+  UpdateOptions update;
   Duration isolate_for{0};  // isolate
   std::vector<std::string> allow;
   bool parents = false;      // mkdir

@@ -4,6 +4,8 @@
 
 #include "common/base/bytes.h"
 #include "common/base/untrusted.h"
+#include "common/sign/envelope.h"
+#include "holdfast/command/v1/update.pb.h"
 
 namespace holdfast::backend {
 namespace {
@@ -62,6 +64,16 @@ void AddCollect(const ::holdfast::command::v1::CollectArgs& collect, std::string
   out += " paths=" + std::to_string(patterns);
 }
 
+// The release as it says of itself: its signatures are the agents' to check.
+void AddUpdate(const ::holdfast::command::v1::UpdateArgs& update, std::string& out) {
+  const auto envelope = sign::ParseEnvelope(update.release(), sign::kReleaseType);
+  ::holdfast::command::v1::Release release;
+  if (envelope.ok() && release.ParseFromString(envelope.value().payload())) {
+    AddIf(out, "version", release.version());
+  }
+  AddIfSet(out, "after", update.after_size());
+}
+
 // find, tail, archive and collect, and what changes files or brings a program along.
 void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& out) {
   if (command.has_find()) {
@@ -94,6 +106,8 @@ void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& 
     AddIf(out, "cwd", run.cwd());
     for (const std::string& entry : run.env()) out += " env=" + Quoted(entry);
     if (!run.stdin().empty()) out += " stdin=" + std::to_string(run.stdin().size()) + "B";
+  } else if (command.has_update()) {
+    AddUpdate(command.update(), out);
   } else if (command.has_isolate()) {
     out += " duration_ms=" + std::to_string(command.isolate().duration_ms());
     for (const std::string& peer : command.isolate().allow()) AddIf(out, "allow", peer);

@@ -96,6 +96,9 @@ constexpr MessageRule kCollect = {"holdfast.command.v1.CollectArgs", kCollectFie
 constexpr FieldRule kIsolateFields[] = {{1, kUint64}, {2, kBytes, kMany}};
 constexpr MessageRule kIsolate = {"holdfast.command.v1.IsolateArgs", kIsolateFields};
 constexpr MessageRule kRelease = {"holdfast.command.v1.ReleaseArgs", {}};
+constexpr FieldRule kUpdateFields[] = {{1, kBytes},  {2, kBytes},  {3, kBytes, kMany},
+                                       {4, kUint64}, {5, kUint64}, {6, kUint64}};
+constexpr MessageRule kUpdate = {"holdfast.command.v1.UpdateArgs", kUpdateFields};
 constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {2, kBytes},
                                         {3, kString},
@@ -129,7 +132,8 @@ constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {38, kMessage, kOnce, 1, &kRun},
                                         {39, kMessage, kOnce, 1, &kIsolate},
                                         {40, kMessage, kOnce, 1, &kRelease},
-                                        {41, kMessage, kOnce, 1, &kCollect}};
+                                        {41, kMessage, kOnce, 1, &kCollect},
+                                        {42, kMessage, kOnce, 1, &kUpdate}};
 
 // --- result.proto
 constexpr FieldRule kFileFields[] = {{1, kBytes},  {2, kUint64}, {3, kUint32}, {4, kUint32},
@@ -142,6 +146,14 @@ constexpr FieldRule kResultFields[] = {
     {11, kUint64}, {12, kUint64}, {13, kBytes}, {14, kBool},  {15, kMessage, kOnce, 0, &kFile},
     {16, kUint64}, {17, kUint64}};
 
+// --- update.proto
+constexpr FieldRule kUpdateRootFields[] = {
+    {1, kBytes}, {2, kUint64}, {3, kBytes, kMany}, {4, kUint32}, {5, kUint64}};
+constexpr FieldRule kReleaseFileFields[] = {{1, kString}, {2, kBytes}, {3, kUint64}};
+constexpr MessageRule kReleaseFile = {"holdfast.command.v1.ReleaseFile", kReleaseFileFields};
+constexpr FieldRule kReleaseFields[] = {
+    {1, kString}, {2, kString}, {3, kUint64}, {4, kMessage, kMany, 0, &kReleaseFile}};
+
 }  // namespace
 
 constinit const MessageRule kEnvelopeRule = {"holdfast.command.v1.Envelope", kEnvelopeFields};
@@ -152,5 +164,7 @@ constinit const MessageRule kHelloRule = {"holdfast.command.v1.AgentHello", kHel
 constinit const MessageRule kCommandRule = {"holdfast.command.v1.Command", kCommandFields,
                                             kVerbFrom, kVerbTo};
 constinit const MessageRule kResultRule = {"holdfast.command.v1.Result", kResultFields};
+constinit const MessageRule kUpdateRootRule = {"holdfast.command.v1.UpdateRoot", kUpdateRootFields};
+constinit const MessageRule kReleaseRule = {"holdfast.command.v1.Release", kReleaseFields};
 
 }  // namespace holdfast::sign
