@@ -19,6 +19,7 @@
 #include "agent/app/link_main.h"
 #include "agent/app/link_routes.h"
 #include "agent/app/log.h"
+#include "agent/app/update_state.h"
 #include "agent/app/warden_main.h"
 #include "agent/core/limits.h"
 #include "agent/verbs/worker_main.h"
@@ -194,7 +195,14 @@ int RunCommandLine(std::span<char*> args) {
   }
   if (!parsed.is_good) return Usage(stderr, kExitUsage);
   if (verb == "enrol" && !parsed.options.bundle.empty()) return Enrol(parsed.options);
-  if (verb == "run") return Run(parsed.options);
+  // What reads the state is the program that wrote it, if that is a newer one.
+  BecomeChosenProgram(parsed.options.state, HOLDFAST_VERSION,
+                      verb == "run" ? StartFor::kRun : StartFor::kLook, args);
+  if (verb == "run") {
+    AgentOptions options = parsed.options;
+    options.argv = args;
+    return Run(options);
+  }
   if (verb == "status") return ShowStatus(parsed.options);
   if (verb == "doctor") return Doctor(parsed.options);
   if (verb == "release") return Release(parsed.options);

@@ -18,6 +18,7 @@
 #include "agent/app/isolation_state.h"
 #include "agent/app/json_text.h"
 #include "agent/app/link_routes.h"
+#include "agent/app/update_state.h"
 #include "agent/app/warden_main.h"
 #include "common/adapters/mbedtls/mbedtls_crypto.h"
 #include "common/base/untrusted.h"
@@ -58,6 +59,7 @@ struct Report {
   std::string proxy;  // without its password; "env"; or empty
   std::optional<IsolationTerms> isolation;
   Moment at;  // of the look
+  UpdateRecord updates;
   Result<std::unique_ptr<SqliteJournal>> journal;
 };
 
@@ -81,7 +83,7 @@ void PrintJson(const Report& report, const SqliteJournal::Counts& counts) {
       ok ? static_cast<unsigned long long>(report.journal.value()->meta().epoch) : 0);
   std::printf(
       "\"received\":%llu,\"started\":%llu,\"done\":%llu,\"tombstones\":%llu},"
-      "\"spool_bytes\":%llu,\"isolated_since_ms\":%s,\"isolated_until_ms\":%s}\n",
+      "\"spool_bytes\":%llu,\"isolated_since_ms\":%s,\"isolated_until_ms\":%s",
       static_cast<unsigned long long>(counts.received),
       static_cast<unsigned long long>(counts.started), static_cast<unsigned long long>(counts.done),
       static_cast<unsigned long long>(counts.tombstones),
@@ -89,6 +91,25 @@ void PrintJson(const Report& report, const SqliteJournal::Counts& counts) {
       report.isolation ? std::to_string(report.isolation->since.get()).c_str() : "null",
       report.isolation ? std::to_string(WallEnd(*report.isolation, report.at).get()).c_str()
                        : "null");
+  const UpdateRecord& updates = report.updates;
+  std::printf(",\"fetched\":%s,\"on_trial\":%s,\"taken_back\":%s,\"taken_back_why\":%s}\n",
+              ThisProgram(HOLDFAST_VERSION).is_chosen ? "true" : "false",
+              updates.trial ? JsonText(updates.trial->program.version).c_str() : "null",
+              updates.failed ? JsonText(updates.failed->program.version).c_str() : "null",
+              updates.failed ? JsonText(updates.failed->why).c_str() : "null");
+}
+
+void PrintProgram(const UpdateRecord& updates) {
+  std::printf("program    %s, %s\n", HOLDFAST_VERSION,
+              ThisProgram(HOLDFAST_VERSION).is_chosen ? "fetched by an update" : "as packaged");
+  if (updates.trial) {
+    std::printf("on trial   %s, started %u times\n", updates.trial->program.version.c_str(),
+                updates.trial->starts);
+  }
+  if (updates.failed) {
+    std::printf("taken back %s: %s\n", updates.failed->program.version.c_str(),
+                ForTerminal(Untrusted(updates.failed->why)).c_str());
+  }
 }
 
 void PrintText(const Report& report, const SqliteJournal::Counts& counts) {
@@ -104,6 +125,7 @@ void PrintText(const Report& report, const SqliteJournal::Counts& counts) {
   }
   std::printf("enrolled   %s\n", report.state.bundle.token().empty() ? "yes" : "not finished");
   std::printf("running    %s\n", report.is_running ? "yes" : "no");
+  PrintProgram(report.updates);
   if (report.isolation) {
     std::printf("isolated   since %s, until %s\n", UtcText(report.isolation->since).c_str(),
                 UtcText(WallEnd(*report.isolation, report.at)).c_str());
@@ -128,12 +150,14 @@ Result<Report> Look(const sign::Crypto& crypto, const std::string& path) {
   const MacKey key = state.journal_key;
   const Moment at = ReadClocks();
   auto isolation = IsolationState(dir).Read(at);
+  auto updates = ReadUpdateRecord(dir);
   return Report{std::move(state),
                 IsRunning(dir),
                 SpoolBytes(dir),
                 ShownProxy(dir),
                 isolation.ok() ? std::move(isolation).value() : std::nullopt,
                 at,
+                updates.ok() ? std::move(updates).value() : UpdateRecord{},
                 SqliteJournal::OpenReadOnly(crypto, dir.PathOf(kJournalFile), key)};
 }
 

@@ -16,7 +16,9 @@
 #include "agent/app/agent_state.h"
 #include "agent/app/cli.h"
 #include "agent/app/isolation_state.h"
+#include "agent/app/update_state.h"
 #include "agent/app/warden_main.h"
+#include "agent/core/program_arch.h"
 #include "common/adapters/mbedtls/mbedtls_crypto.h"
 
 namespace holdfast::agent {
@@ -41,9 +43,9 @@ Status Remove(const std::string& path) {
 
 // What an agent makes; also ".new" and ".bad", "-wal" and "-shm" of it.
 bool IsOurs(std::string_view name) {
-  constexpr std::array<std::string_view, 10> kOurs = {
-      kEnrolledFile, kBundleFile, kKeyFile,     kJournalFile, "spool",
-      "routes",      "reserve",   "agent.lock", "doctor.",    kIsolationFile};
+  constexpr std::array<std::string_view, 12> kOurs = {
+      kEnrolledFile, kBundleFile,  kKeyFile,  kJournalFile,   "spool",     "routes",
+      "reserve",     "agent.lock", "doctor.", kIsolationFile, kUpdateFile, kProgramsDir};
   return std::ranges::any_of(kOurs, [&](std::string_view ours) { return name.starts_with(ours); });
 }
 

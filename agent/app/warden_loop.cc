@@ -89,6 +89,7 @@ std::optional<WardenLoop::Outcome> WardenLoop::Judge(Until until, TimePoint dead
                                                      Moment at) const {
   if (is_stopping_) return Outcome::kStopped;
   if (warden_.is_fatal()) return Outcome::kJournalBroken;
+  if (warden_.wants_restart()) return Outcome::kRestart;
   if (until == Until::kStopped) return std::nullopt;
   if (warden_.is_open()) return Outcome::kOpen;
   if (warden_.last_close() && IsFinal(warden_.last_close()->reason)) return Outcome::kRefused;

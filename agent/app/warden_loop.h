@@ -36,7 +36,8 @@ class WardenLoop {
     kRefused,
     kTimedOut,
     kJournalBroken,
-    kFailed
+    kFailed,
+    kRestart  // another program takes the place of this one
   };
 
   WardenLoop(Warden& warden, LinkChild& link, LinuxWorkers& workers, std::uint32_t seed);

@@ -25,6 +25,7 @@
 #include "agent/app/link_fence.h"
 #include "agent/app/link_routes.h"
 #include "agent/app/log.h"
+#include "agent/app/update_state.h"
 #include "agent/app/warden_loop.h"
 #include "agent/core/limits.h"
 #include "agent/core/next_step.h"
@@ -128,9 +129,10 @@ Result<Ended> RunWarden(const sign::Crypto& crypto, const WardenRun& run) {
   LinkFence fence(routes, {servers.begin(), servers.end()},
                   link_user ? std::optional<std::uint32_t>(link_user->user) : std::nullopt);
   IsolationState isolation(dir);
-  Warden warden(
-      {crypto, *state.key, state.trust, *journal, *spool, workers, reserve, fence, isolation},
-      MakeIdentity(crypto, state), state.LinkConfig());
+  UpdateState updates(dir, ThisProgram(HOLDFAST_VERSION));
+  Warden warden({crypto, *state.key, state.trust, *journal, *spool, workers, reserve, fence,
+                 isolation, updates},
+                MakeIdentity(crypto, state), state.LinkConfig());
   LinkChild link(self, link_user, routes);
   std::uint32_t seed = 0;
   crypto.Random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});
@@ -181,6 +183,7 @@ int Enrol(const AgentOptions& options) {
                   "cannot reach " + server + ": " + Describe(ended.value().last_close));
     case Outcome::kStopped: return Fail(kExitFailed, "interrupted");
     case Outcome::kJournalBroken:
+    case Outcome::kRestart:
     case Outcome::kFailed: return Fail(kExitFailed, "the journal or the system refused");
   }
   if (auto marked = MarkEnrolled(dir.value(), state.value()); !marked.ok()) {
@@ -190,7 +193,9 @@ int Enrol(const AgentOptions& options) {
   return kExitOk;
 }
 
-int Run(const AgentOptions& options) {
+namespace {
+
+int RunOnce(const AgentOptions& options, bool& is_to_restart) {
   auto dir = StateDir::Open(options.state, StateDir::Mode::kOwn);
   if (!dir.ok() && dir.error().code != Code::kNotFound) {
     return Fail(kExitFailed, dir.error().message);
@@ -219,7 +224,18 @@ int Run(const AgentOptions& options) {
     return Fail(kExitFailed, "the journal is damaged; the next start begins a new one");
   }
   WriteLogLine(LogLine(LogLevel::kInfo, "agent_stopped"));
+  is_to_restart = ended.value().outcome == Outcome::kRestart;
   return ended.value().outcome == Outcome::kStopped ? kExitOk : kExitFailed;
+}
+
+}  // namespace
+
+int Run(const AgentOptions& options) {
+  bool is_to_restart = false;
+  const int status = RunOnce(options, is_to_restart);
+  if (!is_to_restart) return status;
+  // All that this one held is let go of: the lock, the journal, its children.
+  return Fail(kExitFailed, BecomePackagedProgram(options.argv).message);
 }
 
 }  // namespace holdfast::agent

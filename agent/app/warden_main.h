@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "agent/core/limits.h"
@@ -11,6 +12,7 @@
 namespace holdfast::agent {
 
 struct AgentOptions {
+  std::span<char*> argv;                        // the whole command line, for another program
   std::string state;                            // directory
   std::string bundle;                           // enrol: file, "-" for stdin
   Duration timeout = std::chrono::seconds(60);  // enrol: for going online once

@@ -47,6 +47,8 @@ class BlobFetch {
   bool has_request() const;
 
   State state() const { return state_; }
+  // The disk did not take the last range.
+  bool is_short_of_room() const { return is_short_of_room_; }
   std::optional<TimePoint> NextDeadline() const { return deadline_; }
 
  private:

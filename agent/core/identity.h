@@ -7,6 +7,7 @@
 #include "agent/core/journal.h"
 #include "agent/core/reserve.h"
 #include "agent/core/spool.h"
+#include "agent/core/update_file.h"
 #include "agent/core/workers.h"
 #include "common/base/ids.h"
 #include "common/sign/chain.h"
@@ -33,6 +34,7 @@ struct Parts {
   Reserve& reserve;
   Fence& fence;
   IsolationFile& isolation;
+  UpdateFile& updates;
 };
 
 }  // namespace holdfast::agent

@@ -1,51 +1,28 @@
 #include "agent/core/isolation_record.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <utility>
 
-#include "common/base/bytes.h"
-#include "common/base/crc32c.h"
+#include "agent/core/sealed_lines.h"
 
 namespace holdfast::agent {
 namespace {
 
 constexpr std::string_view kHead = "HOLDFAST-ISOLATION-v1\n";
-constexpr std::string_view kCrc = "crc ";
 constexpr std::int64_t kMaxLeftMs =
     std::int64_t{366} * 24 * 3600 * 1000;  // more is no record of ours
-
-std::string Line(std::string_view key, std::string_view value) {
-  return std::string(key) + " " + std::string(value) + "\n";
-}
-
-std::string CrcText(std::string_view bytes) {
-  const std::uint32_t crc = Crc32c(bytes);
-  std::string big_endian;
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    big_endian.push_back(static_cast<char>(crc >> shift & 0xFF));
-  }
-  return ToHex(big_endian);
-}
 
 std::int64_t Ms(TimePoint at) { return at.time_since_epoch().count(); }
 
 void AddTerms(std::string_view key, const std::optional<IsolationTerms>& terms, Moment at,
               std::string& out) {
   if (!terms) return;
-  out += Line(key, terms->digest.hex());
-  out += Line("since", std::to_string(terms->since.get()));
-  out += Line("left", std::to_string((terms->until - at.now).count()));
-  for (const std::string& network : terms->allow) out += Line("allow", network);
-}
-
-std::optional<std::int64_t> Number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool is_whole = error == std::errc() && end == text.data() + text.size();
-  return is_whole ? std::optional(value) : std::nullopt;
+  out += RecordLine(key, terms->digest.hex());
+  out += RecordLine("since", std::to_string(terms->since.get()));
+  out += RecordLine("left", std::to_string((terms->until - at.now).count()));
+  for (const std::string& network : terms->allow) out += RecordLine("allow", network);
 }
 
 // The reader's state: which terms the lines belong to, and the moment they were written at.
@@ -68,7 +45,7 @@ struct Reader {
       if (terms != nullptr) terms->allow.emplace_back(value);
       return terms != nullptr;
     }
-    const auto number = Number(value);
+    const auto number = RecordNumber(value);
     if (!number || *number < 0) return key == "left" && number && SetLeft(0);
     if (key == "now") now = *number;
     if (key == "wall") wall = *number;
@@ -79,8 +56,7 @@ struct Reader {
   }
 
   bool Begin(std::optional<IsolationTerms>& which, std::string_view hex) {
-    const auto bytes = FromHex(hex);
-    const auto digest = bytes.ok() ? Digest::From(bytes.value()) : std::nullopt;
+    const auto digest = RecordDigest(hex);
     if (!digest) return false;
     which.emplace().digest = *digest;
     terms = &*which;
@@ -99,32 +75,20 @@ struct Reader {
 
 std::string FormatIsolation(const IsolationRecord& record, const std::string& boot, Moment at) {
   std::string out(kHead);
-  out += Line("boot", boot);
-  out += Line("now", std::to_string(Ms(at.now)));
-  out += Line("wall", std::to_string(at.wall.get()));
+  out += RecordLine("boot", boot);
+  out += RecordLine("now", std::to_string(Ms(at.now)));
+  out += RecordLine("wall", std::to_string(at.wall.get()));
   AddTerms("held", record.held, at, out);
   AddTerms("trial", record.trial, at, out);
-  return out + Line("crc", CrcText(out));
+  return Sealed(std::move(out));
 }
 
 Result<IsolationRecord> ParseIsolation(std::string_view text, const std::string& boot, Moment at) {
-  const Error corrupt{Code::kCorrupt, "the record of the isolation is damaged"};
-  const std::size_t sealed = text.rfind(kCrc);
-  if (!text.starts_with(kHead) || sealed == std::string_view::npos ||
-      text.substr(sealed) != Line("crc", CrcText(text.substr(0, sealed)))) {
-    return corrupt;
-  }
   Reader reader;
-  std::string_view rest = text.substr(kHead.size(), sealed - kHead.size());
-  while (!rest.empty()) {
-    const std::size_t end = rest.find('\n');
-    const std::size_t space = rest.find(' ');
-    if (end == std::string_view::npos || space == std::string_view::npos || space > end)
-      return corrupt;
-    if (!reader.Take(rest.substr(0, space), rest.substr(space + 1, end - space - 1)))
-      return corrupt;
-    rest.remove_prefix(end + 1);
-  }
+  auto read = EachLine(text, kHead, [&](std::string_view key, std::string_view value) {
+    return reader.Take(key, value);
+  });
+  if (!read.ok()) return std::move(read).error().In("the record of the isolation");
   // The time that has passed since it was written.
   const std::int64_t by_wall = static_cast<std::int64_t>(at.wall.get()) - reader.wall;
   const std::int64_t passed =

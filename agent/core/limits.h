@@ -104,6 +104,18 @@ inline constexpr Duration kMaxIsolation = std::chrono::hours(24 * 30);
 inline constexpr Duration kIsolationProof = std::chrono::seconds(30);
 inline constexpr std::size_t kMaxAllowed = 32;  // networks beside the link
 
+// --- updates ---
+
+// A new program holds its link so long before it counts, and has one within so long of its start, unless the command says
+// otherwise; and no command says more than the third.
+inline constexpr Duration kDefaultUpdateHold = std::chrono::seconds(60);
+inline constexpr Duration kDefaultUpdateLink = std::chrono::minutes(3);
+inline constexpr Duration kMaxUpdateProof = std::chrono::hours(1);
+// For what runs here to end before the program is replaced. Nothing begins meanwhile.
+inline constexpr Duration kUpdatePatience = std::chrono::minutes(2);
+// For its bytes to come, and for the worker that looks at them: 3 MB at 16 kbit/s.
+inline constexpr Duration kDefaultUpdateWall = std::chrono::minutes(30);
+
 // --- log ---
 
 // Lines not yet written by the program; above: dropped and counted.

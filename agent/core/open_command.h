@@ -5,7 +5,8 @@
 //
 // kFetching: its blob is on the way. kQueued: waits for a worker's place (or the journal).
 // kRunning: its worker lives. kStopping: the worker was told to end, or said its last word;
-// processes may be left. kJudging: warden's own (isolate, release), and Isolation has yet to say how it ended. kEnding: the outcome is known and signed, and not yet in the journal.
+// processes may be left. kJudging: warden's own (isolate, release, and the last part of update), and Isolation or Updates
+// have yet to say how it ended. kEnding: the outcome is known and signed, and not yet in the journal.
 // kAnswered: the Final waits for control. Each may go to kEnding at once (cancel, expiry, failure
 // to start).
 #pragma once
@@ -63,6 +64,7 @@ struct OpenCommand {
   bool awaits_ack = false;
   bool has_children = false;  // exec: starts other programs
   bool is_own = false;        // isolate, release: warden does it itself, and it waits for no place
+  bool is_update = false;     // the program that its worker has looked at is Updates' to start
   std::string payload;        // serialized Command as signed; empty once the worker has it
   RunLimits limits;
   WallTime not_after{0};

@@ -32,6 +32,7 @@ RunLimits LimitsOf(const v1::Command& command) {
     out.out_bytes = std::numeric_limits<std::uint64_t>::max();  // the file is the bound
   }
   const auto& signed_limits = command.limits();
+  if (command.has_update()) out.wall = kDefaultUpdateWall;
   if (signed_limits.wall_ms() > 0) out.wall = Millis(signed_limits.wall_ms());
   out.cpu = is_transfer ? out.wall : kDefaultCpu;
   if (signed_limits.cpu_ms() > 0) out.cpu = Millis(signed_limits.cpu_ms());
@@ -43,8 +44,10 @@ RunLimits LimitsOf(const v1::Command& command) {
 void TakeFacts(OpenCommand& command, const v1::Command& parsed, std::string payload) {
   command.is_idempotent = parsed.idempotent();
   command.has_children =
-      parsed.has_exec() || parsed.has_run() || parsed.has_collect() || parsed.has_scan();
+      parsed.has_exec() || parsed.has_run() || parsed.has_collect() || parsed.has_scan() ||
+      parsed.has_update();
   command.is_own = IsOwn(parsed);
+  command.is_update = parsed.has_update();
   command.limits = LimitsOf(parsed);
   command.not_after = WallTime(parsed.not_after_ms());
   command.payload = std::move(payload);

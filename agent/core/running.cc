@@ -1,6 +1,7 @@
 #include "agent/core/running.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "agent/core/limits.h"
@@ -74,26 +75,77 @@ void Running::Accept(OpenCommand& command, const Command& parsed, Moment at) {
     return Cancel(command, at);
   }
   command.phase = Phase::kQueued;
+  if (parsed.has_update()) return AcceptUpdate(command, parsed, at);
   if (NeedsBlob(parsed)) {
     const auto& blob = parsed.blobs(0);
     const auto sha256 = Digest::From(blob.sha256());
     if (!sha256 || blob.size() > kMaxBlobBytes) {
       return End(command, Failed(v1::COMMAND_FAILURE_BAD_ARGUMENT, "the blob is too large"), at);
     }
-    command.phase = Phase::kFetching;
-    command.blob = std::make_unique<BlobFetch>(parts_.crypto, parts_.spool, command.digest,
-                                               BlobFetch::Blob{*sha256, blob.size()});
-    if (EndIfExpired(command, at)) return;
-    return OnBlob(command, at);
+    return BeginFetch(command, {*sha256, blob.size()}, at);
   }
   StartQueued(at);
   if (IsWaiting(command)) EndIfExpired(command, at);
 }
 
+void Running::BeginFetch(OpenCommand& command, const BlobFetch::Blob& blob, Moment at) {
+  command.phase = Phase::kFetching;
+  command.blob = std::make_unique<BlobFetch>(parts_.crypto, parts_.spool, command.digest, blob);
+  if (EndIfExpired(command, at)) return;
+  OnBlob(command, at);
+}
+
+void Running::AcceptUpdate(OpenCommand& command, const Command& parsed, Moment at) {
+  const WallTime wall{std::max(at.wall.get(), parts_.journal.meta().time_floor.get())};
+  auto answer = updates_.Consider(command.digest, parsed, wall);
+  if (auto* ending = std::get_if<Ending>(&answer)) return End(command, std::move(*ending), at);
+  if (const auto* fetch = std::get_if<Updates::Fetch>(&answer)) {
+    // A server that lets it trickle must not keep an endpoint from the next one.
+    command.wall_deadline = at.now + command.limits.wall;
+    return BeginFetch(command, {fetch->sha256, fetch->size}, at);
+  }
+  // The program is here already, and is what runs: its time to begin is no question any more.
+  command.not_after = WallTime(std::numeric_limits<std::uint64_t>::max());
+  StartQueued(at);
+}
+
+// Before the program is replaced what runs here ends, in its time.
+void Running::PushUpdate(Moment at) {
+  const auto staged = updates_.staged();
+  OpenCommand* update = staged ? FindCommand(table_, *staged) : nullptr;
+  if (update == nullptr) return;
+  bool is_busy = false;
+  bool may_not_end = false;
+  for (const auto& command : table_) {
+    const bool is_under_way = HasLiveWorker(*command) || command->phase == Phase::kJudging ||
+                              command->phase == Phase::kEnding;
+    if (!is_under_way || command.get() == update) continue;
+    is_busy = true;
+    may_not_end = may_not_end || !command->is_idempotent;
+  }
+  if (is_busy && at.now < updates_.patience_until()) return;
+  if (may_not_end) {
+    return End(
+        *update,
+        Failed(v1::COMMAND_FAILURE_BUSY, "a command that may not run twice did not end within " +
+                                             std::to_string(kUpdatePatience.count() / 1000) + " s"),
+        at);
+  }
+  if (auto begun = updates_.BeginTrial(); !begun.ok()) {
+    End(*update, Failed(v1::COMMAND_FAILURE_IO, begun.error().message), at);
+  }
+}
+
 void Running::OnBlob(OpenCommand& command, Moment at) {
   if (command.phase != Phase::kFetching) return;
   switch (command.blob->state()) {
-    case BlobFetch::State::kFetching: return;
+    case BlobFetch::State::kFetching:
+      // Others wait for room; an agent that is to be replaced says at once why it is not.
+      if (!command.is_update || !command.blob->is_short_of_room()) return;
+      return End(command,
+                 Failed(v1::COMMAND_FAILURE_IO,
+                        "no room for the new program on the disk of the state directory"),
+                 at);
     case BlobFetch::State::kComplete: command.phase = Phase::kQueued; return StartQueued(at);
     case BlobFetch::State::kMissing:
       return End(command, Failed(v1::COMMAND_FAILURE_BLOB_MISSING, "control lacks the blob"), at);
@@ -127,12 +179,14 @@ bool Running::EndIfExpired(OpenCommand& command, Moment at) {
 
 bool Running::BeginsAtOnce(const Command& parsed) const {
   if (IsOwn(parsed)) return true;
+  if (parsed.has_update() || updates_.staged() || updates_.wants_restart()) return false;
   return !parsed.has_cancel() && !NeedsBlob(parsed) && CountRunning() < kMaxRunningWorkers &&
          std::none_of(table_.begin(), table_.end(),
                       [](const auto& command) { return command->phase == Phase::kQueued; });
 }
 
 void Running::StartQueued(Moment at) {
+  PushUpdate(at);
   for (const auto& command : table_) {
     if (command->phase != Phase::kQueued || command->cancels || !HasPlaceFor(*command)) continue;
     if (command->awaits_ack && !command->is_idempotent) continue;
@@ -142,7 +196,9 @@ void Running::StartQueued(Moment at) {
 }
 
 bool Running::HasPlaceFor(const OpenCommand& command) const {
-  return command.is_own || CountRunning() < kMaxRunningWorkers;
+  if (command.is_own || IsOnTrial(command)) return true;
+  const bool is_quiet = !updates_.staged() && !updates_.wants_restart();
+  return is_quiet && CountRunning() < kMaxRunningWorkers;
 }
 
 // False: the journal refuses, and will refuse the next one too.
@@ -160,7 +216,7 @@ bool Running::Start(OpenCommand& command, Moment at) {
   command.started_at = at.wall;
   HF_CHECK(command.stream->AddStarted(at.wall).ok());
   command.hash = parts_.crypto.NewSha256();
-  if (command.is_own) {
+  if (command.is_own || IsOnTrial(command)) {
     StartOwn(command, at);
     return true;
   }
@@ -192,7 +248,9 @@ void Running::StartOwn(OpenCommand& command, Moment at) {
   command.phase = Phase::kJudging;
   const auto parsed = sign::ParseCommand(std::exchange(command.payload, {}));
   HF_CHECK(parsed.ok());  // it was parsed before it came here
-  if (parsed.value().has_isolate()) {
+  if (parsed.value().has_update()) {
+    // Its verdict comes with the proof.
+  } else if (parsed.value().has_isolate()) {
     isolation_.Isolate(command.digest, parsed.value().isolate(), at);
   } else {
     isolation_.Release(command.digest, at);
@@ -201,12 +259,14 @@ void Running::StartOwn(OpenCommand& command, Moment at) {
 }
 
 void Running::TakeVerdicts(Moment at) {
-  while (auto verdict = isolation_.NextVerdict()) {
-    OpenCommand* command = FindCommand(table_, verdict->first);
+  const auto take = [&](std::pair<Digest, Ending> verdict) {
+    OpenCommand* command = FindCommand(table_, verdict.first);
     if (command != nullptr && command->phase == Phase::kJudging) {
-      End(*command, std::move(verdict->second), at);
+      End(*command, std::move(verdict.second), at);
     }
-  }
+  };
+  while (auto verdict = isolation_.NextVerdict()) take(*std::move(verdict));
+  while (auto verdict = updates_.NextVerdict()) take(*std::move(verdict));
 }
 
 void Running::Cancel(OpenCommand& canceller, Moment at) {
@@ -321,6 +381,13 @@ void Running::OnWorkerGone(WorkerId id, const WorkerEnd& end, Moment at) {
   DropHeldOutput(*command);
   Ending ending = command->ending ? *command->ending : EndingOf(*command, end);
   if (command->output_lost) return EndAnew(*command, std::move(ending), at);
+  if (command->is_update && ending.outcome == v1::OUTCOME_DONE) {
+    command->phase = Phase::kJudging;
+    command->blob.reset();  // a copy of it has its place
+    parts_.spool.BlobRemove(command->digest);
+    updates_.OnStaged(command->digest, at);
+    return StartQueued(at);
+  }
   End(*command, std::move(ending), at);
 }
 
@@ -361,6 +428,8 @@ void Running::ReplaceStream(OpenCommand& command, Ending ending, Moment at) {
 void Running::End(OpenCommand& command, Ending ending, Moment at) {
   HF_CHECK(!command.worker);
   if (command.phase == Phase::kJudging) isolation_.Withdraw(command.digest, at);
+  if (command.is_update) updates_.Withdraw(command.digest);
+  command.wall_deadline.reset();
   if (!command.hash) command.hash = parts_.crypto.NewSha256();
   const Digest sha256 = command.hash->Finish();
   command.hash.reset();
@@ -419,9 +488,14 @@ void Running::OnTick(Moment at) {
   looked_at_ = at.now;
   for (const auto& command : table_) {
     if (command->wall_deadline && at.now >= *command->wall_deadline) {
-      Stop(*command,
-           Failed(v1::COMMAND_FAILURE_WALL_LIMIT,
-                  "ran longer than " + std::to_string(command->limits.wall.count()) + " ms"));
+      const std::string most = std::to_string(command->limits.wall.count()) + " ms";
+      if (HasLiveWorker(*command)) {
+        Stop(*command, Failed(v1::COMMAND_FAILURE_WALL_LIMIT, "ran longer than " + most));
+      } else {
+        End(*command,
+            Failed(v1::COMMAND_FAILURE_WALL_LIMIT, "its content did not come within " + most), at);
+        continue;
+      }
     }
     if (IsWaiting(*command) && EndIfExpired(*command, at)) continue;
     if (command->phase == Phase::kEnding && command->retry_at && at.now >= *command->retry_at) {

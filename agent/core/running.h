@@ -1,6 +1,7 @@
 // Running: what happens to a command once it is journaled: fetch, wait, run, end.
 //
-// isolate and release are Isolation's to do; they wait for no place among the workers.
+// isolate and release are Isolation's to do; they wait for no place among the workers. An update is fetched and looked at by
+// a worker like others, and then Updates': before the program is replaced what runs is waited for, and nothing begins.
 // Starts workers, feeds their output into the answer, keeps their limits, ends them, and signs and
 // journals the outcome.
 //
@@ -28,6 +29,7 @@
 #include "agent/core/log_queue.h"
 #include "agent/core/moment.h"
 #include "agent/core/open_command.h"
+#include "agent/core/updates.h"
 #include "agent/core/worker_messages.h"
 
 namespace holdfast::agent {
@@ -37,8 +39,13 @@ class Running {
   static constexpr Duration kRetry = std::chrono::seconds(2);  // a full disk is not freed faster
 
   Running(const Parts& parts, const Identity& identity, CommandTable& table, Isolation& isolation,
-          LogQueue& log)
-      : parts_(parts), identity_(identity), table_(table), isolation_(isolation), log_(log) {}
+          Updates& updates, LogQueue& log)
+      : parts_(parts),
+        identity_(identity),
+        table_(table),
+        isolation_(isolation),
+        updates_(updates),
+        log_(log) {}
 
   // Whether Accept() would start it in the same breath: then one commit says Received and Started.
   bool BeginsAtOnce(const ::holdfast::command::v1::Command& parsed) const;
@@ -61,7 +68,7 @@ class Running {
   void OnWorkerBroken(WorkerId id, const Error& why);
   void OnWorkerGone(WorkerId id, const WorkerEnd& end, Moment at);
   void OnBlob(OpenCommand& command, Moment at);  // its fetch has changed state
-  // Ends what Isolation has a verdict on.
+  // Ends what Isolation or Updates have a verdict on.
   void TakeVerdicts(Moment at);
   void OnTick(Moment at);
 
@@ -74,6 +81,13 @@ class Running {
   bool Start(OpenCommand& command, Moment at);
   bool HasPlaceFor(const OpenCommand& command) const;
   void StartOwn(OpenCommand& command, Moment at);
+  void AcceptUpdate(OpenCommand& command, const ::holdfast::command::v1::Command& parsed,
+                    Moment at);
+  void BeginFetch(OpenCommand& command, const BlobFetch::Blob& blob, Moment at);
+  void PushUpdate(Moment at);
+  bool IsOnTrial(const OpenCommand& command) const {
+    return command.is_update && updates_.is_on_trial() && updates_.has_ended_us(command.digest);
+  }
   void Cancel(OpenCommand& canceller, Moment at);
   void Stop(OpenCommand& command, Ending ending);
   void ReplaceStream(OpenCommand& command, Ending ending, Moment at);
@@ -90,6 +104,7 @@ class Running {
   const Identity& identity_;
   CommandTable& table_;
   Isolation& isolation_;
+  Updates& updates_;
   LogQueue& log_;
   std::uint32_t next_worker_ = 1;
   TimePoint looked_at_{};  // for room, of the last tick

@@ -70,7 +70,8 @@ Warden::Warden(const Parts& parts, Identity identity, std::string link_config)
       greeting_(parts_, identity_),
       admission_(parts_, identity_, table_),
       isolation_(parts_.fence, parts_.isolation, log_),
-      running_(parts_, identity_, table_, isolation_, log_),
+      updates_(parts_.crypto, parts_.trust, parts_.updates, log_),
+      running_(parts_, identity_, table_, isolation_, updates_, log_),
       outbox_(table_) {}
 
 // --- link process --------------------------------------------------------------------------------
@@ -86,6 +87,7 @@ void Warden::OnLinkStarted() {
 void Warden::OnLinkStopped(std::string_view why) {
   has_link_ = false;
   queued_.clear();
+  updates_.OnLinkClosed();
   greeting_.OnClosed();
   outbox_.OnLinkDown();
   log_.Add(LogLine(LogLevel::kWarn, "link_process_ended").Text("why", std::string(why)));
@@ -100,6 +102,7 @@ void Warden::OnLinkMessage(LinkMessageType type, std::string_view payload, Momen
       return greeting_.OnOpened(payload.substr(0, 255), at.now);
     case LinkMessageType::kFromServer: return OnFrames(payload, at);
     case LinkMessageType::kClosed: {
+      updates_.OnLinkClosed();
       greeting_.OnClosed();
       outbox_.OnLinkDown();
       if (!close_said_) last_close_ = ParseClose(payload);
@@ -178,6 +181,7 @@ void Warden::OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at) 
                .Num("epoch", static_cast<std::int64_t>(greeting_.epoch())));
   LookAfterReserve(at.now);
   isolation_.OnWelcome(at);
+  updates_.OnWelcome(at);
   running_.TakeVerdicts(at);
   running_.OnTick(at);
 }
@@ -190,6 +194,7 @@ void Warden::DropEverything(Moment at) {
   for (const auto& command : table_) {
     if (command->worker) parts_.workers.Kill(*command->worker);
     isolation_.Withdraw(command->digest, at);
+    updates_.Withdraw(command->digest);
     parts_.spool.BlobRemove(command->digest);
     parts_.spool.Remove(command->stream->key());
   }
@@ -207,6 +212,7 @@ void Warden::CloseLink(const HangUp& why) {
   PutLe(payload, static_cast<std::uint32_t>(why.reason), 2);
   payload.append(Utf8Prefix(why.detail, link::kMaxDetailBytes));
   Queue(LinkMessageType::kHangUp, payload);
+  updates_.OnLinkClosed();
   greeting_.OnClosed();
   outbox_.OnLinkDown();
   // That we stop is not why the server turned us away before.
@@ -413,6 +419,7 @@ void Warden::OnTick(Moment at) {
   });
   outbox_.OnTick(at.now);
   isolation_.OnTick(at);
+  updates_.OnTick(at);
   running_.OnTick(at);
   running_.TakeVerdicts(at);
   if (reserve_look_at_ && at.now >= *reserve_look_at_) LookAfterReserve(at.now);
@@ -465,7 +472,7 @@ bool Warden::NextLinkBytes(std::string& out, Moment at) {
 std::optional<TimePoint> Warden::NextDeadline() const {
   std::optional<TimePoint> soonest = greeting_.NextDeadline();
   for (const auto& other : {outbox_.NextDeadline(), running_.NextDeadline(),
-                            isolation_.NextDeadline(), reserve_look_at_}) {
+                            isolation_.NextDeadline(), updates_.NextDeadline(), reserve_look_at_}) {
     if (other && (!soonest || *other < *soonest)) soonest = other;
   }
   return soonest;

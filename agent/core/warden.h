@@ -38,6 +38,7 @@
 #include "agent/core/open_command.h"
 #include "agent/core/outbox.h"
 #include "agent/core/running.h"
+#include "agent/core/updates.h"
 
 namespace holdfast::agent {
 
@@ -68,6 +69,8 @@ class Warden {
   // Why the last connection ended or was not made; nullopt before the first.
   const std::optional<HangUp>& last_close() const { return last_close_; }
   bool is_fatal() const { return !parts_.journal.is_trustworthy(); }
+  // Another program is to take the place of this one: end in order, and start the agent again.
+  bool wants_restart() const { return updates_.wants_restart(); }
   // Tells the server and the journal that this process ends; nothing more is sent after it.
   void Stop();
   void Shrink() { outbox_.Shrink(); }
@@ -105,6 +108,7 @@ class Warden {
   Greeting greeting_;
   Admission admission_;
   Isolation isolation_;
+  Updates updates_;
   Running running_;
   Outbox outbox_;
   std::string queued_;     // framed control messages for the link process, a few hundred bytes

@@ -1,4 +1,5 @@
 // What warden does at its start with what the journal holds.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -13,13 +14,18 @@ namespace holdfast::agent {
 namespace v1 = ::holdfast::command::v1;
 
 Status Warden::Recover(Moment at) {
-  isolation_.Recover(at);                                   // the link process has not been started
+  isolation_.Recover(at);  // the link process has not been started
+  updates_.Recover(at);
   const bool was_orderly = parts_.journal.meta().is_clean;  // any write takes it back
   if (auto purged = parts_.journal.Purge(parts_.journal.meta().time_floor); !purged.ok()) {
     log_.Add(LogLine(LogLevel::kWarn, "journal_refuses").Err(purged.error()));  // the next one will
   }
   HF_ASSIGN_OR_RETURN(std::vector<JournalCommand> rows, parts_.journal.Open());
-  if (!was_orderly) CountRecoveries(rows);
+  // A new program that ends the agent is counted elsewhere, and what was open has nothing to do with it.
+  const bool is_updates_doing = std::any_of(rows.begin(), rows.end(), [&](const auto& row) {
+    return row.state != CommandState::kDone && updates_.has_ended_us(row.digest);
+  });
+  if (!was_orderly && !is_updates_doing) CountRecoveries(rows);
   for (const JournalCommand& row : rows) {
     if (row.state == CommandState::kDone) RecoverEnded(row, at);
   }

@@ -23,7 +23,7 @@ struct VerbRun {
   const command::v1::Command& command;
   WorkerLimits limits;
   OutputPort& out;
-  std::string_view blob_path;        // put, run: the fetched content
+  std::string_view blob_path;        // put, run, update: the fetched content
   std::string_view state_dir;        // of the agent, which no verb changes
   command::v1::Footprint footprint;  // files_changed, processes_started: the verb keeps them
 };
@@ -46,6 +46,7 @@ command::v1::Result RunRm(const command::v1::RmArgs& args, VerbRun& run);
 command::v1::Result RunTail(const command::v1::TailArgs& args, VerbRun& run);
 command::v1::Result RunArchive(const command::v1::ArchiveArgs& args, VerbRun& run);
 command::v1::Result RunCollect(const command::v1::CollectArgs& args, VerbRun& run);
+command::v1::Result RunUpdate(const command::v1::UpdateArgs& args, VerbRun& run);
 command::v1::Result RunRun(const command::v1::RunArgs& args, VerbRun& run);
 command::v1::Result RunMemdump(const command::v1::MemdumpArgs& args, VerbRun& run);
 command::v1::Result RunScan(const command::v1::ScanArgs& args, VerbRun& run);

@@ -111,6 +111,7 @@ pb::Result Dispatch(VerbRun& run) {
     case pb::Command::kMemdump: return RunMemdump(command.memdump(), run);
     case pb::Command::kScan: return RunScan(command.scan(), run);
     case pb::Command::kCapture: return RunCapture(command.capture(), run);
+    case pb::Command::kUpdate: return RunUpdate(command.update(), run);
     case pb::Command::kCancel:  // warden's own
     default: break;
   }

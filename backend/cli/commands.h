@@ -51,6 +51,14 @@ int RunAudit(const Call& call);
 int RunOperatorAdd(const Call& call);
 int RunOperatorRenew(const Call& call);
 int RunOperatorList(const Call& call);
+int RunUpdateKey(const Call& call);
+int RunUpdateRoot(const Call& call);
+int RunUpdateRelease(const Call& call);
+int RunUpdateSign(const Call& call);
+int RunUpdatePlan(const Call& call);
+int RunUpdateStart(const Call& call);
+int RunUpdateStatus(const Call& call);
+int RunUpdateHalt(const Call& call);
 int RunVersion(const Call& call);
 int RunCompletion(const Call& call);
 

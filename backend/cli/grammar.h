@@ -42,6 +42,7 @@ class Grammar {
     AddIsolation();
     AddProgramWords();
     AddJobs();
+    AddUpdates();
     AddOperators();
   }
   CLI::App& app() { return app_; }
@@ -167,6 +168,8 @@ class Grammar {
   void AddIsolation();
   void AddProgramWords();
   void AddJobs();
+  void AddUpdates();
+  void AddRollouts(CLI::App* update);
   void AddOperators();
 
   Options options_;

@@ -323,6 +323,91 @@ void Grammar::AddIsolation() {
   AddNotes(release, "At the endpoint itself, as root: holdfast-agent release");
 }
 
+void Grammar::AddUpdates() {
+  CLI::App* update =
+      Add(&app_, "update", "Give agents another program, ring by ring", Command::kNone);
+  update->require_subcommand(1);
+  UpdateOptions& o = options_.update;
+  const auto add_signers = [&o](CLI::App* app, const char* text) {
+    return app->add_option("--sign-with", o.sign_with, text)
+        ->type_name("KEY")
+        ->allow_extra_args(false);
+  };
+  const auto add_life = [this, &o](CLI::App* app, const char* text) {
+    AddDuration(
+        app, "--life", [&o](Duration d) { o.life = d; }, text);
+  };
+  CLI::App* key =
+      Add(update, "key", "Make an update key: FILE, and FILE.pub for others", Command::kUpdateKey);
+  key->add_option("FILE", options_.local_file, "Where to write it; no server needs it")->required();
+  CLI::App* root =
+      Add(update, "root", "Say which update keys this fleet takes", Command::kUpdateRoot);
+  root->add_option("--update-key", o.public_keys, "Public half of an update key; may be repeated")
+      ->type_name("FILE.pub")
+      ->allow_extra_args(false)
+      ->required();
+  root->add_option("--threshold", o.threshold, "How many of them must sign a release (default: 1)")
+      ->type_name("N");
+  add_signers(root, "A root key of the fleet; may be repeated (default: those in DIR/offline)");
+  add_life(root, "How long it is good (default: 8760h, a year)");
+  CLI::App* release =
+      Add(update, "release", "Sign what the programs of a version are", Command::kUpdateRelease);
+  release->add_option("RELEASE", options_.path, "Directory to make, with copies of the programs")
+      ->required();
+  release->add_option("--version", o.version, "What the programs say they are")
+      ->type_name("V")
+      ->required();
+  release
+      ->add_option("--program", o.programs,
+                   "Architecture and file, such as amd64=holdfast-agent; may be repeated")
+      ->type_name("ARCH=FILE")
+      ->allow_extra_args(false)
+      ->required();
+  release
+      ->add_option("--floor", o.floor, "Where it runs, nothing older than this is installed again")
+      ->type_name("V");
+  add_signers(release, "An update key; may be repeated")->required();
+  add_life(release, "How long it may be installed (default: 2160h, 90 days)");
+  CLI::App* sign = Add(update, "sign", "Add one's signature to an update root or a release",
+                       Command::kUpdateSign);
+  sign->add_option("FILE", options_.local_file, "root.env or release.env")->required();
+  add_signers(sign, "The key")->required();
+  AddRollouts(update);
+}
+
+void Grammar::AddRollouts(CLI::App* update) {
+  UpdateOptions& o = options_.update;
+  const auto add = [&](const char* name, const char* text, Command command) {
+    CLI::App* sub = Add(update, name, text, command);
+    sub->add_option("RELEASE", options_.path, "Directory that update release made")->required();
+    sub->add_option("TARGET", options_.target, std::string(kTarget) + " (default: all)");
+    return sub;
+  };
+  AddNotes(
+      add("plan", "Which agents would get it, in which ring", Command::kUpdatePlan),
+      "Nothing is signed or sent. Rings of 1, 10, 50 and 100 % of each architecture and version.");
+  CLI::App* start = add("start", "Sign all rings, and let the backend send one after the other",
+                        Command::kUpdateStart);
+  AddDuration(
+      start, "--hold", [&o](Duration d) { o.hold = d; },
+      "How long the new program must hold its link (default: 1m)");
+  AddDuration(
+      start, "--link-within", [&o](Duration d) { o.link = d; },
+      "When it must have one, or is taken back (default: 3m)");
+  AddDuration(
+      start, "--silent-after", [&o](Duration d) { o.silent = d; },
+      "When an agent without an answer counts as lost (default: 5m)");
+  start->callback([this] { options_.asks_first = true; });
+  AddNotes(start,
+           "The backend goes on by itself, and halts by itself when more than 1 % of a ring fails "
+           "or is silent.\n"
+           "  holdfast update start ./release-0.2.0\n"
+           "  holdfast update status");
+  Add(update, "status", "What became of the last rollout, ring by ring", Command::kUpdateStatus);
+  Add(update, "halt", "End the last rollout: who has not begun does not begin",
+      Command::kUpdateHalt);
+}
+
 // Words that stand for a program of the endpoint.
 void Grammar::AddProgramWords() {
   for (const ProgramWord& word : kProgramWords) {

@@ -55,6 +55,14 @@ int Dispatch(const Call& call) {
     case Command::kOperatorAdd: return RunOperatorAdd(call);
     case Command::kOperatorRenew: return RunOperatorRenew(call);
     case Command::kOperatorList: return RunOperatorList(call);
+    case Command::kUpdateKey: return RunUpdateKey(call);
+    case Command::kUpdateRoot: return RunUpdateRoot(call);
+    case Command::kUpdateRelease: return RunUpdateRelease(call);
+    case Command::kUpdateSign: return RunUpdateSign(call);
+    case Command::kUpdatePlan: return RunUpdatePlan(call);
+    case Command::kUpdateStart: return RunUpdateStart(call);
+    case Command::kUpdateStatus: return RunUpdateStatus(call);
+    case Command::kUpdateHalt: return RunUpdateHalt(call);
     case Command::kVersion: return RunVersion(call);
     case Command::kCompletion: return RunCompletion(call);
     case Command::kNone: break;

@@ -52,6 +52,14 @@ enum class Command : std::uint8_t {
   kOperatorAdd,
   kOperatorRenew,
   kOperatorList,
+  kUpdateKey,
+  kUpdateRoot,
+  kUpdateRelease,
+  kUpdateSign,
+  kUpdatePlan,
+  kUpdateStart,
+  kUpdateStatus,
+  kUpdateHalt,
   kVersion,
   kCompletion,
 };
@@ -109,6 +117,20 @@ struct ScanOptions {
   std::uint32_t max_matches = 0;
 };
 
+// update: as it was typed.
+struct UpdateOptions {
+  std::vector<std::string> public_keys;
+  int threshold = 1;
+  std::vector<std::string> sign_with;
+  std::optional<Duration> life;
+  std::string version;
+  std::string floor;
+  std::vector<std::string> programs;  // ARCH=FILE
+  std::optional<Duration> hold;
+  std::optional<Duration> link;
+  std::optional<Duration> silent;
+};
+
 struct Options {
   Command command = Command::kNone;
 
@@ -153,6 +175,7 @@ struct Options {
   MemoryOptions memory;
   CaptureOptions capture;
   ScanOptions scan;
+  UpdateOptions update;
   Duration isolate_for{0};  // isolate
   std::vector<std::string> allow;
   bool parents = false;      // mkdir

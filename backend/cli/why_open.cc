@@ -18,6 +18,9 @@ std::string WhyAccepted(const api::CommandSummary& job, const api::Waiting& wait
   if (!waiting.online()) {
     return Offline(waiting) + ": sent when it comes back, or EXPIRED after " + until;
   }
+  if (waiting.held() && job.verb() == "update") {
+    return "waits until the ring before it has gone well, or EXPIRED after " + until;
+  }
   if (waiting.held()) return "waits until the agent has what it cancels";
   if (waiting.ahead() == 0) return "about to be sent";
   return "waits behind " + std::to_string(waiting.ahead()) +

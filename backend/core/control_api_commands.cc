@@ -116,6 +116,10 @@ Status ApiSession::CheckTargets(const sign::VerifiedCommand& verified,
   if (std::adjacent_find(targets.begin(), targets.end()) != targets.end()) {
     return Error{Code::kInvalid, "an agent is named twice"};
   }
+  for (const std::string& before : verified.command.update().after()) {
+    HF_ASSIGN_OR_RETURN(const auto known, Find(*Digest::From(before)));
+    if (!known) return Error{Code::kNotFound, "no such command before it: " + ToHex(before)};
+  }
   for (const auto& blob : verified.command.blobs()) {
     const auto sha256 = Digest::From(blob.sha256());
     if (!sha256 || !ports_.blobs.Has(*sha256, blob.size())) {
@@ -170,7 +174,8 @@ api::Waiting ApiSession::WhyOpen(const DeliveryRow& row) const {
   const std::deque<Digest>& open = ports_.ledger.OpenOf(row.agent_id);
   const auto place = std::find(open.begin(), open.end(), row.digest);
   if (place != open.end()) out.set_ahead(static_cast<std::uint32_t>(place - open.begin()));
-  out.set_held(ports_.dispatcher.IsHeld(row.digest, row.agent_id));
+  out.set_held(ports_.dispatcher.IsHeld(row.digest, row.agent_id) ||
+               ports_.ledger.IsHeldBack(row.digest));
   return out;
 }
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::uint32_t kProtocolVersion = 1;
 constexpr std::string_view kActClass = "act";  // as `holdfast init` names it
 // command.proto: the verbs for which Command.blobs is there.
-constexpr std::string_view kVerbsWithContent[] = {"put", "run", "scan"};
+constexpr std::string_view kVerbsWithContent[] = {"put", "run", "scan", "update"};
 
 bool TakesContent(const ::holdfast::command::v1::VerbClass& verb_class) {
   return std::any_of(verb_class.verbs().begin(), verb_class.verbs().end(), [](const auto& verb) {

@@ -30,7 +30,8 @@ ControlCore::ControlCore(Options options, Ports ports)
       dispatcher_(options_.dispatcher, ledger_, sessions_),
       results_(options_.results, {ports.store, ports.files, ports.crypto, agents_, ledger_,
                                   dispatcher_, audit_, ports.counters}),
-      blobs_(options_.blobs, ports.files, ledger_) {}
+      blobs_(options_.blobs, ports.files, ledger_),
+      rollouts_(ledger_, ports.store) {}
 
 Result<bool> ControlCore::LoadMore() {
   switch (loaded_++) {
@@ -132,6 +133,9 @@ void ControlCore::OnTick(Moment now) {
   for (auto& [connection, session] : api_) session->OnTick(now);
   if (now.at - swept_at_ >= options_.sweep) {
     swept_at_ = now.at;
+    for (const Digest& halted : rollouts_.Judge(now)) {
+      Log(LogLine(LogLevel::kWarn, "rollout_halted").Id("digest", halted.hex()));
+    }
     dispatcher_.OnSweep();
     ledger_.SweepExpired(now);
   }

@@ -28,6 +28,7 @@
 
 #include "backend/core/control_api_session.h"
 #include "backend/core/control_results.h"
+#include "backend/core/control_rollouts.h"
 #include "backend/core/stream_room.h"
 #include "common/base/log_line.h"
 
@@ -147,6 +148,7 @@ class ControlCore {
   Dispatcher dispatcher_;
   Results results_;
   Blobs blobs_;
+  Rollouts rollouts_;
   StreamRoom room_;
   std::map<std::uint64_t, std::unique_ptr<ApiSession>> api_;
   std::vector<DeliveryKey> poison_;  // to be set aside, until that is on disk

@@ -4,6 +4,8 @@
 
 #include "common/base/bytes.h"
 #include "common/base/untrusted.h"
+#include "common/sign/envelope.h"
+#include "holdfast/command/v1/update.pb.h"
 
 namespace holdfast::backend {
 namespace {
@@ -87,6 +89,16 @@ void AddCapture(const ::holdfast::command::v1::CaptureArgs& capture, std::string
   if (capture.own_link()) out += " own_link";
 }
 
+// The release as it says of itself: its signatures are the agents' to check.
+void AddUpdate(const ::holdfast::command::v1::UpdateArgs& update, std::string& out) {
+  const auto envelope = sign::ParseEnvelope(update.release(), sign::kReleaseType);
+  ::holdfast::command::v1::Release release;
+  if (envelope.ok() && release.ParseFromString(envelope.value().payload())) {
+    AddIf(out, "version", release.version());
+  }
+  AddIfSet(out, "after", update.after_size());
+}
+
 // find, tail, archive and collect, and what changes files or brings a program along.
 void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& out) {
   if (command.has_find()) {
@@ -132,6 +144,8 @@ void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& 
     for (const auto pid : command.scan().pids()) out += " pid=" + std::to_string(pid);
     if (command.scan().processes()) out += " processes";
     if (command.blobs_size() > 0) out += " sha256=" + ToHex(command.blobs(0).sha256());
+  } else if (command.has_update()) {
+    AddUpdate(command.update(), out);
   } else if (command.has_isolate()) {
     out += " duration_ms=" + std::to_string(command.isolate().duration_ms());
     for (const std::string& peer : command.isolate().allow()) AddIf(out, "allow", peer);

@@ -73,6 +73,8 @@ void Dispatcher::PlanAgent(const AgentId& agent, const LinkAt& link, Moment now)
     const DeliveryKey key{digest, agent};
     const DeliveryRow* row = ledger_.Find(key);
     if (row == nullptr || row->ended() || ledger_.CancelledBy(digest) != nullptr) continue;
+    // One that was handed over before is followed up; none goes out anew.
+    if (row->state == DeliveryState::kAccepted && ledger_.IsHeldBack(digest)) continue;
     if (row->state == DeliveryState::kUnknown) {
       // Asked about beside the others: an agent that never answers for them still gets what is new.
       if (++unknown <= options_.max_unreceipted) PlanOne(key, *row, link, now);

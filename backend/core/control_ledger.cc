@@ -37,13 +37,33 @@ std::string Lower(std::string_view name, std::string_view prefix) {
   return out;
 }
 
-// What a command cancels, if it does. It was checked when it was accepted.
-std::optional<Digest> TargetOfCancel(const CommandRow& command) {
-  if (command.verb != "cancel") return std::nullopt;
+// As it was signed. It was checked when it was accepted.
+std::optional<::holdfast::command::v1::Command> AsSigned(const CommandRow& command) {
   const auto envelope = sign::ParseEnvelope(command.envelope, sign::kCommandType);
   ::holdfast::command::v1::Command parsed;
   if (!envelope.ok() || !parsed.ParseFromString(envelope.value().payload())) return std::nullopt;
-  return Digest::From(parsed.cancel().digest());
+  return parsed;
+}
+
+// What a command cancels, if it does.
+std::optional<Digest> TargetOfCancel(const CommandRow& command) {
+  if (command.verb != "cancel") return std::nullopt;
+  const auto parsed = AsSigned(command);
+  return parsed ? Digest::From(parsed->cancel().digest()) : std::nullopt;
+}
+
+std::optional<RingTerms> RingOf(const CommandRow& command) {
+  constexpr std::uint64_t kSilentMs = 300'000;  // command.proto
+  if (command.verb != "update") return std::nullopt;
+  const auto parsed = AsSigned(command);
+  if (!parsed) return std::nullopt;
+  RingTerms terms;
+  for (const std::string& digest : parsed->update().after()) {
+    if (const auto before = Digest::From(digest)) terms.after.push_back(*before);
+  }
+  terms.silent_ms = parsed->update().silent_ms() == 0 ? kSilentMs : parsed->update().silent_ms();
+  terms.is_released = terms.after.empty();
+  return terms;
 }
 
 }  // namespace
@@ -121,6 +141,7 @@ void Ledger::AddToIndexes(const CommandRow& command, const AgentId& agent) {
   auto& targets = targets_[command.digest];
   if (targets.empty()) {
     if (const auto target = TargetOfCancel(command)) cancels_[command.digest] = *target;
+    if (auto ring = RingOf(command)) rings_[command.digest] = *std::move(ring);
     by_id_[command.command_id] = command.digest;
     by_expiry_.emplace(command.not_after_ms, command.digest);
     open_envelope_bytes_ += command.envelope.size();
@@ -145,6 +166,7 @@ void Ledger::DropFromIndexes(const DeliveryKey& key) {
   if (!targets->second.empty()) return;
   targets_.erase(targets);
   cancels_.erase(key.digest);
+  rings_.erase(key.digest);
   by_id_.erase(command.command_id);
   by_expiry_.erase({command.not_after_ms, key.digest});
   open_envelope_bytes_ -= command.envelope.size();

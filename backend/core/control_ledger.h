@@ -45,6 +45,13 @@ struct Ending {
   std::string result_envelope;  // empty: control ends it on its own
 };
 
+// What an update's command says of the ring before its own (command.proto, UpdateArgs).
+struct RingTerms {
+  std::vector<Digest> after;
+  std::uint64_t silent_ms = 0;
+  bool is_released = false;  // those have gone well
+};
+
 class Ledger {
  public:
   struct Options {
@@ -93,6 +100,15 @@ class Ledger {
   // Those of them that cancel another command; and which one a command cancels, if it does.
   const std::deque<Digest>& CancelsOf(const AgentId& agent) const;
   const Digest* CancelledBy(const Digest& cancel) const;
+  // Open updates, and whether one waits for the ring before it: then it goes to nobody. Rollouts decides.
+  const std::map<Digest, RingTerms>& rings() const { return rings_; }
+  bool IsHeldBack(const Digest& digest) const {
+    const auto found = rings_.find(digest);
+    return found != rings_.end() && !found->second.is_released;
+  }
+  void SetReleased(const Digest& digest, bool is_released) {
+    rings_.at(digest).is_released = is_released;
+  }
   std::vector<AgentId> AgentsWithWork() const;
   std::vector<AgentId> OpenTargetsOf(const Digest& digest) const;
   std::size_t open_deliveries() const { return open_deliveries_; }
@@ -126,6 +142,7 @@ class Ledger {
   std::map<CommandId, Digest> by_id_;
   std::map<Digest, std::set<AgentId>> targets_;
   std::map<Digest, Digest> cancels_;                      // a cancel -> what it cancels
+  std::map<Digest, RingTerms> rings_;                     // of updates
   std::set<std::pair<std::uint64_t, Digest>> by_expiry_;  // not yet swept
   std::set<Digest> late_commands_;                        // swept, kept for Undo()
   std::size_t open_deliveries_ = 0;

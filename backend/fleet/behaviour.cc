@@ -41,6 +41,12 @@ Behaviour BehaviourOf(const Mix& mix, std::uint32_t number) {
   return Behaviour::kGood;
 }
 
+UpdateEnd UpdateEndOf(const Mix& mix, std::uint32_t number) {
+  const unsigned at = Scatter(number ^ 0x33333333U) % 100;
+  if (at < mix.update_fails) return UpdateEnd::kRolledBack;
+  return at < mix.update_fails + mix.update_silent ? UpdateEnd::kSilent : UpdateEnd::kHolds;
+}
+
 Result<std::vector<std::pair<std::string, unsigned>>> ParseVersions(std::string_view text) {
   const Error wrong{Code::kInvalid, "versions are written like 1.0.0:80,1.1.0:20"};
   constexpr std::size_t kMaxVersionBytes = 32;  // trust.proto, AgentFacts

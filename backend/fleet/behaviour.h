@@ -34,10 +34,17 @@ struct Mix {
   // What agents say their version is, by weight; empty: this program's.
   std::vector<std::pair<std::string, unsigned>> versions;
 
+  // Of `update`, in percent: whose new program does not hold (ROLLED_BACK), and who is never heard of again. The rest run
+  // the new version.
+  unsigned update_fails = 0;
+  unsigned update_silent = 0;
+
   unsigned sum() const { return slow + flaky + hostile + clones; }
 };
 
 Behaviour BehaviourOf(const Mix& mix, std::uint32_t number);
+enum class UpdateEnd : std::uint8_t { kHolds, kRolledBack, kSilent };
+UpdateEnd UpdateEndOf(const Mix& mix, std::uint32_t number);
 // "1.0.0:80,1.1.0:20"
 Result<std::vector<std::pair<std::string, unsigned>>> ParseVersions(std::string_view text);
 const std::string& VersionOf(const Mix& mix, std::uint32_t number, const std::string& own);

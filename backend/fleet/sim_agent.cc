@@ -91,6 +91,10 @@ void SimAgent::OnTurn(TimePoint now) {
     beat_due_ = true;
     beat_due_at_ = due ? std::min(*due, now) : now;
   }
+  if (std::exchange(cuts_, false) && link_ != nullptr) {
+    shared_.figures.Add(Figure::kCuts);
+    return link_->Cut();
+  }
   if (act_at_ && now >= *act_at_) Act(now);
   if (const auto reason = dialer_.TakeHangUp()) {
     closing_ = reason;
@@ -113,6 +117,7 @@ std::optional<TimePoint> SimAgent::NextDeadline() const {
 }
 
 void SimAgent::Dial(std::size_t server, TimePoint now) {
+  if (is_lost_) return;
   shared_.figures.Add(Figure::kDials);
   dialled_at_ = now;
   server_ = static_cast<std::uint32_t>(server);
@@ -291,7 +296,7 @@ Result<std::string> SimAgent::SignHello(const lp::Challenge& challenge) {
   facts.set_hostname(hostname());
   facts.set_os("Simulated 1.0");
   facts.set_arch("x86_64");
-  facts.set_version(VersionOf(shared_.mix, number(), shared_.version));
+  facts.set_version(version_ ? *version_ : VersionOf(shared_.mix, number(), shared_.version));
   facts.set_kernel("0.0.0-simulated");
   return sign::SignEnvelope(shared_.crypto, *key, sign::kHelloType, hello.SerializeAsString());
 }

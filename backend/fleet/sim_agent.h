@@ -1,7 +1,8 @@
 // SimAgent: one simulated agent: a link that greets, beats, takes commands and streams answers.
 //
 // Protocol-true with the product's own parts (Dialer, StreamSender, codec, signatures); only the
-// machine behind it is a model and its journal is memory. Takes no blobs (put). One that is slow, flaky,
+// machine behind it is a model and its journal is memory. Takes no blobs: an update is fetched by nobody, and ends as
+// behaviour.h says: it cuts its link, and comes back with the other version, or with its old one, or not at all. One that is slow, flaky,
 // hostile or a clone (behaviour.h) departs from that in this alone.
 //
 //   FleetProcess --OnTurn--> [SimAgent] <--> Links
@@ -98,6 +99,7 @@ class SimAgent final : private LinkDelegate {
   Result<std::string> SignHello(const ::holdfast::link::v1::Challenge& challenge);
   void OnWelcome(const ::holdfast::link::v1::Welcome& welcome, TimePoint now);
   void OnDeliver(const ::holdfast::link::v1::Deliver& deliver, TimePoint now);
+  fleet::Answer Update(const ::holdfast::command::v1::Command& command);
   void OnAck(const ::holdfast::link::v1::Ack& ack, TimePoint now);
   void Answer(const Digest& digest, fleet::Answer answer, TimePoint now);
   std::string SignResult(const Digest& digest, const Stream& stream, fleet::Answer& answer) const;
@@ -128,6 +130,9 @@ class SimAgent final : private LinkDelegate {
   std::optional<agent::CloseReason> closing_;  // the last word
   std::unique_ptr<Streams> streams_;           // open: not yet complete at control
   std::vector<Digest> tombstones_;             // oldest first
+  std::unique_ptr<std::string> version_;       // that an update has brought
+  bool is_lost_ = false;                       // by one: never dials again
+  bool cuts_ = false;                          // at the next turn
   const std::uint32_t index_;                  // within the process
   std::uint32_t server_ = 0;
   std::uint32_t acts_ = 0;  // hostile: how many so far

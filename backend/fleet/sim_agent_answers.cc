@@ -7,6 +7,7 @@
 #include "common/base/crc32c.h"
 #include "common/link/limits.h"
 #include "common/sign/envelope.h"
+#include "holdfast/command/v1/update.pb.h"
 
 namespace holdfast::fleet {
 
@@ -44,9 +45,38 @@ void SimAgent::OnDeliver(const lp::Deliver& deliver, TimePoint now) {
     answer.result.set_failure(cp::COMMAND_FAILURE_TOO_MANY_OPEN);
   } else {
     shared_.figures.Add(Figure::kCommands);
-    answer = AnswerOf(known.verified.command, hostname(), number());
+    const cp::Command& command = known.verified.command;
+    answer = command.has_update() ? Update(command) : AnswerOf(command, hostname(), number());
   }
+  if (is_lost_) return;
   Answer(digest, std::move(answer), now);
+}
+
+// The papers are the operator's tool's to check: this is a model of what becomes of agents, not of what they refuse.
+fleet::Answer SimAgent::Update(const cp::Command& command) {
+  fleet::Answer answer;
+  const auto envelope = sign::ParseEnvelope(command.update().release(), sign::kReleaseType);
+  cp::Release release;
+  if (!envelope.ok() || !release.ParseFromString(envelope.value().payload())) {
+    answer.result.set_outcome(cp::OUTCOME_FAILED);
+    answer.result.set_failure(cp::COMMAND_FAILURE_REFUSED_CONTENT);
+    return answer;
+  }
+  switch (UpdateEndOf(shared_.mix, number())) {
+    case UpdateEnd::kHolds:
+      version_ = std::make_unique<std::string>(release.version());
+      answer.result.set_outcome(cp::OUTCOME_DONE);
+      answer.result.set_message("runs " + release.version());
+      break;
+    case UpdateEnd::kRolledBack:
+      answer.result.set_outcome(cp::OUTCOME_FAILED);
+      answer.result.set_failure(cp::COMMAND_FAILURE_ROLLED_BACK);
+      answer.result.set_message("it ended 3 times before it had proven itself");
+      break;
+    case UpdateEnd::kSilent: is_lost_ = true; break;
+  }
+  cuts_ = true;  // its program ends; what it says comes with the next link
+  return answer;
 }
 
 void SimAgent::Answer(const Digest& digest, fleet::Answer answer, TimePoint now) {

@@ -21,6 +21,7 @@ struct FleetPaths {
     return operators() + "/" + name + ".cert";
   }
   std::string pending() const { return dir + "/operator/pending"; }
+  std::string update_root() const { return dir + "/update/root.env"; }
   std::string ca_key() const { return dir + "/tls/ca.key"; }
   std::string server() const { return dir + "/server"; }
   std::string holdfastd_toml() const { return dir + "/server/holdfastd.toml"; }

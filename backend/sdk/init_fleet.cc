@@ -29,6 +29,7 @@ constexpr std::string_view kReadVerbs[] = {"query", "ls",     "stat", "cat",  "h
 constexpr std::string_view kActVerbs[] = {"exec",    "put",     "kill",    "mkdir",   "cp",
                                           "mv",      "rm",      "run",     "isolate", "release",
                                           "collect", "memdump", "capture", "scan"};
+constexpr std::string_view kUpdateVerbs[] = {"update"};
 
 struct Addresses {
   ServerUrl server, api, admin;
@@ -144,6 +145,7 @@ Result<std::string> SignPolicy(const sign::Crypto& crypto, const InitOptions& op
   policy.set_max_cert_ttl_ms(Ms(kMaxCertTtl));
   AddClass(policy, "read", kReadVerbs, kReadMaxTargets, kReadMaxTtl);
   AddClass(policy, "act", kActVerbs, options.act_max_targets, kActMaxTtl);
+  AddClass(policy, "update", kUpdateVerbs, kReadMaxTargets, kActMaxTtl);
   auto envelope =
       sign::SignEnvelope(crypto, *roots[0], sign::kPolicyType, policy.SerializeAsString());
   for (std::size_t i = 1; i < roots.size() && envelope.ok(); ++i) {

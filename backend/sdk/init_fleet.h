@@ -3,11 +3,13 @@
 // The directory appears complete or not at all: everything is written beside it first, synced, and
 // renamed into place. What is made is laid out in docs/protocol.md section 8.
 //
-// The policy has two classes of verbs; a verb in neither is refused everywhere:
+// The policy has three classes of verbs; a verb in none is refused everywhere:
 //   read   query ls stat cat hash get ps find tail archive cancel
 //          up to 1000 targets, valid for at most 7 days
 //   act    exec put kill mkdir cp mv rm run isolate release
 //          up to 10 targets (an option), at most 24 hours
+//   update update
+//          up to 1000 targets (rings bound what it harms), at most 24 hours
 //
 // Threading: a pure function of the file system and the random generator.
 // Errors:    kInvalid for an option, kExists when the directory is not empty or holds a fleet.

@@ -404,6 +404,16 @@ Verb Verb::Release() {
   return verb;
 }
 
+// Idempotent: the new program takes it up again.
+Verb Verb::Update(const ::holdfast::command::v1::UpdateArgs& args,
+                  const std::vector<::holdfast::command::v1::Blob>& files) {
+  Verb verb{"update", kUpdateTtl, OutputFormat::kNone, {}};
+  verb.command.set_idempotent(true);
+  *verb.command.mutable_update() = args;
+  for (const auto& file : files) *verb.command.add_blobs() = file;
+  return verb;
+}
+
 Verb Verb::Cancel(const Digest& command) {
   Verb verb = Read(OutputFormat::kNone);
   verb.command.mutable_cancel()->set_digest(command.str());

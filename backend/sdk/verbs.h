@@ -24,18 +24,20 @@ namespace holdfast::sdk {
 // How long a command waits for its endpoint unless told otherwise.
 inline constexpr Duration kQueuedTtl = std::chrono::hours(24);
 inline constexpr Duration kActTtl = std::chrono::hours(1);
+// Four rings, and endpoints that come to work later.
+inline constexpr Duration kUpdateTtl = std::chrono::hours(12);
 
 // What the output of a verb is (result.proto).
 enum class OutputFormat : std::uint8_t { kNone, kRows, kStdio, kBytes };
 
 struct Verb {
-  std::string class_id;  // "read" or "act", as `holdfast init` makes the policy
+  std::string class_id;  // "read", "act" or "update", as `holdfast init` makes the policy
   Duration ttl{0};
   OutputFormat output = OutputFormat::kNone;
   // The verb, its limits, blobs and idempotence; nothing of who, whom and when.
   ::holdfast::command::v1::Command command;
 
-  bool acts() const { return class_id == "act"; }
+  bool acts() const { return class_id != "read"; }
 
   static Result<Verb> Query(const std::string& sql);
   static Result<Verb> Ls(const std::string& path, bool all, bool recursive);
@@ -113,6 +115,9 @@ struct Verb {
   static Result<Verb> Isolate(Duration duration, const std::vector<std::string>& allow);
   static Verb Release();
   static Verb Cancel(const Digest& command);
+  // As command.proto describes its fields; `files`: those of the release, uploaded before.
+  static Verb Update(const ::holdfast::command::v1::UpdateArgs& args,
+                     const std::vector<::holdfast::command::v1::Blob>& files);
 };
 
 }  // namespace holdfast::sdk

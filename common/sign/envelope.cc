@@ -98,6 +98,28 @@ Result<Digest> VerifySignedBy(const Crypto& crypto, const Envelope& envelope,
   return Error{Code::kDenied, "not signed by the key that is due"};
 }
 
+std::uint32_t CountSignatures(const Crypto& crypto, const Envelope& envelope,
+                              const std::vector<PublicKey>& keys) {
+  std::uint32_t count = 0;
+  for (const auto& sig : envelope.sigs()) {
+    const bool holds = std::any_of(keys.begin(), keys.end(), [&](const PublicKey& key) {
+      return KeyIdOf(crypto, key).view() == sig.key_id() &&
+             VerifySignedBy(crypto, envelope, key).ok();
+    });
+    if (holds) ++count;
+  }
+  return count;
+}
+
+std::vector<PublicKey> KeysOf(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  std::vector<PublicKey> keys;
+  keys.reserve(static_cast<std::size_t>(texts.size()));
+  for (const std::string& text : texts) {
+    if (const auto key = PublicKey::From(text)) keys.push_back(*key);
+  }
+  return keys;
+}
+
 Result<std::string> SignEnvelope(const Crypto& crypto, const SigningKey& key, std::string_view type,
                                  std::string_view payload) {
   HF_TRY(CheckSizes(type, payload));

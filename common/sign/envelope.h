@@ -13,8 +13,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/ids.h"
 #include "common/base/result.h"
@@ -34,6 +36,8 @@ inline constexpr std::string_view kCommandType = "holdfast.command.v1";
 inline constexpr std::string_view kResultType = "holdfast.result.v1";
 inline constexpr std::string_view kHelloType = "holdfast.hello.v1";
 inline constexpr std::string_view kLoginType = "holdfast.login.v1";
+inline constexpr std::string_view kUpdateRootType = "holdfast.updateroot.v1";
+inline constexpr std::string_view kReleaseType = "holdfast.release.v1";
 
 using Envelope = ::holdfast::command::v1::Envelope;
 
@@ -46,6 +50,12 @@ Result<Envelope> ParseEnvelope(std::string_view bytes, std::string_view expected
 
 // The digest, if some signature of the envelope is by `key` and holds.
 Result<Digest> VerifySignedBy(const Crypto& crypto, const Envelope& envelope, const PublicKey& key);
+
+// How many distinct keys of `keys` signed. The envelope's key ids are distinct, so none counts twice.
+std::uint32_t CountSignatures(const Crypto& crypto, const Envelope& envelope,
+                              const std::vector<PublicKey>& keys);
+// Those of `texts` that have a key's size.
+std::vector<PublicKey> KeysOf(const google::protobuf::RepeatedPtrField<std::string>& texts);
 
 // Serialized Envelope with one signature.
 Result<std::string> SignEnvelope(const Crypto& crypto, const SigningKey& key, std::string_view type,

@@ -8,6 +8,7 @@
 
 #include "common/base/ids.h"
 #include "common/sign/strict_walk.h"
+#include "common/sign/version.h"
 
 namespace holdfast::sign {
 namespace {
@@ -29,6 +30,10 @@ constexpr std::size_t kMaxShortFact = 32;
 constexpr std::size_t kMaxFact = 128;
 constexpr int kMaxKeys = 8;
 constexpr int kMaxClasses = 32;
+constexpr int kMaxReleaseFiles = 16;
+constexpr std::size_t kMaxArch = 16;
+constexpr std::uint64_t kMaxProgramBytes = std::uint64_t{64} << 20;
+constexpr int kMaxAfter = 512;
 constexpr std::uint64_t kMaxCertTtlMs = std::uint64_t{24} * 60 * 60 * 1000;
 
 Error Bad(const char* what) { return Error{Code::kInvalid, what}; }
@@ -110,6 +115,8 @@ Result<pb::Command> ParseCommand(std::string_view payload) {
   for (const pb::Blob& blob : command.blobs()) {
     if (blob.sha256().size() != Digest::kSize) return Bad("command: a blob's sha256");
   }
+  const auto& after = command.update().after();
+  if (after.size() > kMaxAfter || !AllHaveSize(after, Digest::kSize)) return Bad("command: after");
   if (command.case_id().size() > kMaxCaseId) return Bad("command: case_id is too long");
   if (command.reason().size() > kMaxReason) return Bad("command: reason is too long");
   return command;
@@ -211,6 +218,37 @@ Result<pb::Result> ParseResult(std::string_view payload) {
   }
   if (result.file().path().size() > kMaxPath) return Bad("result: path is too long");
   return result;
+}
+
+Result<pb::UpdateRoot> ParseUpdateRoot(std::string_view payload) {
+  HF_ASSIGN_OR_RETURN(pb::UpdateRoot root, WalkAndParse<pb::UpdateRoot>(payload, kUpdateRootRule));
+  if (root.fleet_id().size() != FleetId::kSize) return Bad("update root: fleet_id is not 16 bytes");
+  if (root.version() == 0) return Bad("update root: version is 0");
+  if (!AreKeys(root.keys())) return Bad("update root: keys");
+  if (root.threshold() == 0 || root.threshold() > static_cast<std::uint32_t>(root.keys().size())) {
+    return Bad("update root: threshold");
+  }
+  return root;
+}
+
+Result<pb::Release> ParseRelease(std::string_view payload) {
+  HF_ASSIGN_OR_RETURN(pb::Release release, WalkAndParse<pb::Release>(payload, kReleaseRule));
+  if (!IsVersion(release.version())) return Bad("release: version");
+  if (!release.floor().empty() &&
+      (!IsVersion(release.floor()) || IsOlder(release.version(), release.floor()))) {
+    return Bad("release: floor");
+  }
+  if (release.files().empty() || release.files().size() > kMaxReleaseFiles) {
+    return Bad("release: number of files");
+  }
+  std::set<std::string_view> archs;
+  for (const pb::ReleaseFile& file : release.files()) {
+    if (!IsName(file.arch(), kMaxArch)) return Bad("release: arch");
+    if (!archs.insert(file.arch()).second) return Bad("release: an architecture twice");
+    if (file.sha256().size() != Digest::kSize) return Bad("release: a file's sha256");
+    if (file.size() == 0 || file.size() > kMaxProgramBytes) return Bad("release: a file's size");
+  }
+  return release;
 }
 
 Result<pb::Envelope> ParseEnvelopeFields(std::string_view bytes) {

@@ -19,6 +19,7 @@
 #include "holdfast/command/v1/envelope.pb.h"
 #include "holdfast/command/v1/result.pb.h"
 #include "holdfast/command/v1/trust.pb.h"
+#include "holdfast/command/v1/update.pb.h"
 
 namespace holdfast::sign {
 
@@ -28,6 +29,8 @@ Result<::holdfast::command::v1::OperatorCert> ParseCert(std::string_view payload
 Result<::holdfast::command::v1::Login> ParseLogin(std::string_view payload);
 Result<::holdfast::command::v1::AgentHello> ParseHello(std::string_view payload);
 Result<::holdfast::command::v1::Result> ParseResult(std::string_view payload);
+Result<::holdfast::command::v1::UpdateRoot> ParseUpdateRoot(std::string_view payload);
+Result<::holdfast::command::v1::Release> ParseRelease(std::string_view payload);
 
 // The fields only; ParseEnvelope() of envelope.h has the limits.
 Result<::holdfast::command::v1::Envelope> ParseEnvelopeFields(std::string_view bytes);

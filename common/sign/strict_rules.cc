@@ -110,6 +110,9 @@ constexpr FieldRule kScanFields[] = {{1, kBytes, kMany}, {2, kPackedInt32, kMany
                                      {3, kBool},         {4, kUint64},
                                      {5, kUint32},       {6, kUint32}};
 constexpr MessageRule kScan = {"holdfast.command.v1.ScanArgs", kScanFields};
+constexpr FieldRule kUpdateFields[] = {{1, kBytes},  {2, kBytes},  {3, kBytes, kMany},
+                                       {4, kUint64}, {5, kUint64}, {6, kUint64}};
+constexpr MessageRule kUpdate = {"holdfast.command.v1.UpdateArgs", kUpdateFields};
 constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {2, kBytes},
                                         {3, kString},
@@ -144,6 +147,7 @@ constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {39, kMessage, kOnce, 1, &kIsolate},
                                         {40, kMessage, kOnce, 1, &kRelease},
                                         {41, kMessage, kOnce, 1, &kCollect},
+                                        {42, kMessage, kOnce, 1, &kUpdate},
                                         {44, kMessage, kOnce, 1, &kMemdump},
                                         {45, kMessage, kOnce, 1, &kCapture},
                                         {46, kMessage, kOnce, 1, &kScan}};
@@ -164,6 +168,14 @@ constexpr FieldRule kResultFields[] = {
     {13, kBytes},  {14, kBool},   {15, kMessage, kOnce, 0, &kFile},
     {16, kUint64}, {17, kUint64}, {18, kMessage, kOnce, 0, &kFootprint}};
 
+// --- update.proto
+constexpr FieldRule kUpdateRootFields[] = {
+    {1, kBytes}, {2, kUint64}, {3, kBytes, kMany}, {4, kUint32}, {5, kUint64}};
+constexpr FieldRule kReleaseFileFields[] = {{1, kString}, {2, kBytes}, {3, kUint64}};
+constexpr MessageRule kReleaseFile = {"holdfast.command.v1.ReleaseFile", kReleaseFileFields};
+constexpr FieldRule kReleaseFields[] = {
+    {1, kString}, {2, kString}, {3, kUint64}, {4, kMessage, kMany, 0, &kReleaseFile}};
+
 }  // namespace
 
 constinit const MessageRule kEnvelopeRule = {"holdfast.command.v1.Envelope", kEnvelopeFields};
@@ -174,5 +186,7 @@ constinit const MessageRule kHelloRule = {"holdfast.command.v1.AgentHello", kHel
 constinit const MessageRule kCommandRule = {"holdfast.command.v1.Command", kCommandFields,
                                             kVerbFrom, kVerbTo};
 constinit const MessageRule kResultRule = {"holdfast.command.v1.Result", kResultFields};
+constinit const MessageRule kUpdateRootRule = {"holdfast.command.v1.UpdateRoot", kUpdateRootFields};
+constinit const MessageRule kReleaseRule = {"holdfast.command.v1.Release", kReleaseFields};
 
 }  // namespace holdfast::sign

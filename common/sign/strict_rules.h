@@ -56,5 +56,7 @@ extern const MessageRule kLoginRule;
 extern const MessageRule kHelloRule;
 extern const MessageRule kCommandRule;
 extern const MessageRule kResultRule;
+extern const MessageRule kUpdateRootRule;
+extern const MessageRule kReleaseRule;
 
 }  // namespace holdfast::sign

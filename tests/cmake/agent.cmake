@@ -3,7 +3,8 @@ holdfast_test(unit_agent_core LABEL unit
   DEPS holdfast_agent_core holdfast_common_adapters_mbedtls
   SRCS unit/agent/core/admission_test.cc unit/agent/core/blob_fetch_test.cc unit/agent/core/framers_test.cc
     unit/agent/core/hello_test.cc unit/agent/core/isolation_test.cc unit/agent/core/set_back_test.cc
-    unit/agent/core/running_test.cc unit/agent/core/warden_test.cc
+    unit/agent/core/running_test.cc unit/agent/core/update_record_test.cc unit/agent/core/updates_test.cc
+    unit/agent/core/warden_test.cc
     support/fake_crypto.cc)
 
 holdfast_test(unit_agent_tables LABEL unit
@@ -104,6 +105,8 @@ holdfast_fuzz(answer_restore_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/an
   SRCS fuzz/agent/answer_restore_fuzz.cc)
 holdfast_fuzz(isolation_record_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/isolation_record
   SRCS fuzz/agent/isolation_record_fuzz.cc)
+holdfast_fuzz(update_record_fuzz DEPS holdfast_agent_core CORPUS fuzz/corpus/update_record
+  SRCS fuzz/agent/update_record_fuzz.cc)
 holdfast_fuzz(spool_record_fuzz DEPS holdfast_agent_adapters_linux CORPUS fuzz/corpus/spool_record
   SRCS fuzz/agent/spool_record_fuzz.cc)
 holdfast_fuzz(warden_frames_fuzz DEPS holdfast_agent_core holdfast_common_adapters_mbedtls

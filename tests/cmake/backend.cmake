@@ -8,7 +8,7 @@ holdfast_test(sim_backend_control LABEL sim DEPS holdfast_tests_control_world
   SRCS sim/control_sim_test.cc)
 holdfast_test(unit_backend_control LABEL unit DEPS holdfast_tests_control_world
   SRCS unit/backend/core/control_api_test.cc unit/backend/core/control_dispatcher_test.cc
-    unit/backend/core/control_ledger_test.cc
+    unit/backend/core/control_ledger_test.cc unit/backend/core/control_rollouts_test.cc
     unit/backend/core/control_restored_test.cc unit/backend/core/control_results_test.cc
     unit/backend/core/control_sessions_test.cc)
 holdfast_fuzz(control_api_fuzz DEPS holdfast_tests_control_world CORPUS fuzz/corpus/control_api

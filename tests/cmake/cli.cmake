@@ -11,7 +11,7 @@ holdfast_test(unit_backend_sdk LABEL unit
   SRCS unit/backend/sdk/api_session_test.cc unit/backend/sdk/artifact_definitions_test.cc
     unit/backend/sdk/audit_chain_test.cc unit/backend/sdk/collection_reader_test.cc
     unit/backend/sdk/fleet_toml_test.cc unit/backend/sdk/output_reader_test.cc
-    unit/backend/sdk/pending_store_test.cc unit/backend/sdk/result_tracker_test.cc
+    unit/backend/sdk/pending_store_test.cc unit/backend/sdk/result_tracker_test.cc unit/backend/sdk/rings_test.cc
     unit/backend/sdk/targets_test.cc unit/backend/sdk/verbs_test.cc)
 holdfast_test(unit_backend_cli LABEL unit
   DEPS holdfast_backend_cli holdfast_common_adapters_openssl
@@ -23,7 +23,7 @@ set_source_files_properties(support/golden.cc PROPERTIES
   COMPILE_DEFINITIONS HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 holdfast_test(conformance_fleet_directory LABEL conformance
   DEPS holdfast_backend_sdk holdfast_common_adapters_openssl
-  SRCS conformance/fleet_bundle_test.cc conformance/fleet_directory_test.cc)
+  SRCS conformance/fleet_bundle_test.cc conformance/fleet_directory_test.cc conformance/update_files_test.cc)
 
 holdfast_test(conformance_collection_zip LABEL conformance
   DEPS holdfast_backend_cli holdfast_common_adapters_openssl

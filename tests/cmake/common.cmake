@@ -15,7 +15,7 @@ if(HOLDFAST_BACKEND)
   holdfast_test(unit_common_sign LABEL unit
     DEPS holdfast_common_sign holdfast_common_adapters_openssl
     SRCS unit/common/sign/chain_test.cc unit/common/sign/envelope_test.cc
-         unit/common/sign/low_s_test.cc unit/common/sign/strict_test.cc)
+         unit/common/sign/low_s_test.cc unit/common/sign/strict_test.cc unit/common/sign/update_test.cc)
   holdfast_test(conformance_crypto_openssl LABEL conformance
     DEPS holdfast_common_adapters_mbedtls holdfast_common_adapters_openssl
     SRCS conformance/crypto_openssl_test.cc)

@@ -89,10 +89,11 @@ TEST_F(FleetDirectoryTest, ThePolicyIsSignedByItsRootsAndAllowsWhatIsDocumented)
   ASSERT_TRUE(trust.ok()) << trust.error().message;
   EXPECT_EQ(trust.value().policy.root_keys_size(), 3);
   EXPECT_EQ(trust.value().policy.root_threshold(), 2U);
-  ASSERT_EQ(trust.value().policy.classes_size(), 2);
+  ASSERT_EQ(trust.value().policy.classes_size(), 3);
   EXPECT_EQ(trust.value().policy.classes(0).class_id(), "read");
   EXPECT_EQ(trust.value().policy.classes(0).verbs_size(), 12);
   EXPECT_EQ(trust.value().policy.classes(1).verbs_size(), 14);
+  EXPECT_EQ(trust.value().policy.classes(2).class_id(), "update");
 }
 
 TEST_F(FleetDirectoryTest, TheFirstOperatorsCertificateHoldsForTwelveHours) {

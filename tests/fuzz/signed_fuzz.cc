@@ -2,7 +2,7 @@
 // a crypto that calls every signature good, so that all checks after it are reached.
 //
 // An input is one letter and a body: E envelope, C command, P policy, T certificate, L login, H hello,
-// R result, as hex text; in lower case the body is plain bytes. A command or certificate is put into a
+// R result, U update root, V release, as hex text; in lower case the body is plain bytes. A command or certificate is put into a
 // good envelope first.
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +15,8 @@
 #include "common/sign/chain.h"
 #include "common/sign/envelope.h"
 #include "common/sign/strict.h"
+#include "common/sign/update.h"
+#include "common/sign/version.h"
 #include "tests/support/fake_crypto.h"
 #include "tests/support/fuzz_hex.h"
 #include "tests/support/test_fleet.h"
@@ -92,12 +94,42 @@ class World {
       }
       case 'l': CheckStable(sign::ParseLogin(body), body, &sign::ParseLogin); break;
       case 'h': CheckStable(sign::ParseHello(body), body, &sign::ParseHello); break;
+      case 'u': {
+        CheckStable(sign::ParseUpdateRoot(body), body, &sign::ParseUpdateRoot);
+        const auto root = SignEnvelope(*crypto_, *fleet_.roots[0], sign::kUpdateRootType, body);
+        const auto both = root.ok() ? AddSignature(*crypto_, *fleet_.roots[1], root.value()) : root;
+        if (both.ok()) Root(both.value());
+        Root(body);
+        break;
+      }
+      case 'v': {
+        CheckStable(sign::ParseRelease(body), body, &sign::ParseRelease);
+        const auto release = SignEnvelope(*crypto_, *fleet_.issuer, sign::kReleaseType, body);
+        if (release.ok()) Released(release.value());
+        Released(body);
+        break;
+      }
       case 'r': CheckStable(sign::ParseResult(body), body, &sign::ParseResult); break;
       default: break;
     }
   }
 
  private:
+  void Root(std::string_view envelope) const {
+    const auto root =
+        sign::VerifyUpdateRoot(*crypto_, trust_, envelope, holdfast::WallTime(kNowMs));
+    HF_CHECK(!root.ok() || root.value().threshold() > 0);
+  }
+  void Released(std::string_view envelope) const {
+    pb::UpdateRoot root;
+    root.add_keys(fleet_.issuer->public_key().str());
+    root.set_threshold(1);
+    const auto release = sign::VerifyRelease(*crypto_, root, envelope, holdfast::WallTime(kNowMs));
+    if (!release.ok()) return;
+    HF_CHECK(sign::IsVersion(release.value().version()));
+    HF_CHECK(!sign::IsOlder(release.value().version(), release.value().floor()));
+  }
+
   const std::unique_ptr<sign::Crypto> crypto_ = holdfast::testing::NewFakeCrypto();
   const TestFleet fleet_{*crypto_};
   const sign::TrustedPolicy trust_ = fleet_.Trust(fleet_.GoodPolicy());

@@ -22,6 +22,7 @@
 #include "tests/support/fake_fence.h"
 #include "tests/support/fake_journal.h"
 #include "tests/support/fake_spool.h"
+#include "tests/support/fake_update_file.h"
 #include "tests/support/test_fleet.h"
 
 namespace holdfast::testing {
@@ -73,9 +74,10 @@ class WardenRig {
     spool = std::make_unique<FakeSpool>(spool_disk);
     agent::Identity identity;
     identity.id = fleet.agent;
-    warden = std::make_unique<agent::Warden>(
-        agent::Parts{crypto, *key, trust, *journal, *spool, workers, reserve, fence, isolation},
-        identity, "config");
+    warden =
+        std::make_unique<agent::Warden>(agent::Parts{crypto, *key, trust, *journal, *spool, workers,
+                                                     reserve, fence, isolation, updates},
+                                        identity, "config");
     recovered = warden->Recover(at).ok();
     warden->OnLinkStarted();
     Pump();
@@ -234,6 +236,7 @@ class WardenRig {
   FakeReserve reserve{disk};
   FakeFence fence;
   FakeIsolationFile isolation;
+  FakeUpdateFile updates;
   std::unique_ptr<FakeJournal> journal;
   std::unique_ptr<FakeSpool> spool;
   std::unique_ptr<agent::Warden> warden;
@@ -243,7 +246,7 @@ class WardenRig {
  private:
   pb::Policy WidePolicy() const {
     auto policy = fleet.GoodPolicy();
-    for (const char* verb : {"get", "cat", "put", "exec", "isolate", "release"}) {
+    for (const char* verb : {"get", "cat", "put", "exec", "isolate", "release", "update"}) {
       policy.mutable_classes(0)->add_verbs(verb);
     }
     return policy;

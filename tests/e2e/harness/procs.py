@@ -93,6 +93,16 @@ LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
+def signal_disposition(pid, number):
+    """Of a process: "blocked", "ignored", "caught" or "default"."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    for name, words in (("SigBlk", "blocked"), ("SigIgn", "ignored"), ("SigCgt", "caught")):
+        mask = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith(name))
+        if mask >> (number - 1) & 1:
+            return words
+    return "default"
+
+
 def end_with_parent():
     """In a new child: SIGTERM when the test itself dies, however it dies."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -219,6 +219,31 @@ TEST_F(ChainTest, ACollectionThatRunsProgramsNeedsExecOfItsClassToo) {
             pb::COMMAND_FAILURE_NOT_PERMITTED);
 }
 
+TEST_F(ChainTest, WhoMayExecMayUpdateOnlyWhereThePolicyDoesNotKnowUpdates) {
+  const auto check_under = [&](const pb::Policy& policy, const std::string& class_id) {
+    const TrustedPolicy trust = fleet_.Trust(policy);
+    auto cert = fleet_.GoodCert();
+    cert.add_classes("act");
+    cert.add_classes("update");
+    auto command = fleet_.GoodCommand();
+    command.set_class_id(class_id);
+    command.set_not_after_ms(command.issued_at_ms() + kHourMs);
+    command.mutable_update();
+    return FailureOf(
+        CheckCommand(*crypto_, trust, {fleet_.Sign(command), fleet_.Sign(cert)}, check_));
+  };
+  auto policy = fleet_.GoodPolicy();
+  EXPECT_EQ(check_under(policy, "act"), pb::COMMAND_FAILURE_UNSPECIFIED);
+  EXPECT_EQ(check_under(policy, "read"), pb::COMMAND_FAILURE_NOT_PERMITTED);
+  auto* update = policy.add_classes();
+  update->set_class_id("update");
+  update->add_verbs("update");
+  update->set_max_targets(10);
+  update->set_max_ttl_ms(24 * kHourMs);
+  EXPECT_EQ(check_under(policy, "act"), pb::COMMAND_FAILURE_NOT_PERMITTED);
+  EXPECT_EQ(check_under(policy, "update"), pb::COMMAND_FAILURE_UNSPECIFIED);
+}
+
 TEST_F(ChainTest, RefusesALongerTimeThanTheClassAllows) {
   const auto ttl = [&](std::uint64_t ms) {
     return Changed([ms](pb::Command& c) { c.set_not_after_ms(c.issued_at_ms() + ms); });
