@@ -43,9 +43,8 @@ RunLimits LimitsOf(const v1::Command& command) {
 
 void TakeFacts(OpenCommand& command, const v1::Command& parsed, std::string payload) {
   command.is_idempotent = parsed.idempotent();
-  command.has_children =
-      parsed.has_exec() || parsed.has_run() || parsed.has_collect() || parsed.has_scan() ||
-      parsed.has_update();
+  command.has_children = parsed.has_exec() || parsed.has_run() || parsed.has_collect() ||
+                         parsed.has_scan() || parsed.has_update();
   command.is_own = IsOwn(parsed);
   command.is_update = parsed.has_update();
   command.limits = LimitsOf(parsed);

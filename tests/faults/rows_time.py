@@ -15,6 +15,7 @@ CLOCKS = Spec(gateways=1, agents=4, program=shim.DYNAMIC_AGENT.name)
 SLEEPERS = Spec(gateways=2, agents=4)
 DREAMERS = Spec(gateways=2, agents=4, program=shim.DYNAMIC_AGENT.name, proxy=True)
 SLEEP_MS, MAX_TIME = 600_000, "60s"
+BEFORE_A_BEAT_SECONDS = 20  # a beat wakes them within 25 s, whatever they do by themselves
 SETTLED_SECONDS = 15  # after a start warden has small things to do; then nothing wakes it but what it waits for
 HOUR_MS = 3_600_000
 JUMPS = {"an hour ahead": HOUR_MS, "an hour behind": -HOUR_MS, "1970": None, "2038": None,
@@ -155,7 +156,8 @@ def asleep(lab, n):
         kernel.jump_clock()  # on waking the kernel announces it the same way
         began = time.monotonic()
         # Nothing is asked meanwhile: what the agent does by itself counts.
-        wait_for(lambda: is_over(lab, limited), bound(lab, 10), "a limit that passed in the sleep", every=0.2)
+        wait_for(lambda: is_over(lab, limited), min(bound(lab, 10), BEFORE_A_BEAT_SECONDS),
+                 "a limit that passed in the sleep", every=0.2)
         name = f"limit_links_{'kept' if keeps else 'gone'}_s"
         figures[name] = round(max(figures.get(name, 0), time.monotonic() - began), 1)
         rows = lab.stack.holdfast("job", limited.job).json()["deliveries"]
