@@ -91,7 +91,8 @@ TEST_F(RingsTest, TheSameReleaseHasTheSameFirstAndAnotherHasOthers) {
   Add(200, "x86_64", "0.1.0");
   const auto first = [&](const std::string& version) {
     std::set<AgentId> ids;
-    for (const RingAgent& agent : PlanRings(*crypto_, agents_, version)[0]) ids.insert(agent.id);
+    const auto rings = PlanRings(*crypto_, agents_, version);
+    for (const RingAgent& agent : rings[0]) ids.insert(agent.id);
     return ids;
   };
   const auto before = first("0.2.0");
