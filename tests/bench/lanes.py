@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """./dev bench lanes: do small answers stay fast while a large file is fetched from the same endpoint?
 
-Queries over an open connection, alone and beside a get of 5 GiB, in turns. Prints a table and appends one JSON line per
+Queries over an open connection, alone and then beside a get of 5 GiB. Endpoint, backend and analyst share one disk. Prints a table and appends one JSON line per
 figure to OUT/lanes.jsonl. A figure that misses its target is shown as such and does not fail the run. Loopback only; needs
 release binaries and 6 GiB of free disk.
 """
@@ -20,8 +20,9 @@ from harness.stack import Stack  # noqa: E402
 
 FILE_BYTES = 5 << 30
 ROOM_BYTES = FILE_BYTES + (1 << 30)
-TURNS = 5
+TURNS = 3
 ROUND_TRIPS = 300
+REST_SECONDS = 3.0
 FLOWING_SECONDS = 1.0  # after its first bytes are here
 
 
@@ -59,10 +60,14 @@ class Get:
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait()
-        (job,) = [job for job in self.stack.holdfast("jobs").json() if job["verb"] == "get" and job["ended"] == 0] or [None]
-        if job:
-            self.stack.holdfast("cancel", job["job"])
+        for job in self.open_gets():
+            self.stack.holdfast("cancel", job["job"], expect=None)
+        procs.wait_for(lambda: not self.open_gets(), 120, "the get does not end", every=0.5)
+        time.sleep(REST_SECONDS)  # what was on its way is here
         shutil.rmtree(self.into)
+
+    def open_gets(self):
+        return [job for job in self.stack.holdfast("jobs").json() if job["verb"] == "get" and job["ended"] == 0]
 
 
 def main():
@@ -83,8 +88,10 @@ def main():
             file.truncate(FILE_BYTES)
         ask(stack, agent)
         alone, beside, rates = [], [], []
-        for turn in range(TURNS):
+        # Before the first get: what one has left to be written to the disk would slow them, too.
+        for _ in range(TURNS):
             alone.append(ask(stack, agent))
+        for turn in range(TURNS):
             with Get(stack, agent, source, stack.dir / f"into-{turn}") as get:
                 beside.append(ask(stack, agent))
                 rates.append(get.rate())
