@@ -1,7 +1,6 @@
 #include "agent/verbs/pace.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <ctime>

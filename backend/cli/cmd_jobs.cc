@@ -100,6 +100,11 @@ std::vector<RecordColumn> DeliveryColumns() {
           {"processes_started", false}};
 }
 
+// FetchJob has looked that it is one.
+Digest DigestOf(const api::CommandDetail& detail) {
+  return Digest::From(detail.summary().digest()).value();
+}
+
 // How a delivery ended, as far as it can be told here.
 struct Told {
   Cell outcome = Cell::Null();
@@ -152,12 +157,10 @@ std::string FootprintText(const pb::Footprint& footprint) {
          counted(footprint.processes_started(), " program") + " started";
 }
 
-std::vector<Cell> DeliveryCells(const Call& call, const api::CommandSummary& job,
-                                const api::Delivery& delivery) {
-  const Digest digest = Digest::From(job.digest()).value();  // FetchJob has looked
+std::vector<Cell> DeliveryCells(const api::CommandSummary& job, const api::Delivery& delivery,
+                                const Told& told) {
   const bool ended = delivery.state() == api::DELIVERY_STATE_ENDED;
   const bool waits = delivery.has_waiting() && !ended;
-  const Told told = TellEnd(call, digest, delivery);
   const auto left = [&](std::uint64_t (pb::Footprint::*count)() const) {
     return told.footprint ? Cell::Count(((*told.footprint).*count)()) : Cell::Null();
   };
@@ -189,9 +192,10 @@ std::vector<Cell> DeliveryCells(const Call& call, const api::CommandSummary& job
 
 std::string DeliveriesJson(const Call& call, const api::CommandDetail& detail) {
   const auto columns = DeliveryColumns();
+  const Digest digest = DigestOf(detail);
   JsonArray list;
   for (const auto& delivery : detail.deliveries()) {
-    const auto cells = DeliveryCells(call, detail.summary(), delivery);
+    const auto cells = DeliveryCells(detail.summary(), delivery, TellEnd(call, digest, delivery));
     JsonObject object;
     for (std::size_t i = 0; i < columns.size(); ++i) object.Put(columns[i].name, cells[i]);
     list.Add(object.str());
@@ -254,6 +258,7 @@ std::string HowFar(const api::CommandDetail& detail) {
 
 void PrintJobForPeople(const Call& call, const api::CommandDetail& detail) {
   const auto& job = detail.summary();
+  const Digest digest = DigestOf(detail);
   call.console.Out("job       " + ToHex(job.digest()) + "\nverb      " +
                    ForTerminal(Untrusted(job.verb())) + "  " +
                    ForTerminal(Untrusted(job.detail())) + "\noperator  " +
@@ -262,7 +267,8 @@ void PrintJobForPeople(const Call& call, const api::CommandDetail& detail) {
                    FormatTime(WallTime(job.not_after_ms())) + "\nstate     " + Standing(job) +
                    HowFar(detail) + "\n");
   for (const auto& d : detail.deliveries()) {
-    const auto cells = DeliveryCells(call, job, d);
+    const Told told = TellEnd(call, digest, d);
+    const auto cells = DeliveryCells(job, d, told);
     const auto text = [&](std::size_t i) { return ForTerminal(cells[i].text); };
     call.console.Out("\n  " + ToHex(d.agent_id()) + "  " + text(1) + "\n    " + text(2) +
                      (text(3).empty() ? "" : " " + text(3)) +
@@ -270,7 +276,6 @@ void PrintJobForPeople(const Call& call, const api::CommandDetail& detail) {
                      (text(5).empty() ? "" : ": " + text(5)) +
                      (text(13).empty() ? "" : "\n    " + text(13)) + "\n");
     PrintSteps(call, d);
-    const Told told = TellEnd(call, Digest::From(job.digest()).value(), d);
     if (told.footprint) call.console.Out("    took      " + FootprintText(*told.footprint) + "\n");
     if (d.sends() > 1) {
       call.console.Out("    sent " + std::to_string(d.sends()) + " times\n");
@@ -287,9 +292,10 @@ void PrintJob(const Call& call, const api::CommandDetail& detail) {
     case Format::kJson:
     case Format::kJsonl: PrintJobAsJson(call, detail); break;
     case Format::kCsv: {
+      const Digest digest = DigestOf(detail);
       RecordPrinter printer(call.console, Format::kCsv, DeliveryColumns());
       for (const auto& delivery : detail.deliveries()) {
-        printer.Add(DeliveryCells(call, detail.summary(), delivery));
+        printer.Add(DeliveryCells(detail.summary(), delivery, TellEnd(call, digest, delivery)));
       }
       printer.Finish();
       break;

@@ -111,6 +111,12 @@ class Grammar {
         ->type_name("BYTES");
     AddMaxTime(app);
   }
+  CLI::Option* AddMaxRows(CLI::App* app) {
+    return app
+        ->add_option("--max-rows", options_.max_rows,
+                     "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
+        ->type_name("N");
+  }
   // Alone for what answers with a row for each path: a bound on that would only fail what was done.
   void AddMaxTime(CLI::App* app) {
     AddDuration(

@@ -98,10 +98,7 @@ void Grammar::AddScan() {
                    "Most rows of one file or process (default: 100)")
       ->check(AtLeastOne)
       ->type_name("N");
-  scan->add_option("--max-rows", options_.max_rows,
-                   "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
-      ->check(AtLeastOne)
-      ->type_name("N");
+  AddMaxRows(scan)->check(AtLeastOne);
   AddLimits(scan);
   AddNotes(
       scan,

@@ -7,10 +7,7 @@ namespace holdfast::cli {
 void Grammar::AddReads() {
   CLI::App* query = AddVerb("query", "Ask a question in SQL", Command::kQuery);
   query->add_option("SQL", options_.sql, "One statement over the endpoint's tables")->required();
-  query
-      ->add_option("--max-rows", options_.max_rows,
-                   "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
-      ->type_name("N");
+  AddMaxRows(query);
   AddLimits(query);
   AddPace(query);
   AddNotes(query, "  holdfast query all \"SELECT pid, name FROM processes WHERE uid = 0\"");
@@ -19,9 +16,7 @@ void Grammar::AddReads() {
   ls->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
   ls->add_flag("-a,--all", options_.all, "Also names that begin with a dot");
   ls->add_flag("-r,-R,--recursive", options_.recursive, "And everything below");
-  ls->add_option("--max-rows", options_.max_rows,
-                 "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
-      ->type_name("N");
+  AddMaxRows(ls);
   AddPace(ls);
 
   CLI::App* stat = AddVerb("stat", "What the endpoint knows of files", Command::kStat);
@@ -178,10 +173,7 @@ void Grammar::AddFind() {
   find->add_option("--max-results", o.max_results, "End after so many")
       ->check(AtLeastOne)
       ->type_name("N");
-  find->add_option("--max-rows", options_.max_rows,
-                   "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
-      ->check(AtLeastOne)
-      ->type_name("N");
+  AddMaxRows(find)->check(AtLeastOne);
   AddLimits(find);
   AddPace(find);
   AddNotes(find,
@@ -197,9 +189,7 @@ void Grammar::AddShorthands() {
     if (shorthand.takes_pid) {
       sub->add_option("PID", options_.pids, "Process id")->required()->expected(1);
     }
-    sub->add_option("--max-rows", options_.max_rows,
-                    "Most rows; more is the failure ROW_LIMIT, with the first ones printed")
-        ->type_name("N");
+    AddMaxRows(sub);
     AddNotes(sub, "Short for: holdfast query TARGET \"" + std::string(shorthand.sql) + "\"");
     sub->callback([this, &shorthand] {
       options_.sql = SqlOf(shorthand, options_.pids.empty() ? 0 : options_.pids.front());

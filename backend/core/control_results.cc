@@ -307,17 +307,16 @@ void Results::TakeChunk(const DeliveryKey& key, Stream& stream, link::v1::Up up,
   }
   std::string data = std::move(*up.mutable_chunk()->mutable_data());
   const std::size_t size = data.size();
-  if (!stream.max_output) stream.max_output = MaxOutput(key.digest);
-  if (end + size > *stream.max_output) {
+  const std::uint64_t max_output = MaxOutput(key.digest);
+  if (end + size > max_output) {
     // An honest agent stops by itself: this one would fill our disk.
     if (stream.job) stream.job->doomed = true;
-    return Finish(
-        key, stream,
-        {::holdfast::command::v1::OUTCOME_FAILED,
-         ::holdfast::command::v1::COMMAND_FAILURE_OUTPUT_LIMIT,
-         "the agent sent more than " + std::to_string(*stream.max_output) + " bytes of output",
-         {}},
-        now);
+    return Finish(key, stream,
+                  {::holdfast::command::v1::OUTCOME_FAILED,
+                   ::holdfast::command::v1::COMMAND_FAILURE_OUTPUT_LIMIT,
+                   "the agent sent more than " + std::to_string(max_output) + " bytes of output",
+                   {}},
+                  now);
   }
   const bool fits = !stream.job && now_row.place != OutputPlace::kIncoming &&
                     end + size <= options_.inline_bytes &&

@@ -132,8 +132,7 @@ class Results {
     bool touched = false;   // its row changed in this turn
     bool complete = false;  // the Final is stored
     std::optional<Job> job;
-    std::optional<std::uint64_t> max_output;  // known from the first chunk on
-    TimePoint held_until{};                   // after a failed write
+    TimePoint held_until{};  // after a failed write
   };
 
   Stream* Open(const DeliveryKey& key, std::uint32_t attempt, std::uint64_t agent_has);

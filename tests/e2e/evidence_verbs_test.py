@@ -28,7 +28,7 @@ def blocks(data):
 class EvidenceVerbsTest(AgentTest):
     @classmethod
     def set_up_agents(cls):
-        cls.agent = cls.stack.add_agent("a")
+        super().set_up_agents()
         cls.files = cls.stack.dir / "files"
         cls.files.mkdir()
 

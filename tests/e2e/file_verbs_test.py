@@ -7,20 +7,11 @@ import subprocess
 import tarfile
 import time
 
-from harness.case import AgentTest, main
+from harness.case import FilesTest, main
 from harness.procs import wait_for
 
 
-class FileVerbsTest(AgentTest):
-    @classmethod
-    def set_up_agents(cls):
-        cls.agent = cls.stack.add_agent("a")
-
-    def setUp(self):
-        super().setUp()
-        self.files = self.stack.dir / self.id().rsplit(".", 1)[-1]
-        self.files.mkdir()
-
+class FileVerbsTest(FilesTest):
     def names(self, *argv):
         return [os.path.basename(row["path"]) for row in self.ask("find", self.files, *argv)["rows"]]
 

@@ -3,20 +3,11 @@
 import os
 import time
 
-from harness.case import AgentTest, main
+from harness.case import FilesTest, main
 from harness.procs import wait_for
 
 
-class LimitsTest(AgentTest):
-    @classmethod
-    def set_up_agents(cls):
-        cls.agent = cls.stack.add_agent("a")
-
-    def setUp(self):
-        super().setUp()
-        self.files = self.stack.dir / self.id().rsplit(".", 1)[-1]
-        self.files.mkdir()
-
+class LimitsTest(FilesTest):
     def took(self, verb, *argv, status=0):
         """(the job's id, its delivery)."""
         self.ask(verb, *argv, status=status)

@@ -12,10 +12,6 @@ SHORTHANDS = ("mounts", "netstat", "listening", "routes", "users", "who", "servi
 
 
 class ProcessVerbsTest(AgentTest):
-    @classmethod
-    def set_up_agents(cls):
-        cls.agent = cls.stack.add_agent("a")
-
     def state(self, pid):
         with open(f"/proc/{pid}/stat", "rb") as stat:
             return stat.read().rsplit(b")", 1)[1].split()[0].decode()

@@ -13,7 +13,7 @@ from harness.stack import set_key
 class VerbsTest(AgentTest):
     @classmethod
     def set_up_agents(cls):
-        cls.agent = cls.stack.add_agent("a")
+        super().set_up_agents()
         cls.files = cls.stack.dir / "files"
         cls.files.mkdir()
         cls.note = cls.files / "note.txt"

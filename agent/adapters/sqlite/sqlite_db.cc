@@ -75,6 +75,12 @@ Status SqliteDb::CheckIntegrity() {
   return Ok();
 }
 
+sqlite3_file* SqliteDb::file() const {
+  sqlite3_file* file = nullptr;
+  const int got = sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  return got == SQLITE_OK && file != nullptr && file->pMethods != nullptr ? file : nullptr;
+}
+
 Status SqliteDb::CheckHead() {
   // fileformat2.html#the_database_header: what is the same in each of our files. The rest counts pages and changes.
   struct Part {
@@ -86,11 +92,9 @@ Status SqliteDb::CheckHead() {
       {44, {"\0\0\0\4\0\0\0\0\0\0\0\0\0\0\0\1", 16}},  // format 4, no vacuum, UTF-8
       {60, std::string_view(kZeros.data(), 32)},       // no versions, nothing in what is reserved
   }};
-  sqlite3_file* file = nullptr;
   std::array<char, 100> head{};
-  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
-      file == nullptr || file->pMethods == nullptr ||
-      file->pMethods->xRead(file, head.data(), head.size(), 0) != SQLITE_OK) {
+  sqlite3_file* const of = file();
+  if (of == nullptr || of->pMethods->xRead(of, head.data(), head.size(), 0) != SQLITE_OK) {
     return Error{Code::kUnavailable, "the file's head cannot be read"};
   }
   for (const Part& part : kAlike) {

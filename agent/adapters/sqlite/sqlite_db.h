@@ -42,6 +42,8 @@ class SqliteDb {
   Status CheckHead();
   Error LastError(const char* doing) const;
   sqlite3* handle() const { return db_; }
+  // The database's own, opened since the first read; nullptr: it cannot be had.
+  sqlite3_file* file() const;
 
  private:
   explicit SqliteDb(sqlite3* db) : db_(db) {}

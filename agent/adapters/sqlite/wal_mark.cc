@@ -63,11 +63,8 @@ std::optional<WalMark> ReadWalMark(const std::string& path) {
 }
 
 std::optional<WalMark> ReadWalMark(SqliteDb& db) {
-  sqlite3_file* file = nullptr;
-  if (sqlite3_file_control(db.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
-      file == nullptr || file->pMethods == nullptr || file->pMethods->iVersion < 2) {
-    return std::nullopt;
-  }
+  sqlite3_file* const file = db.file();
+  if (file == nullptr || file->pMethods->iVersion < 2) return std::nullopt;
   volatile void* index = nullptr;  // mapped since the first read, and as long as the connection
   if (file->pMethods->xShmMap(file, 0, kRegionBytes, 0, &index) != SQLITE_OK || index == nullptr) {
     return std::nullopt;

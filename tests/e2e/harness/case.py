@@ -38,7 +38,11 @@ class StackTest(unittest.TestCase):
 
 
 class AgentTest(StackTest):
-    """Of what one agent is asked: set_up_agents() makes it cls.agent."""
+    """Of what one agent is asked: cls.agent."""
+
+    @classmethod
+    def set_up_agents(cls):
+        cls.agent = cls.stack.add_agent("a")
 
     def ask(self, verb, *argv, status=0):
         """One target: its object."""
@@ -54,6 +58,15 @@ class AgentTest(StackTest):
         for word in words:
             self.assertIn(word, answer["message"])
         return answer
+
+
+class FilesTest(AgentTest):
+    """Each test has a directory of its own: self.files."""
+
+    def setUp(self):
+        super().setUp()
+        self.files = self.stack.dir / self.id().rsplit(".", 1)[-1]
+        self.files.mkdir()
 
 
 def main():
