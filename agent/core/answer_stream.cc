@@ -5,16 +5,13 @@
 
 #include "agent/core/limits.h"
 #include "common/base/crc32c.h"
+#include "common/base/little_endian.h"
 
 namespace holdfast::agent {
 namespace {
 
 // Inline output in the journal: u64le first chunk, then per chunk u32le length | u32le crc | u64le
 // offset | bytes. The row's MAC covers it.
-void PutLe(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i, value >>= 8) out.push_back(static_cast<char>(value & 0xFF));
-}
-
 std::optional<std::uint64_t> TakeLe(std::string_view& in, std::size_t bytes) {
   if (in.size() < bytes) return std::nullopt;
   std::uint64_t value = 0;
@@ -180,11 +177,11 @@ std::string AnswerStream::InlineOutput() const {
   if (in_spool_ || chunks_ == 0) return {};
   std::string out;
   out.reserve(8 + inline_bytes_ + 16 * inline_.size());
-  PutLe(out, first_inline_, 8);
+  AppendLittle(out, first_inline_, 8);
   for (const InlineChunk& chunk : inline_) {
-    PutLe(out, chunk.data.size(), 4);
-    PutLe(out, chunk.chunk.crc32c, 4);
-    PutLe(out, chunk.chunk.offset, 8);
+    AppendLittle(out, chunk.data.size(), 4);
+    AppendLittle(out, chunk.chunk.crc32c, 4);
+    AppendLittle(out, chunk.chunk.offset, 8);
     out.append(chunk.data);
   }
   return out;

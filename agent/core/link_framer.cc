@@ -1,5 +1,7 @@
 #include "agent/core/link_framer.h"
 
+#include "common/base/little_endian.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -17,12 +19,9 @@ std::uint32_t ReadU32(std::string_view bytes) {
 }  // namespace
 
 std::string LinkMessageHeader(LinkMessageType type, std::size_t payload_bytes) {
-  auto length = static_cast<std::uint32_t>(payload_bytes + 1);
   std::string out;
   out.reserve(kHeaderBytes);
-  for (std::size_t i = 0; i < kLengthBytes; ++i, length >>= 8) {
-    out.push_back(static_cast<char>(length & 0xFF));
-  }
+  AppendLittle(out, payload_bytes + 1, kLengthBytes);
   out.push_back(static_cast<char>(type));
   return out;
 }

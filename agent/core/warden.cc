@@ -6,6 +6,7 @@
 #include "agent/core/limits.h"
 #include "agent/core/link_framer.h"
 #include "agent/core/results.h"
+#include "common/base/little_endian.h"
 #include "common/base/utf8.h"
 #include "common/sign/envelope.h"
 
@@ -21,10 +22,6 @@ constexpr std::uint32_t kPurgeEvery = 256;
 std::uint16_t ReadU16(std::string_view bytes) {
   return static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[0]) |
                                     static_cast<unsigned char>(bytes[1]) << 8);
-}
-
-void PutLe(std::string& out, std::uint32_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i, value >>= 8) out.push_back(static_cast<char>(value & 0xFF));
 }
 
 HangUp ParseClose(std::string_view payload) {
@@ -173,8 +170,8 @@ void Warden::OnWelcome(const ::holdfast::link::v1::Welcome& welcome, Moment at) 
   if (parts_.journal.meta().incarnation != incarnation) DropEverything(at);
   if (hang_up) return CloseLink(*hang_up);
   std::string beats;
-  PutLe(beats, welcome.beat_idle_s(), 4);
-  PutLe(beats, welcome.beat_busy_s(), 4);
+  AppendLittle(beats, welcome.beat_idle_s(), 4);
+  AppendLittle(beats, welcome.beat_busy_s(), 4);
   Queue(LinkMessageType::kWelcomed, beats);
   outbox_.OnLinkUp(at.now);
   log_.Add(LogLine(LogLevel::kInfo, "link_open")
@@ -209,7 +206,7 @@ void Warden::LookAfterReserve(TimePoint now) {
 
 void Warden::CloseLink(const HangUp& why) {
   std::string payload;
-  PutLe(payload, static_cast<std::uint32_t>(why.reason), 2);
+  AppendLittle(payload, static_cast<std::uint32_t>(why.reason), 2);
   payload.append(Utf8Prefix(why.detail, link::kMaxDetailBytes));
   Queue(LinkMessageType::kHangUp, payload);
   updates_.OnLinkClosed();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/base/little_endian.h"
+
 namespace holdfast::agent {
 namespace {
 
@@ -22,8 +24,7 @@ std::uint32_t LengthAt(const char* header) {
 
 void AppendWorkerMessage(std::string& out, WorkerMessageType type, std::string_view payload) {
   out.push_back(static_cast<char>(type));
-  auto length = static_cast<std::uint32_t>(payload.size());
-  for (int i = 0; i < 4; ++i, length >>= 8) out.push_back(static_cast<char>(length & 0xFF));
+  AppendLittle(out, payload.size(), 4);
   out.append(payload);
 }
 

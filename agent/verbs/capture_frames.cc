@@ -6,6 +6,7 @@
 #include <net/if_arp.h>
 
 #include "agent/tables/text.h"
+#include "common/base/little_endian.h"
 
 namespace holdfast::agent {
 namespace {
@@ -20,28 +21,25 @@ constexpr std::uint16_t kReceivedOption = 4;
 constexpr std::uint16_t kDroppedOption = 5;
 constexpr std::size_t kBlockFrameBytes = 12;  // type, length, length again
 
-void Put(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i, value >>= 8) out.push_back(static_cast<char>(value & 0xFF));
-}
 void PutPadded(std::string& out, std::string_view bytes) {
   out += bytes;
   out.append((4 - bytes.size() % 4) % 4, '\0');
 }
 void PutOption(std::string& out, std::uint16_t code, std::string_view value) {
-  Put(out, code, 2);
-  Put(out, value.size(), 2);
+  AppendLittle(out, code, 2);
+  AppendLittle(out, value.size(), 2);
   PutPadded(out, value);
 }
 void PutTime(std::string& out, std::uint64_t unix_ns) {
-  Put(out, unix_ns >> 32, 4);
-  Put(out, unix_ns & 0xFFFFFFFF, 4);
+  AppendLittle(out, unix_ns >> 32, 4);
+  AppendLittle(out, unix_ns & 0xFFFFFFFF, 4);
 }
 std::string Block(std::uint32_t type, std::string_view body) {
   std::string out;
-  Put(out, type, 4);
-  Put(out, body.size() + kBlockFrameBytes, 4);
+  AppendLittle(out, type, 4);
+  AppendLittle(out, body.size() + kBlockFrameBytes, 4);
   out += body;
-  Put(out, body.size() + kBlockFrameBytes, 4);
+  AppendLittle(out, body.size() + kBlockFrameBytes, 4);
   return out;
 }
 
@@ -66,32 +64,32 @@ std::optional<std::uint16_t> LinkTypeOf(std::uint16_t hardware) {
 
 std::string SectionBlock() {
   std::string body;
-  Put(body, 0x1A2B3C4D, 4);
-  Put(body, 1, 2);
-  Put(body, 0, 2);
-  Put(body, UINT64_MAX, 8);  // its length is not known
+  AppendLittle(body, 0x1A2B3C4D, 4);
+  AppendLittle(body, 1, 2);
+  AppendLittle(body, 0, 2);
+  AppendLittle(body, UINT64_MAX, 8);  // its length is not known
   return Block(kSection, body);
 }
 
 std::string InterfaceBlock(std::uint16_t link_type, std::uint32_t snap_bytes,
                            std::string_view name) {
   std::string body;
-  Put(body, link_type, 2);
-  Put(body, 0, 2);
-  Put(body, snap_bytes, 4);
+  AppendLittle(body, link_type, 2);
+  AppendLittle(body, 0, 2);
+  AppendLittle(body, snap_bytes, 4);
   PutOption(body, kNameOption, name);
   PutOption(body, kResolutionOption, "\x09");  // nanoseconds
-  Put(body, 0, 4);
+  AppendLittle(body, 0, 4);
   return Block(kInterface, body);
 }
 
 void AddPacketBlock(std::uint32_t interface, std::uint64_t unix_ns, std::uint32_t whole_bytes,
                     std::string_view bytes, std::string& out) {
   std::string body;
-  Put(body, interface, 4);
+  AppendLittle(body, interface, 4);
   PutTime(body, unix_ns);
-  Put(body, bytes.size(), 4);
-  Put(body, std::max<std::uint64_t>(whole_bytes, bytes.size()), 4);
+  AppendLittle(body, bytes.size(), 4);
+  AppendLittle(body, std::max<std::uint64_t>(whole_bytes, bytes.size()), 4);
   PutPadded(body, bytes);
   out += Block(kPacket, body);
 }
@@ -99,15 +97,15 @@ void AddPacketBlock(std::uint32_t interface, std::uint64_t unix_ns, std::uint32_
 std::string StatisticsBlock(std::uint32_t interface, std::uint64_t unix_ns, std::uint64_t received,
                             std::uint64_t dropped) {
   std::string body;
-  Put(body, interface, 4);
+  AppendLittle(body, interface, 4);
   PutTime(body, unix_ns);
   for (const auto& [code, count] :
        {std::pair{kReceivedOption, received}, std::pair{kDroppedOption, dropped}}) {
     std::string value;
-    Put(value, count, 8);
+    AppendLittle(value, count, 8);
     PutOption(body, code, value);
   }
-  Put(body, 0, 4);
+  AppendLittle(body, 0, 4);
   return Block(kStatistics, body);
 }
 

@@ -6,18 +6,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "agent/tables/text.h"
+
 namespace holdfast::agent {
 namespace {
 
 std::uint64_t NumberAfter(std::string_view text, std::string_view name) {
   const std::size_t at = text.find(name);
-  std::uint64_t value = 0;
-  if (at == std::string_view::npos) return value;
-  for (const char digit : text.substr(at + name.size())) {
-    if (digit < '0' || digit > '9') break;
-    value = value * 10 + static_cast<std::uint64_t>(digit - '0');
-  }
-  return value;
+  if (at == std::string_view::npos) return 0;
+  std::string_view rest = text.substr(at + name.size());
+  return ParseUint(NextField(rest, '\n')).value_or(0);
 }
 
 }  // namespace

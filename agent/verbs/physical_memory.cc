@@ -5,15 +5,10 @@
 #include <elf.h>
 
 #include "agent/tables/text.h"
+#include "common/base/little_endian.h"
 
 namespace holdfast::agent {
-namespace {
-
-void PutLittle(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i, value >>= 8) out.push_back(static_cast<char>(value & 0xFF));
-}
-
-}  // namespace
+namespace {}  // namespace
 
 std::vector<MemoryRange> ParseSystemRam(std::string_view iomem) {
   std::vector<MemoryRange> ram;
@@ -83,11 +78,11 @@ MemoryPlan PlanMemory(const std::vector<MemoryRange>& ram, const std::vector<Kco
 std::string LimeHeader(const MemoryRange& range) {
   constexpr std::uint32_t kMagic = 0x4C694D45;
   std::string header;
-  PutLittle(header, kMagic, 4);
-  PutLittle(header, 1, 4);
-  PutLittle(header, range.from, 8);
-  PutLittle(header, range.to - 1, 8);
-  PutLittle(header, 0, 8);
+  AppendLittle(header, kMagic, 4);
+  AppendLittle(header, 1, 4);
+  AppendLittle(header, range.from, 8);
+  AppendLittle(header, range.to - 1, 8);
+  AppendLittle(header, 0, 8);
   return header;
 }
 

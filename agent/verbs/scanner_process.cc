@@ -18,6 +18,7 @@
 
 #include "agent/tables/text.h"
 #include "agent/verbs/verb_result.h"
+#include "common/base/little_endian.h"
 
 namespace holdfast::agent {
 namespace {
@@ -41,10 +42,6 @@ std::string OwnDirectory() {
   const ssize_t size = readlink("/proc/self/exe", path.data(), path.size());
   const std::string self(path.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
   return self.substr(0, std::min(self.rfind('/'), self.size()));
-}
-
-void PutNumber(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i, value >>= 8) out.push_back(static_cast<char>(value & 0xFF));
 }
 
 // Between fork and execve: system calls only.
@@ -191,8 +188,8 @@ ScannerProcess::Seen ScannerProcess::LookAtMemory(int fd, std::span<const Memory
   std::size_t count = 0;
   for (const MemoryRun& run : runs) {
     if (run.bytes == 0) continue;
-    PutNumber(payload, run.from, 8);
-    PutNumber(payload, run.from + run.bytes, 8);
+    AppendLittle(payload, run.from, 8);
+    AppendLittle(payload, run.from + run.bytes, 8);
     if (++count % kMaxScanRegions != 0) continue;
     if (!Send(ScanMessage::kRegions, payload, -1)) return Seen::kDied;
     payload.clear();
@@ -205,8 +202,8 @@ ScannerProcess::Seen ScannerProcess::Look(ScanMessage type, int fd, const Bounds
                                           const OnHit& on_hit) {
   std::string payload;
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(bounds.time).count();
-  PutNumber(payload, static_cast<std::uint64_t>(seconds), 4);
-  PutNumber(payload, bounds.rows, 4);
+  AppendLittle(payload, static_cast<std::uint64_t>(seconds), 4);
+  AppendLittle(payload, bounds.rows, 4);
   if (!Send(type, payload, fd)) return Seen::kDied;
   const ScanClock::time_point until =
       ScanClock::now() + std::chrono::seconds(seconds) + kScannerGrace;

@@ -12,6 +12,7 @@
 #include "agent/adapters/linux/os_error.h"
 #include "agent/adapters/linux/proc_tree.h"
 #include "agent/core/limits.h"
+#include "common/base/little_endian.h"
 
 namespace holdfast::agent {
 namespace {
@@ -24,8 +25,7 @@ constexpr int kRequestPipeBytes = 128 * 1024;
 constexpr Duration kSweepEvery = std::chrono::milliseconds(50);
 
 void AppendField(std::string& out, std::string_view bytes) {
-  auto length = static_cast<std::uint32_t>(bytes.size());
-  for (int i = 0; i < 4; ++i, length >>= 8) out.push_back(static_cast<char>(length & 0xFF));
+  AppendLittle(out, bytes.size(), 4);
   out.append(bytes);
 }
 

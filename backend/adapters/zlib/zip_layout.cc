@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/base/little_endian.h"
+
 namespace holdfast::backend {
 namespace {
 
@@ -33,12 +35,9 @@ constexpr std::size_t kAtOffset = 42;
 constexpr std::size_t kTimeFieldBytes = 9;
 constexpr std::size_t kZip64FieldHeadBytes = 4;
 
-void Put(std::string& out, std::uint64_t value, int bytes) {
-  for (; bytes > 0; --bytes, value >>= 8U) out += static_cast<char>(value & 0xFFU);
-}
-void Put16(std::string& out, std::uint64_t value) { Put(out, value, 2); }
-void Put32(std::string& out, std::uint64_t value) { Put(out, value, 4); }
-void Put64(std::string& out, std::uint64_t value) { Put(out, value, 8); }
+void Put16(std::string& out, std::uint64_t value) { AppendLittle(out, value, 2); }
+void Put32(std::string& out, std::uint64_t value) { AppendLittle(out, value, 4); }
+void Put64(std::string& out, std::uint64_t value) { AppendLittle(out, value, 8); }
 
 std::uint64_t Get(std::string_view bytes, std::size_t at, std::size_t size) {
   std::uint64_t value = 0;
@@ -69,7 +68,7 @@ std::uint32_t DosTime(std::uint32_t mtime_s) {
 void PutTimeField(std::string& out, std::uint32_t mtime_s) {
   Put16(out, kTimeField);
   Put16(out, 5);
-  Put(out, kHasMtime, 1);
+  AppendLittle(out, kHasMtime, 1);
   Put32(out, mtime_s);
 }
 
@@ -122,8 +121,8 @@ std::string Descriptor(const ZipEntry& entry) {
   std::string out;
   Put32(out, kDescriptorSignature);
   Put32(out, entry.crc32);
-  Put(out, entry.packed_bytes, entry.is_large ? 8 : 4);
-  Put(out, entry.bytes, entry.is_large ? 8 : 4);
+  AppendLittle(out, entry.packed_bytes, entry.is_large ? 8 : 4);
+  AppendLittle(out, entry.bytes, entry.is_large ? 8 : 4);
   return out;
 }
 
