@@ -215,6 +215,12 @@ TEST_F(MemdumpVerbTest, ASuspendedProcessStaysSuspended) {
   args().set_stop(true);
   args().set_path("[stack]");
   ASSERT_EQ(Run().result.outcome(), pb::OUTCOME_DONE);
+  // A thread that is let go passes once through the scheduler on its way back into the stop (__ptrace_unlink); one that
+  // was let run would wait for its input, and never stand still again.
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (victim_.State() != 'T' && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
   EXPECT_EQ(victim_.State(), 'T');
   ASSERT_EQ(kill(victim_.pid(), SIGCONT), 0);
   EXPECT_TRUE(victim_.GoesOn());
