@@ -68,8 +68,9 @@ class Lab:
         return self
 
     def make_disks(self):
-        """Under the agents' states and under the backend's; lab.agent_disk and lab.backend_disk."""
-        places = {"agent": self.stack.states, "backend": self.stack.fleet / "server/state"}
+        """Under the agents' states, the backend's and that of its Redis; lab.agent_disk, lab.backend_disk, lab.redis_disk."""
+        places = {"agent": self.stack.states, "backend": self.stack.fleet / "server/state",
+                  "redis": self.stack.fleet / "server/state/redis"}
         for part, kind, megabytes in self.spec.disks:
             if kind == "loop":
                 made = disk.LoopDisk(places[part], self.stack.dir / f"{part}.ext4", megabytes)

@@ -13,8 +13,8 @@ TIERS = ("commit", "nightly", "release", "soak")
 @dataclasses.dataclass(frozen=True)
 class Spec:
     """What stack a row needs; rows with equal specs share one. `keys`: of holdfastd.toml;
-    `program`: another build of the agent; `disks`: (("agent" or "backend", "loop" or "tmpfs", MiB),
-    ...), under the state of all agents or of the backend (lab/disk.py); `proxy`: agents reach the backend through lab.proxy;
+    `program`: another build of the agent; `disks`: (("agent", "backend" or "redis", "loop" or "tmpfs", MiB),
+    ...), under the state of all agents, of the backend or of its Redis (lab/disk.py); `proxy`: agents reach the backend through lab.proxy;
     `prepare`: "plan" runs the backend with the shim (lab/shim.py), "poison" with one that crashes gateways over
     POISON (lab.py), "net" puts the agents behind a wire of their own (rows_net.py), "names" gives them a
     name server that can die (lab/names.py), "front" puts one that can lie before Redis
