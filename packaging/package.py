@@ -107,7 +107,8 @@ def backend_tree(arguments):
 
 
 # Where a program of one's own begins; what these include comes along.
-SDK_ROOTS = ("common/adapters/openssl/openssl_crypto.h", "common/base/untrusted.h", "common/base/log_line.h")
+SDK_ROOTS = ("common/adapters/openssl/openssl_crypto.h", "common/adapters/openssl/openssl_sealing.h",
+             "common/base/untrusted.h", "common/base/log_line.h")
 
 
 def sdk_headers(build):

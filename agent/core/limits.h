@@ -31,6 +31,16 @@ inline constexpr Duration kEstimateTime = std::chrono::seconds(2);
 // get and cat: a transfer of a large file over a slow line takes a day; the file bounds the rest.
 inline constexpr Duration kDefaultTransferWall = std::chrono::hours(24);
 
+// pty: a working day. Its program may use the processor as long.
+inline constexpr Duration kDefaultPtyWall = std::chrono::hours(8);
+// Nobody is at the keys any more.
+inline constexpr Duration kDefaultPtyIdle = std::chrono::minutes(15);
+// Of a terminal's output, and of the recording: what a person reads in a day is a hundredth of it.
+inline constexpr std::uint64_t kDefaultPtyBytes = std::uint64_t{128} << 20;
+// Recordings that are kept: the oldest make room before another begins.
+inline constexpr std::uint64_t kKeptRecordingBytes = std::uint64_t{256} << 20;
+inline constexpr std::size_t kKeptRecordings = 64;
+
 // --- commands ---
 
 // Open (RECEIVED to acknowledged Final). Above: TOO_MANY_OPEN. An entry takes a few hundred bytes
@@ -40,6 +50,8 @@ inline constexpr std::size_t kMaxOpenCommands = 64;
 inline constexpr std::size_t kMaxOpenCancels = kMaxOpenCommands;
 // Workers at once; further commands wait as RECEIVED. Eight saturate the cores of most endpoints.
 inline constexpr std::size_t kMaxRunningWorkers = 8;
+// Terminals at once, beside the workers: they stand for hours, and a query must not wait for one. More wait.
+inline constexpr std::size_t kMaxTerminals = 4;
 // Refusals whose Final is not yet acknowledged. Above: the oldest that lives in memory only makes room.
 inline constexpr std::size_t kMaxOpenRefusals = 64;
 // How long such a refusal waits for its Ack: control does not know what a stranger made up, and never

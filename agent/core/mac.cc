@@ -1,41 +1,15 @@
 #include "agent/core/mac.h"
 
-#include <string>
-
-#include "common/base/check.h"
+#include "common/sign/hmac.h"
 
 namespace holdfast::agent {
-namespace {
-
-constexpr std::size_t kBlockBytes = 64;  // of SHA-256, FIPS 180-4
-constexpr char kInnerPad = 0x36;         // RFC 2104, section 2
-constexpr char kOuterPad = 0x5c;
-
-std::string Padded(std::string_view key, char pad) {
-  std::string block(kBlockBytes, pad);
-  for (std::size_t i = 0; i < key.size(); ++i) block[i] = static_cast<char>(key[i] ^ pad);
-  return block;
-}
-
-}  // namespace
-
-Digest HmacSha256(const sign::Crypto& crypto, std::string_view key, std::string_view bytes) {
-  HF_CHECK(key.size() <= kBlockBytes);
-  auto inner = crypto.NewSha256();
-  inner->Update(Padded(key, kInnerPad));
-  inner->Update(bytes);
-  auto outer = crypto.NewSha256();
-  outer->Update(Padded(key, kOuterPad));
-  outer->Update(inner->Finish().view());
-  return outer->Finish();
-}
 
 Mac16 Mac(const sign::Crypto& crypto, const MacKey& key, std::string_view bytes) {
-  return *Mac16::From(HmacSha256(crypto, key.view(), bytes).view().substr(0, Mac16::kSize));
+  return *Mac16::From(sign::HmacSha256(crypto, key.view(), bytes).view().substr(0, Mac16::kSize));
 }
 
 MacKey JournalKey(const sign::Crypto& crypto, std::string_view identity_secret) {
-  return *MacKey::From(HmacSha256(crypto, identity_secret, "holdfast journal v1").view());
+  return *MacKey::From(sign::HmacSha256(crypto, identity_secret, "holdfast journal v1").view());
 }
 
 }  // namespace holdfast::agent

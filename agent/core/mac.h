@@ -1,4 +1,4 @@
-// HMAC-SHA-256 (RFC 2104), whole or cut to 16 bytes: seals the journal's rows with a key that only
+// HMAC-SHA-256 cut to 16 bytes: seals the journal's rows with a key that only
 // the agent's identity key leads to.
 //
 // Threading: pure functions.
@@ -15,8 +15,6 @@ namespace holdfast::agent {
 using Mac16 = FixedBytes<struct Mac16Tag, 16>;
 using MacKey = FixedBytes<struct MacKeyTag, 32>;
 
-// `key`: at most 64 bytes, SHA-256's block.
-Digest HmacSha256(const sign::Crypto& crypto, std::string_view key, std::string_view bytes);
 Mac16 Mac(const sign::Crypto& crypto, const MacKey& key, std::string_view bytes);
 // From the 32-byte secret of the identity key.
 MacKey JournalKey(const sign::Crypto& crypto, std::string_view identity_secret);

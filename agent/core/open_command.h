@@ -63,6 +63,7 @@ struct OpenCommand {
   // run twice.
   bool awaits_ack = false;
   bool has_children = false;  // exec: starts other programs
+  bool is_pty = false;        // takes input, and no place among the workers
   bool is_own = false;        // isolate, release: warden does it itself, and it waits for no place
   bool is_update = false;     // the program that its worker has looked at is Updates' to start
   std::string payload;        // serialized Command as signed; empty once the worker has it

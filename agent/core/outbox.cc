@@ -101,7 +101,8 @@ void Outbox::AddRecords(TimePoint now, bool interactive, std::optional<Lost>& lo
     ++idle;
     // Behind what was lost there is nothing that control could use; its end comes as a new attempt.
     if (command.output_lost && !command.stream->has_final()) continue;
-    if (command.stream->is_interactive() != interactive) continue;
+    // A terminal has at most its window under way, and somebody looks at it.
+    if ((command.is_pty || command.stream->is_interactive()) != interactive) continue;
     link::StreamSender& sender = command.stream->sender();
     if (!sender.has_record() || !HasRoom(sender, interactive)) continue;
     in_flight_ += sender.next_cost();

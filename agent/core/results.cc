@@ -31,10 +31,14 @@ RunLimits LimitsOf(const v1::Command& command) {
     out.wall = kDefaultTransferWall;
     out.out_bytes = std::numeric_limits<std::uint64_t>::max();  // the file is the bound
   }
+  if (command.has_pty()) {
+    out.wall = kDefaultPtyWall;
+    out.out_bytes = kDefaultPtyBytes;
+  }
   const auto& signed_limits = command.limits();
   if (command.has_update()) out.wall = kDefaultUpdateWall;
   if (signed_limits.wall_ms() > 0) out.wall = Millis(signed_limits.wall_ms());
-  out.cpu = is_transfer ? out.wall : kDefaultCpu;
+  out.cpu = is_transfer || command.has_pty() ? out.wall : kDefaultCpu;
   if (signed_limits.cpu_ms() > 0) out.cpu = Millis(signed_limits.cpu_ms());
   if (signed_limits.out_bytes() > 0) out.out_bytes = signed_limits.out_bytes();
   if (signed_limits.mem_bytes() > 0) out.mem_bytes = signed_limits.mem_bytes();
@@ -43,8 +47,9 @@ RunLimits LimitsOf(const v1::Command& command) {
 
 void TakeFacts(OpenCommand& command, const v1::Command& parsed, std::string payload) {
   command.is_idempotent = parsed.idempotent();
+  command.is_pty = parsed.has_pty();
   command.has_children = parsed.has_exec() || parsed.has_run() || parsed.has_collect() ||
-                         parsed.has_scan() || parsed.has_update();
+                         parsed.has_scan() || parsed.has_update() || command.is_pty;
   command.is_own = IsOwn(parsed);
   command.is_update = parsed.has_update();
   command.limits = LimitsOf(parsed);
@@ -69,6 +74,10 @@ std::optional<v1::Result> LastWordFrom(std::string_view bytes) {
   known.set_exit_code(said.exit_code());
   known.set_truncated(said.truncated());
   known.set_rows(said.rows());
+  if (said.recording().sha256().size() == Digest::kSize) {
+    known.mutable_recording()->set_sha256(said.recording().sha256());
+    known.mutable_recording()->set_size(said.recording().size());
+  }
   if (said.has_file()) {
     const v1::FileFacts& facts = said.file();
     v1::FileFacts& out = *known.mutable_file();

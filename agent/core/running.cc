@@ -180,7 +180,9 @@ bool Running::EndIfExpired(OpenCommand& command, Moment at) {
 bool Running::BeginsAtOnce(const Command& parsed) const {
   if (IsOwn(parsed)) return true;
   if (parsed.has_update() || updates_.staged() || updates_.wants_restart()) return false;
-  return !parsed.has_cancel() && !NeedsBlob(parsed) && CountRunning() < kMaxRunningWorkers &&
+  const bool has_place =
+      parsed.has_pty() ? CountTerminals() < kMaxTerminals : CountRunning() < kMaxRunningWorkers;
+  return !parsed.has_cancel() && !NeedsBlob(parsed) && has_place &&
          std::none_of(table_.begin(), table_.end(),
                       [](const auto& command) { return command->phase == Phase::kQueued; });
 }
@@ -197,8 +199,8 @@ void Running::StartQueued(Moment at) {
 
 bool Running::HasPlaceFor(const OpenCommand& command) const {
   if (command.is_own || IsOnTrial(command)) return true;
-  const bool is_quiet = !updates_.staged() && !updates_.wants_restart();
-  return is_quiet && CountRunning() < kMaxRunningWorkers;
+  if (updates_.staged() || updates_.wants_restart()) return false;
+  return command.is_pty ? CountTerminals() < kMaxTerminals : CountRunning() < kMaxRunningWorkers;
 }
 
 // False: the journal refuses, and will refuse the next one too.
@@ -227,6 +229,7 @@ bool Running::Start(OpenCommand& command, Moment at) {
   start.cpu = command.limits.cpu;
   start.mem_bytes = command.limits.mem_bytes;
   start.has_children = command.has_children;
+  start.takes_input = command.is_pty;
   if (auto spawned = parts_.workers.Spawn(start); !spawned.ok()) {
     End(command,
         Failed(v1::COMMAND_FAILURE_WORKER_DIED,
@@ -319,6 +322,7 @@ void Running::OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_v
     log_.Add(LogLine(LogLevel::kWarn, "output_waits_for_room").Id("digest", command->digest.hex()));
     return;
   }
+  if (type == WorkerMessageType::kSessionKey) return TakeSessionKey(*command, payload, at);
   auto said = LastWordFrom(payload);
   if (!said) {
     return Stop(*command, Failed(v1::COMMAND_FAILURE_WORKER_DIED, "a last word that is no result"));
@@ -545,8 +549,8 @@ OpenCommand* Running::FindWorker(WorkerId id) const {
 }
 
 std::size_t Running::CountRunning() const {
-  return static_cast<std::size_t>(
-      std::count_if(table_.begin(), table_.end(), [](const auto& c) { return HasLiveWorker(*c); }));
+  return static_cast<std::size_t>(std::count_if(
+      table_.begin(), table_.end(), [](const auto& c) { return HasLiveWorker(*c) && !c->is_pty; }));
 }
 
 }  // namespace holdfast::agent

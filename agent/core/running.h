@@ -10,7 +10,7 @@
 // Ordering:  a worker is spawned only after STARTED is durable; a Final exists only after its
 // result is
 //            durable; CANCELLED only after every process of the worker is gone.
-// Limits:    kMaxRunningWorkers at once, each with at most one chunk in memory; wall and output limits of
+// Limits:    kMaxRunningWorkers at once, and kMaxTerminals beside them, each with at most one chunk in memory; wall and output limits of
 //            each command.
 // Ownership: borrows Parts, Identity, the table and the log.
 // Threading: thread-compatible; loop thread only.
@@ -31,6 +31,7 @@
 #include "agent/core/open_command.h"
 #include "agent/core/updates.h"
 #include "agent/core/worker_messages.h"
+#include "holdfast/link/v1/link.pb.h"
 
 namespace holdfast::agent {
 
@@ -62,6 +63,9 @@ class Running {
   void StopUnheard(OpenCommand& command);
   // Control has more of it than this journal, up to `attempt`: it ran in a time that was taken back.
   void LosePlace(OpenCommand& command, std::uint32_t attempt, Moment at);
+
+  // What was typed into a terminal; dropped if it has no room or does not run: it is sent again.
+  void OnPtyInput(const ::holdfast::link::v1::PtyInput& input);
 
   void OnWorkerMessage(WorkerId id, WorkerMessageType type, std::string_view payload, Moment at);
   // The worker broke the framing of its pipe.
@@ -98,7 +102,9 @@ class Running {
   void RecordEnd(OpenCommand& command, Moment at);
   Status WriteEnd(OpenCommand& command);
   OpenCommand* FindWorker(WorkerId id) const;
+  void TakeSessionKey(OpenCommand& command, std::string_view key, Moment at);
   std::size_t CountRunning() const;
+  std::size_t CountTerminals() const;
 
   const Parts& parts_;
   const Identity& identity_;

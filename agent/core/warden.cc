@@ -158,6 +158,7 @@ bool Warden::OnFrame(const link::Frame& frame, Moment at) {
     case link::Frame::kDeliver: OnDeliver(frame.deliver(), at); return true;
     case link::Frame::kAck: OnAck(frame.ack(), at); return true;
     case link::Frame::kBlobData: OnBlobData(frame.blob_data(), at); return true;
+    case link::Frame::kPtyInput: running_.OnPtyInput(frame.pty_input()); return true;
     default:
       CloseLink({CloseReason::CLOSE_REASON_UNEXPECTED_FRAME, "a frame that only goes up"});
       return false;

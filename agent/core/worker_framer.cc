@@ -61,7 +61,8 @@ Result<std::optional<WorkerMessageView>> WorkerFramer::Next() {
   if (end_ - at_ < kHeaderBytes) return std::optional<WorkerMessageView>();
   const std::size_t length = LengthAt(&buffer_[at_]);
   const auto type = static_cast<WorkerMessageType>(buffer_[at_]);
-  const bool known = type == WorkerMessageType::kOutput || type == WorkerMessageType::kExit;
+  const bool known = type == WorkerMessageType::kOutput || type == WorkerMessageType::kExit ||
+                     type == WorkerMessageType::kSessionKey;
   if (length > kMaxWorkerMessageBytes || !known) {
     broken_ = true;
     return Error{Code::kInvalid, known ? "message of " + std::to_string(length) + " bytes"

@@ -33,6 +33,7 @@ struct WorkerStart {
   // ahead of its command sets its own, from the same signed command, before it does anything else.
   Duration cpu{0};
   std::uint64_t mem_bytes = 0;
+  bool takes_input = false;   // Input() may follow
   bool has_children = false;  // the verb starts other programs: look for what it leaves behind
 };
 
@@ -47,6 +48,8 @@ class Workers {
  public:
   virtual ~Workers() = default;
   virtual Status Spawn(const WorkerStart& start) = 0;
+  // One frame of what was typed, whole or not at all; false: it has no room now. Of a worker that takes_input.
+  virtual bool Input(WorkerId id, std::string_view frame) = 0;
   // Ends the worker and all its descendants; OnWorkerGone() follows.
   virtual void Kill(WorkerId id) = 0;
 };

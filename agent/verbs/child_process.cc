@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -64,6 +65,7 @@ struct ChildSide {
   int input;
   int output;
   int error;
+  int terminal;  // -1: none
   int report;
   pid_t parent;
 };
@@ -75,7 +77,11 @@ struct ChildSide {
 }
 
 [[noreturn]] void RunChild(const ExecPlan& plan, const ChildSide& side) {
-  (void)setpgid(0, 0);
+  if (side.terminal < 0) {
+    (void)setpgid(0, 0);
+  } else if (setsid() < 0 || ioctl(side.terminal, TIOCSCTTY, 0) != 0) {
+    Report(side.report, StartStep::kPrepare, errno);
+  }
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != side.parent) _exit(127);  // the worker died before that took hold
   sigset_t none;
@@ -111,25 +117,41 @@ ChildProcess::~ChildProcess() {
 StartResult ChildProcess::Start(const ExecPlan& plan) {
   Pipe out;
   Pipe err;
-  Pipe report;
   const UniqueFd input = InputFile(plan.input);
-  if (!MakePipe(out) || !MakePipe(err) || !MakePipe(report) || !input.valid()) {
+  if (!MakePipe(out) || !MakePipe(err) || !input.valid()) {
     return {.failed_at = StartStep::kPrepare, .error = errno};
   }
+  const StartResult result = Fork(plan, input.get(), out.write.get(), err.write.get(), -1);
+  if (result.failed_at != StartStep::kStarted) return result;
+  stdout_ = std::move(out.read);
+  stderr_ = std::move(err.read);
+  (void)fcntl(stdout_.get(), F_SETFL, O_NONBLOCK);
+  (void)fcntl(stderr_.get(), F_SETFL, O_NONBLOCK);
+  return result;
+}
+
+StartResult ChildProcess::StartOn(int terminal, const ExecPlan& plan) {
+  return Fork(plan, terminal, terminal, terminal, terminal);
+}
+
+StartResult ChildProcess::Fork(const ExecPlan& plan, int input, int output, int error,
+                               int terminal) {
+  Pipe report;
+  if (!MakePipe(report)) return {.failed_at = StartStep::kPrepare, .error = errno};
   const ChildSide side = {.argv = Pointers(plan.argv),
                           .env = Pointers(plan.env),
-                          .input = input.get(),
-                          .output = out.write.get(),
-                          .error = err.write.get(),
+                          .input = input,
+                          .output = output,
+                          .error = error,
+                          .terminal = terminal,
                           .report = report.write.get(),
                           .parent = getpid()};
   pid_ = fork();
   if (pid_ == 0) RunChild(plan, side);
   if (pid_ < 0) return {.failed_at = StartStep::kPrepare, .error = errno};
-  (void)setpgid(pid_, pid_);  // whichever of us comes first
+  // Whichever of us comes first. Who leads a group already could not begin a session.
+  if (terminal < 0) (void)setpgid(pid_, pid_);
   pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-  out.write.reset();
-  err.write.reset();
   report.write.reset();
   StartResult result;
   ssize_t got = 0;
@@ -140,10 +162,6 @@ StartResult ChildProcess::Start(const ExecPlan& plan) {
     (void)Reap();
     return result;
   }
-  stdout_ = std::move(out.read);
-  stderr_ = std::move(err.read);
-  (void)fcntl(stdout_.get(), F_SETFL, O_NONBLOCK);
-  (void)fcntl(stderr_.get(), F_SETFL, O_NONBLOCK);
   return {};
 }
 

@@ -49,6 +49,8 @@ class ChildProcess {
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   StartResult Start(const ExecPlan& plan);
+  // In a session of its own whose terminal is `terminal`, which is its input and both its outputs.
+  StartResult StartOn(int terminal, const ExecPlan& plan);
   int stdout_fd() const { return stdout_.get(); }  // non-blocking
   int stderr_fd() const { return stderr_.get(); }  // non-blocking
   int exit_fd() const { return pidfd_.get(); }     // readable once it exited; -1 on an old kernel
@@ -56,7 +58,10 @@ class ChildProcess {
   void EndGroup();  // SIGKILL to all that is in its process group
   ChildEnd Reap();
 
+  pid_t pid() const { return pid_; }
+
  private:
+  StartResult Fork(const ExecPlan& plan, int input, int output, int error, int terminal);
   pid_t pid_ = -1;
   bool exited_ = false;
   UniqueFd pidfd_;

@@ -13,6 +13,7 @@
 
 #include "agent/verbs/footprint.h"
 #include "agent/verbs/output_port.h"
+#include "agent/verbs/worker_channel.h"
 #include "agent/verbs/worker_limits.h"
 #include "holdfast/command/v1/command.pb.h"
 #include "holdfast/command/v1/result.pb.h"
@@ -24,8 +25,11 @@ struct VerbRun {
   WorkerLimits limits;
   OutputPort& out;
   std::string_view blob_path;        // put, run, update: the fetched content
-  std::string_view state_dir;        // of the agent, which no verb changes
+  std::string_view state_dir;        // of the agent, which no verb changes but for pty's recordings
   command::v1::Footprint footprint;  // files_changed, processes_started: the verb keeps them
+  std::string_view signed_bytes = {};  // pty: the command's payload
+  WorkerChannel* warden = nullptr;     // pty: whom it tells its key
+  int input_fd = -1;                   // pty: what is typed (agent/core/worker_messages.h)
 };
 
 command::v1::Result RunQuery(const command::v1::QueryArgs& args, VerbRun& run);
@@ -47,6 +51,7 @@ command::v1::Result RunTail(const command::v1::TailArgs& args, VerbRun& run);
 command::v1::Result RunArchive(const command::v1::ArchiveArgs& args, VerbRun& run);
 command::v1::Result RunCollect(const command::v1::CollectArgs& args, VerbRun& run);
 command::v1::Result RunUpdate(const command::v1::UpdateArgs& args, VerbRun& run);
+command::v1::Result RunPty(const command::v1::PtyArgs& args, VerbRun& run);
 command::v1::Result RunRun(const command::v1::RunArgs& args, VerbRun& run);
 command::v1::Result RunMemdump(const command::v1::MemdumpArgs& args, VerbRun& run);
 command::v1::Result RunScan(const command::v1::ScanArgs& args, VerbRun& run);

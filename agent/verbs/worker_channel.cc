@@ -72,6 +72,10 @@ void WorkerChannel::Exit(std::string_view serialized_result) {
   Send(static_cast<char>(WorkerMessageType::kExit), serialized_result);
 }
 
+void WorkerChannel::SessionKey(std::string_view public_key) {
+  Send(static_cast<char>(WorkerMessageType::kSessionKey), public_key);
+}
+
 void WorkerChannel::AbortNow(std::string_view serialized_result) {
   if (sending_ != 0) {
     abort_result_ = serialized_result;

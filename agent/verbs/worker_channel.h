@@ -34,6 +34,7 @@ class WorkerChannel : public OutputPort {
   std::uint64_t written_bytes() const override { return written_bytes_; }
   std::uint64_t room_bytes() const override { return out_bytes_ - written_bytes_; }
   void Exit(std::string_view serialized_result);
+  void SessionKey(std::string_view public_key);  // pty: before any output
 
   // Writes `serialized_result` as Exit and ends the process; async-signal-safe. In the middle of a
   // message it only remembers, and the message's end does it.

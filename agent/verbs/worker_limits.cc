@@ -10,15 +10,19 @@ WorkerLimits EffectiveLimits(const command::v1::Command& command) {
                         command.has_collect() || command.has_memdump();
   const bool looks_through = command.has_query() || command.has_ls() || command.has_find() ||
                              command.has_hash() || command.has_archive() || command.has_collect();
+  const bool pty = command.has_pty();
+  const Duration wall = pty ? kDefaultPtyWall : transfer ? kDefaultTransferWall : kDefaultWall;
   const auto or_else = [](std::uint64_t value, auto normal) {
     return value != 0 ? value : static_cast<std::uint64_t>(normal);
   };
   return {
-      .wall_ms = or_else(named.wall_ms(), (transfer ? kDefaultTransferWall : kDefaultWall).count()),
-      .cpu_ms = or_else(named.cpu_ms(), kDefaultCpu.count()),
+      .wall_ms = or_else(named.wall_ms(), wall.count()),
+      .cpu_ms = or_else(named.cpu_ms(), (pty ? kDefaultPtyWall : kDefaultCpu).count()),
       // get and cat stop at the size that the file had when it was opened, and so does each of archive's;
       // collect has bounds of its own, and memory is its own.
-      .out_bytes = or_else(named.out_bytes(), transfer ? UINT64_MAX : kDefaultOutBytes),
+      .out_bytes = or_else(named.out_bytes(), transfer ? UINT64_MAX
+                                              : pty    ? kDefaultPtyBytes
+                                                       : kDefaultOutBytes),
       .mem_bytes = or_else(named.mem_bytes(), kDefaultMemBytes),
       .rows = or_else(named.rows(), kDefaultRows),
       .cpu_percent = !looks_through            ? 100

@@ -73,7 +73,8 @@ bool SetLimit(__rlimit_resource what, std::uint64_t soft, std::uint64_t hard) {
 bool Confine(const pb::Command& command, const WorkerLimits& limits) {
   const std::uint64_t cpu_s = (limits.cpu_ms + 999) / 1000;  // the kernel counts whole seconds
   if (!SetLimit(RLIMIT_CORE, 0, 0)) return false;            // a core file would hold evidence
-  if (command.has_exec() || command.has_run()) return true;  // the child gets its own limits
+  if (command.has_exec() || command.has_run() || command.has_pty())
+    return true;  // the child gets its own limits
   return SetLimit(RLIMIT_CPU, cpu_s, cpu_s + 1) &&
          SetLimit(RLIMIT_DATA, limits.mem_bytes, limits.mem_bytes) &&
          prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
@@ -112,6 +113,7 @@ pb::Result Dispatch(VerbRun& run) {
     case pb::Command::kScan: return RunScan(command.scan(), run);
     case pb::Command::kCapture: return RunCapture(command.capture(), run);
     case pb::Command::kUpdate: return RunUpdate(command.update(), run);
+    case pb::Command::kPty: return RunPty(command.pty(), run);
     case pb::Command::kCancel:  // warden's own
     default: break;
   }
@@ -147,7 +149,10 @@ int RunWorker() {
                  .out = channel,
                  .blob_path = request.value().blob_path,
                  .state_dir = request.value().state_dir,
-                 .footprint = {}};
+                 .footprint = {},
+                 .signed_bytes = request.value().signed_bytes,
+                 .warden = &channel,
+                 .input_fd = kRequestFd};
   pb::Result result = Dispatch(run);
   AddUsage(run.footprint);
   *result.mutable_footprint() = run.footprint;

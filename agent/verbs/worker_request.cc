@@ -43,6 +43,7 @@ Result<RequestProgress> ParseWorkerRequest(std::string_view bytes) {
   if (!whole.request.command.ParseFromArray(parts[0].data(), static_cast<int>(parts[0].size()))) {
     return Error{Code::kCorrupt, "the command does not parse"};
   }
+  if (whole.request.command.has_pty()) whole.request.signed_bytes = parts[0];
   whole.request.state_dir = parts[1];
   whole.request.blob_path = parts[2];
   return whole;

@@ -18,6 +18,7 @@ namespace holdfast::agent {
 
 struct WorkerRequest {
   command::v1::Command command;
+  std::string signed_bytes;  // of a pty: the command's payload, whose digest is its name
   std::string state_dir;
   std::string blob_path;
 };

@@ -17,6 +17,20 @@ namespace api = ::holdfast::api::v1;
 constexpr Duration kQuietFor = std::chrono::seconds(1);  // faster answers need no progress
 constexpr Duration kRedrawEvery = std::chrono::milliseconds(200);  // more is flicker
 
+// "[#####...............]  27 %"
+std::string Bar(std::uint64_t done, std::uint64_t all) {
+  constexpr std::uint64_t kCells = 20;
+  constexpr std::uint64_t kPercent = 100;
+  done = std::min(done, all);
+  const auto part = [&](std::uint64_t of) {
+    return static_cast<std::size_t>(static_cast<double>(done) / static_cast<double>(all) *
+                                    static_cast<double>(of));
+  };
+  const std::string percent = std::to_string(part(kPercent));
+  return "[" + std::string(part(kCells), '#') + std::string(kCells - part(kCells), '.') + "] " +
+         std::string(3 - std::min<std::size_t>(percent.size(), 3), ' ') + percent + " %";
+}
+
 }  // namespace
 
 Answers::Answers(const Call& call, const Job& job)
@@ -67,6 +81,7 @@ void Answers::OnTick() {
   const Duration spent = now - began_;
   std::string line = std::to_string(ended_) + " of " + std::to_string(job_.targets.size()) +
                      (job_.targets.size() == 1 ? " host" : " hosts");
+  if (call_.options.expected_bytes > 0) line = Bar(bytes_, call_.options.expected_bytes);
   line += Rate(now);
   call_.console.Progress(
       line + ", " + FormatDuration(spent) +

@@ -135,6 +135,12 @@ void Grammar::AddOperators() {
     AddDuration(
         app, "--cert-ttl", [this](Duration d) { options_.cert_ttl = d; },
         "Life of the certificate (default: 12h, at most 24h)");
+    app->add_option(
+           "--class", options_.classes,
+           "What it may sign: a class of the policy, such as read, act, shell, pty; may be "
+           "repeated (default: all; renewed: those of before)")
+        ->type_name("CLASS")
+        ->allow_extra_args(false);
   };
   CLI::App* add = Add(who, "add", "Make a key and a certificate", Command::kOperatorAdd);
   add->add_option("NAME", options_.name, "The operator's name")->required();
@@ -227,7 +233,7 @@ std::variant<Options, int> ParseArguments(int argc, const char* const* argv) {
   const std::vector<std::string> before(words.begin(), mark);
   // CLI11 would take "[a]" or a second "--" of the endpoint's argv for its own.
   const bool is_exec = std::ranges::any_of(before, [](const std::string& word) {
-    return word == "exec" || word == "run" || word == "runscript";
+    return word == "exec" || word == "run" || word == "runscript" || word == "pty";
   });
   const auto grammar = std::make_unique<Grammar>();
   if (const auto status = Parse(*grammar, is_exec ? before : words)) return *status;
@@ -238,7 +244,9 @@ std::variant<Options, int> ParseArguments(int argc, const char* const* argv) {
                stderr);
     return kUsage;
   }
-  if (options.command != Command::kExec && options.command != Command::kRun) return options;
+  const bool takes_argv = options.command == Command::kExec || options.command == Command::kRun ||
+                          options.command == Command::kPty;
+  if (!takes_argv) return options;
   if (is_exec && mark != words.end()) options.argv.assign(mark + 1, words.end());
   if (options.argv.empty() && options.command == Command::kExec) {
     std::fputs("holdfast: exec needs a program: holdfast exec TARGET -- PROGRAM [ARGUMENT...]\n",

@@ -97,7 +97,9 @@ std::vector<RecordColumn> DeliveryColumns() {
           {"disk_read_bytes", false},
           {"disk_written_bytes", false},
           {"files_changed", false},
-          {"processes_started", false}};
+          {"processes_started", false},
+          {"recording_sha256", false},
+          {"recording_bytes", false}};
 }
 
 // FetchJob has looked that it is one.
@@ -113,6 +115,8 @@ struct Told {
   std::string problem;
   bool is_signed = false;
   std::optional<pb::Footprint> footprint;
+  Cell recording_sha256 = Cell::Null();  // of a terminal
+  Cell recording_bytes = Cell::Null();
 };
 
 // What the agent signed is checked here too: a backend's word about an outcome is not enough, and
@@ -142,6 +146,10 @@ Told TellEnd(const Call& call, const Digest& digest, const api::Delivery& delive
   told.message = end.message();
   if (end.result && end.result->has_footprint()) told.footprint = end.result->footprint();
   told.is_signed = end.is_signed();
+  if (end.result && end.result->has_recording()) {
+    told.recording_sha256 = Cell::Text(ToHex(end.result->recording().sha256()));
+    told.recording_bytes = Cell::Count(end.result->recording().size());
+  }
   return told;
 }
 
@@ -187,7 +195,9 @@ std::vector<Cell> DeliveryCells(const api::CommandSummary& job, const api::Deliv
           left(&pb::Footprint::disk_read_bytes),
           left(&pb::Footprint::disk_written_bytes),
           left(&pb::Footprint::files_changed),
-          left(&pb::Footprint::processes_started)};
+          left(&pb::Footprint::processes_started),
+          told.recording_sha256,
+          told.recording_bytes};
 }
 
 std::string DeliveriesJson(const Call& call, const api::CommandDetail& detail) {
@@ -281,6 +291,9 @@ void PrintJobForPeople(const Call& call, const api::CommandDetail& detail) {
       call.console.Out("    sent " + std::to_string(d.sends()) + " times\n");
     }
     if (!text(16).empty()) call.console.Out("    " + text(16) + "\n");
+    if (!text(18).empty()) {
+      call.console.Out("    recording " + text(19) + " bytes\n      sha256  " + text(18) + "\n");
+    }
   }
 }
 
@@ -343,11 +356,17 @@ int RunResults(const Call& call) {
   if (!detail.ok()) return call.console.Fail(detail.error());
   auto job = ReadJob(call.crypto, detail.value());
   if (!job.ok()) return call.console.Fail(job.error());
+  if (job.value().command.has_pty()) {
+    call.console.Say(
+        "what a terminal showed is sealed; its recording is where it was opened, and on the "
+        "endpoint: recordings/" +
+        job.value().id() + ".cast of the agent's state directory");
+  }
   return FollowJob(call, *session.value()->client, job.value());
 }
 
 int RunPending(const Call& call) {
-  auto session = std::unique_ptr<Session>();
+  SessionRef session;
   auto fleet = ChooseFleet(call.options);
   if (!fleet.ok()) return call.console.Fail(fleet.error());
   const sdk::PendingStore store(fleet.value().paths.pending());

@@ -13,7 +13,10 @@ constexpr char kVersion[] = HOLDFAST_VERSION;
 
 int Issue(const Call& call, const sdk::Fleet& fleet, const std::string& name) {
   const Duration ttl = call.options.cert_ttl.value_or(sdk::kOperatorCertTtl);
-  auto issued = sdk::IssueOperator(call.crypto, fleet, name, ttl, sdk::WallNow());
+  const auto& classes = call.options.classes;
+  auto issued = classes.empty()
+                    ? sdk::RenewOperator(call.crypto, fleet, name, ttl, sdk::WallNow())
+                    : sdk::IssueOperator(call.crypto, fleet, name, ttl, sdk::WallNow(), classes);
   if (!issued.ok()) {
     const bool no_issuer = issued.error().code == Code::kNotFound;
     const int status = call.console.Fail(issued.error());

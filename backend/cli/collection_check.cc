@@ -32,7 +32,7 @@ constexpr std::size_t kMaxProofBytes = sign::kMaxEnvelopeBytes;
 // Of proof/stream: a collection of 100,000 files has some 40 MB. More is no work for whoever checks.
 constexpr std::uint64_t kMaxStreamBytes = std::uint64_t{3} << 30;
 constexpr std::int64_t kNsOfASecond = 1'000'000'000;
-constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxManifestLineBytes = std::size_t{4} << 20;
 
 Error Altered(const std::string& entry, const std::string& why) {
   return {Code::kCorrupt, ForTerminal(Untrusted(entry)) + ": " + why};
@@ -353,7 +353,7 @@ class Checker {
       HF_ASSIGN_OR_RETURN(const std::string want, due.Take(std::max<std::size_t>(is.size(), 1)));
       for (std::size_t i = 0; i < std::max(is.size(), want.size()); ++i) {
         if (i >= is.size() || i >= want.size() || is[i] != want[i]) {
-          HF_ASSIGN_OR_RETURN(const std::string rest, due.Take(kMaxLineBytes));
+          HF_ASSIGN_OR_RETURN(const std::string rest, due.Take(kMaxManifestLineBytes));
           if (i < want.size()) line.append(want, i);
           return Altered(name, "line " + std::to_string(number) + " is not what was signed" +
                                    About(line + rest));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "backend/cli/console.h"
+#include "backend/cli/interrupt.h"
 #include "backend/cli/options.h"
 #include "backend/sdk/client.h"
 #include "backend/sdk/fleet.h"
@@ -12,12 +13,22 @@
 
 namespace holdfast::cli {
 
+struct Session;
+
+// A line of `holdfast shell`: what it shares with the lines before it.
+struct ShellLine {
+  Session& session;
+  std::string left_job;  // out: digest in hex of a job that was left running
+};
+
 // What every command gets.
 struct Call {
   const Options& options;
   Console& console;
   const sign::Crypto& crypto;
-  int interrupt_fd;  // readable after Ctrl-C
+  int interrupt_fd;            // readable after Ctrl-C
+  ShellLine* shell = nullptr;  // none: a command of its own
+  Interrupt* interrupt = nullptr;
 };
 
 // The fleet that --dir, --profile, HOLDFAST_DIR or the default profile names.
@@ -31,8 +42,18 @@ struct Session {
   sdk::Operator who;
   std::unique_ptr<sdk::Client> client;
 };
+// A session that ends with this, or the one that the lines of a shell share.
+struct EndSession {
+  bool is_shared = false;
+  void operator()(Session* session) const {
+    if (!is_shared) delete session;
+  }
+};
+using SessionRef = std::unique_ptr<Session, EndSession>;
 // Renews the operator's certificate on the way where it can, and says so; dials.
-Result<std::unique_ptr<Session>> OpenSession(const Call& call);
+Result<SessionRef> OpenSession(const Call& call);
+
+int Dispatch(const Call& call);
 
 int RunInit(const Call& call);
 int RunEnrolToken(const Call& call);
@@ -42,6 +63,8 @@ int RunRead(const Call& call);  // query ls stat hash ps cat get find tail archi
 int RunCollect(const Call& call);
 int RunVerify(const Call& call);
 int RunAct(const Call& call);  // exec put kill run mkdir cp mv rm isolate release
+int RunShell(const Call& call);
+int RunPty(const Call& call);
 int RunCancel(const Call& call);
 int RunResults(const Call& call);
 int RunJobs(const Call& call);

@@ -41,6 +41,7 @@ class Grammar {
     AddScan();
     AddIsolation();
     AddProgramWords();
+    AddLive();
     AddJobs();
     AddUpdates();
     AddOperators();
@@ -173,6 +174,7 @@ class Grammar {
   void AddScan();
   void AddIsolation();
   void AddProgramWords();
+  void AddLive();
   void AddJobs();
   void AddUpdates();
   void AddRollouts(CLI::App* update);

@@ -398,6 +398,38 @@ void Grammar::AddRollouts(CLI::App* update) {
       Command::kUpdateHalt);
 }
 
+void Grammar::AddLive() {
+  CLI::App* shell = AddVerb(
+      "shell", "Work on one endpoint, line by line: each line a signed command", Command::kShell);
+  shell->add_flag("-k,--keep-going", options_.keep_going,
+                  "Lines from a pipe: go on after one that fails");
+  AddNotes(
+      shell,
+      "Lines are the verbs of this program without TARGET, and cd, pwd, help, jobs, exit.\n"
+      "Needs a certificate with the class shell. Without a terminal, lines come from standard\n"
+      "input, and the first that fails ends it.\n"
+      "  holdfast shell web01\n"
+      "  printf 'cd /etc\\nhash passwd\\n' | holdfast shell web01");
+  CLI::App* pty = AddVerb("pty", "A terminal on the endpoint", Command::kPty);
+  AddDuration(
+      pty, "--idle", [this](Duration d) { options_.idle = d; },
+      "End it after so long without a key (default: 15m)");
+  AddDuration(
+      pty, "--max-time", [this](Duration d) { options_.max_time = d; },
+      "End it after this long (default: 8h)");
+  pty->add_option("-d,--into", options_.local_dir,
+                  "Directory for the recording, as DIR/HOST/pty-JOB.cast (default: here)")
+      ->type_name("DIR");
+  AddNotes(
+      pty,
+      "Opens the login shell of the agent's account, or the program that follows after --.\n"
+      "At the beginning of a line ~. ends it, ~? says what else there is. Needs a certificate\n"
+      "with the class pty. What is shown is recorded here and on the endpoint; what is typed\n"
+      "is sealed: the backend can neither read nor type.\n"
+      "  holdfast pty web01\n"
+      "  holdfast pty web01 -d evidence -- htop");
+}
+
 // Words that stand for a program of the endpoint.
 void Grammar::AddProgramWords() {
   for (const ProgramWord& word : kProgramWords) {

@@ -15,6 +15,14 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
   int fd() const { return fd_; }
+  // Also for SIGHUP, and before the process ends at a second signal this is called: async-signal-safe things only.
+  static void BeforeTheEnd(void (*last)());
+  // The next signal is a first one again, and fd() is quiet.
+  void Rearm();
+  // From now on Ctrl-Z is like Ctrl-C, but that it leaves what runs running.
+  static void CatchStop();
+  static bool wants_leave();
+  static bool TakeLeave();
 
  private:
   int fd_;

@@ -1,6 +1,7 @@
 #include "backend/cli/job.h"
 
 #include "backend/cli/answers_by_verb.h"
+#include "backend/cli/interrupt.h"
 
 namespace holdfast::cli {
 namespace {
@@ -54,7 +55,7 @@ sdk::OutputFormat OutputOf(const pb::Command& command) {
 }
 
 bool EndsWithUs(const Call& call, const pb::Command& command) {
-  return command.tail().follow() || call.options.to_pipe;
+  return call.shell != nullptr || command.tail().follow() || call.options.to_pipe;
 }
 
 namespace {
@@ -69,9 +70,10 @@ void SayItGoesOn(const Call& call, const Job& job) {
 int FollowJob(const Call& call, sdk::Client& client, const Job& job) {
   const auto answers = MakeAnswers(call, job);
   if (call.options.wait && call.options.wait->count() == 0) {
-    if (call.options.format == Format::kTable) call.console.Out(job.id() + "\n");
+    const bool is_asked = call.shell == nullptr;  // the console says so in its own way
+    if (is_asked && call.options.format == Format::kTable) call.console.Out(job.id() + "\n");
     answers->Close(/*all_ended=*/false);
-    SayItGoesOn(call, job);
+    if (is_asked) SayItGoesOn(call, job);
     return answers->ExitStatus();
   }
   sdk::Client::FollowOptions options;
@@ -89,8 +91,9 @@ int FollowJob(const Call& call, sdk::Client& client, const Job& job) {
     const bool is_read = call.console.out_works();  // not so behind `| head`, which is no mishap
     const bool cancelled = followed.error().code == Code::kCancelled;
     if (!cancelled && is_read) call.console.Say(followed.error().message);
-    const bool may_go_on = is_read ? !cancelled || !EndsWithUs(call, job.command)
-                                   : job.command.has_exec() || job.command.has_run();
+    const bool may_go_on =
+        is_read ? !cancelled || !EndsWithUs(call, job.command) || Interrupt::wants_leave()
+                : job.command.has_exec() || job.command.has_run();
     if (may_go_on) SayItGoesOn(call, job);
     return ExitStatusFor(followed.error().code);
   }

@@ -41,7 +41,15 @@ Result<Job> ReadJob(const sign::Crypto& crypto, const ::holdfast::api::v1::Comma
 sdk::OutputFormat OutputOf(const ::holdfast::command::v1::Command& command);
 
 // Whether it goes on only for who watches, and Ctrl-C cancels it: tail -f.
+// And every line of the console.
 bool EndsWithUs(const Call& call, const ::holdfast::command::v1::Command& command);
+
+// Signs `verb` for the job's targets, as this session's operator; the certificate is renewed where it would end before an
+// absent endpoint comes.
+Result<sdk::SignedCommand> SignFor(const Call& call, const Session& session, const sdk::Verb& verb,
+                                   const Job& job);
+// Ctrl-C of what only goes on for this terminal.
+void CancelJob(const Call& call, const Job& job);
 
 // `holdfast job`: what the backend tells of a job, each result checked.
 void PrintJob(const Call& call, const ::holdfast::api::v1::CommandDetail& detail);

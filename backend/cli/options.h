@@ -34,6 +34,8 @@ enum class Command : std::uint8_t {
   kVerify,
   kIsolate,
   kRelease,
+  kShell,
+  kPty,
   kMkdir,
   kCp,
   kMv,
@@ -178,9 +180,12 @@ struct Options {
   UpdateOptions update;
   Duration isolate_for{0};  // isolate
   std::vector<std::string> allow;
-  bool parents = false;      // mkdir
-  std::string to;            // cp, mv
-  std::uint32_t lines = 10;  // tail
+  Duration idle{0};                  // pty; 0: the agent's default
+  bool keep_going = false;           // shell
+  std::uint64_t expected_bytes = 0;  // get in a shell: for its progress; 0: not known
+  bool parents = false;              // mkdir
+  std::string to;                    // cp, mv
+  std::uint32_t lines = 10;          // tail
   bool follow = false;
   bool journal = false;  // tail --journal
   std::string unit;
@@ -211,6 +216,7 @@ struct Options {
   bool send = false;  // pending --send
   std::string name;   // operator NAME, completion SHELL
   std::optional<Duration> cert_ttl;
+  std::vector<std::string> classes;  // operator add and renew
   sdk::InitOptions init;
 };
 

@@ -13,6 +13,7 @@
 #include "backend/cli/duration_text.h"
 #include "backend/cli/find_words.h"
 #include "backend/cli/host_names.h"
+#include "backend/cli/interrupt.h"
 #include "backend/cli/job.h"
 #include "backend/cli/memory_words.h"
 #include "backend/cli/signal_names.h"
@@ -31,6 +32,8 @@ namespace {
 using sdk::Verb;
 constexpr std::size_t kMaxStdinBytes = std::size_t{16} * 1024;  // command.proto, ExecArgs
 // A certificate lives 24 h at most: a command that waits longer ends with it.
+// Of a line of the console: who typed it waits for it.
+constexpr Duration kShellTtl = std::chrono::minutes(15);
 constexpr Duration kLongestCert = sdk::kMaxCertTtl - std::chrono::minutes(30);
 
 // How many levels are as urgent as this one, or more; 0 for none given.
@@ -231,28 +234,6 @@ bool Agreed(const Call& call, const Verb& verb, const Job& job) {
   return call.console.Confirm("Sign and send it?");
 }
 
-// The signer's certificate must outlive the time that the command may wait for an absent endpoint.
-Result<sdk::SignedCommand> Sign(const Call& call, const Session& session, const Verb& verb,
-                                const Job& job) {
-  sdk::SignRequest request;
-  request.fleet_id = session.fleet.toml.id;
-  request.ttl = call.options.ttl.value_or(Duration(0));
-  request.case_id = call.options.case_id;
-  request.reason = call.options.reason;
-  request.now = sdk::WallNow();
-  bool waits = call.options.ttl.has_value();
-  for (const auto& target : job.targets) {
-    request.targets.push_back(target.id);
-    waits = waits || !target.online;
-  }
-  if (!waits) return sdk::SignCommand(call.crypto, session.who, verb, request);
-  const Duration ttl = request.ttl.count() > 0 ? request.ttl : verb.ttl;
-  HF_ASSIGN_OR_RETURN(const auto ready,
-                      sdk::EnsureOperator(call.crypto, session.fleet, session.who.name,
-                                          std::min(ttl, kLongestCert), request.now));
-  return sdk::SignCommand(call.crypto, ready.who, verb, request);
-}
-
 void SayWhoIsAway(const Call& call, const Job& job,
                   const ::holdfast::api::v1::Submitted& submitted) {
   if (submitted.offline_size() == 0) return;
@@ -275,26 +256,6 @@ int RefusedOrUnreachable(const Call& call, const Error& error) {
   return error.code == Code::kUnavailable || error.code == Code::kCancelled ? status : kExitRefused;
 }
 
-// Ctrl-C of what only goes on for this terminal.
-void CancelJob(const Call& call, const Job& job) {
-  std::uint64_t count = 0;
-  (void)!::read(call.interrupt_fd, &count, sizeof count);  // a second Ctrl-C ends the program
-  auto session = OpenSession(call);
-  Status done = Ok();
-  if (session.ok()) {
-    const Verb cancel = Verb::Cancel(job.digest);
-    auto command = Sign(call, *session.value(), cancel, job);
-    auto submitted = command.ok() ? session.value()->client->Submit(command.value())
-                                  : Result<::holdfast::api::v1::Submitted>(command.error());
-    if (!submitted.ok()) done = submitted.error();
-  } else {
-    done = session.error();
-  }
-  call.console.Say(done.ok() ? "job " + job.short_id() + " is cancelled"
-                             : "cannot cancel job " + job.short_id() + ": " + done.error().message +
-                                   "; to end it: holdfast cancel " + job.short_id());
-}
-
 int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job job) {
   job.verb = sign::VerbName(verb.command);
   job.command = verb.command;
@@ -303,7 +264,7 @@ int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job j
     call.console.Say("nothing was sent");
     return kExitRefused;
   }
-  auto command = Sign(call, session, verb, job);
+  auto command = SignFor(call, session, verb, job);
   if (!command.ok()) return call.console.Fail(command.error());
   job.digest = command.value().digest;
   job.envelope = command.value().envelope;
@@ -318,9 +279,12 @@ int SignSubmitFollow(const Call& call, Session& session, const Verb& verb, Job j
   if (!submitted.ok()) return RefusedOrUnreachable(call, submitted.error());
   SayWhoIsAway(call, job, submitted.value());
   const int status = FollowJob(call, *session.client, job);
-  const bool is_left = status == kExitInterrupted || !call.console.out_works();
+  const bool is_stopped = status == kExitInterrupted && Interrupt::TakeLeave();
+  const bool is_left = (status == kExitInterrupted && !is_stopped) || !call.console.out_works();
   if (is_left && EndsWithUs(call, job.command)) CancelJob(call, job);
-  return status;
+  const bool goes_on = is_stopped || (call.options.wait && call.options.wait->count() == 0);
+  if (goes_on && call.shell != nullptr) call.shell->left_job = job.id();
+  return is_stopped ? kExitOk : status;
 }
 
 // Where get writes is there and can be written before anything is signed.
@@ -394,6 +358,57 @@ int Run(const Call& call, const std::function<Result<Verb>(sdk::Client&)>& make)
 }
 
 }  // namespace
+
+// The signer's certificate must outlive the time that the command may wait for an absent endpoint.
+Result<sdk::SignedCommand> SignFor(const Call& call, const Session& session, const Verb& verb,
+                                   const Job& job) {
+  if (call.shell != nullptr && verb.class_id != "pty") {
+    Verb line = verb;
+    line.class_id = "shell";
+    line.ttl = std::min(line.ttl, kShellTtl);
+    Call apart = call;
+    apart.shell = nullptr;
+    return SignFor(apart, session, line, job);
+  }
+  sdk::SignRequest request;
+  request.fleet_id = session.fleet.toml.id;
+  request.ttl = call.options.ttl.value_or(Duration(0));
+  request.case_id = call.options.case_id;
+  request.reason = call.options.reason;
+  request.now = sdk::WallNow();
+  bool waits = call.options.ttl.has_value();
+  for (const auto& target : job.targets) {
+    request.targets.push_back(target.id);
+    waits = waits || !target.online;
+  }
+  if (!waits) return sdk::SignCommand(call.crypto, session.who, verb, request);
+  const Duration ttl = request.ttl.count() > 0 ? request.ttl : verb.ttl;
+  HF_ASSIGN_OR_RETURN(const auto ready,
+                      sdk::EnsureOperator(call.crypto, session.fleet, session.who.name,
+                                          std::min(ttl, kLongestCert), request.now));
+  return sdk::SignCommand(call.crypto, ready.who, verb, request);
+}
+
+// Ctrl-C of what only goes on for this terminal.
+void CancelJob(const Call& call, const Job& job) {
+  std::uint64_t count = 0;
+  (void)!::read(call.interrupt_fd, &count, sizeof count);  // a second Ctrl-C ends the program
+  auto session = OpenSession(call);
+  Status done = Ok();
+  if (session.ok()) {
+    session.value()->client->ClearCancel();
+    const Verb cancel = Verb::Cancel(job.digest);
+    auto command = SignFor(call, *session.value(), cancel, job);
+    auto submitted = command.ok() ? session.value()->client->Submit(command.value())
+                                  : Result<::holdfast::api::v1::Submitted>(command.error());
+    if (!submitted.ok()) done = submitted.error();
+  } else {
+    done = session.error();
+  }
+  call.console.Say(done.ok() ? "job " + job.short_id() + " is cancelled"
+                             : "cannot cancel job " + job.short_id() + ": " + done.error().message +
+                                   "; to end it: holdfast cancel " + job.short_id());
+}
 
 int RunRead(const Call& call) {
   auto verb = MakeRead(call);

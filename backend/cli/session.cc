@@ -5,8 +5,9 @@
 
 namespace holdfast::cli {
 
-Result<std::unique_ptr<Session>> OpenSession(const Call& call) {
-  auto session = std::make_unique<Session>();
+Result<SessionRef> OpenSession(const Call& call) {
+  if (call.shell != nullptr) return SessionRef(&call.shell->session, EndSession{true});
+  SessionRef session(new Session);
   HF_ASSIGN_OR_RETURN(session->fleet, ChooseFleet(call.options));
   const std::string name = OperatorName(call.options, session->fleet);
   HF_ASSIGN_OR_RETURN(auto ready, sdk::EnsureOperator(call.crypto, session->fleet, name,

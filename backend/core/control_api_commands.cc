@@ -6,7 +6,9 @@
 #include "backend/core/control_api_session.h"
 #include "backend/core/control_convert.h"
 #include "backend/core/control_describe.h"
+#include "common/link/limits.h"
 #include "common/sign/envelope.h"
+#include "holdfast/link/v1/link.pb.h"
 
 namespace holdfast::backend {
 
@@ -19,6 +21,8 @@ constexpr std::uint32_t kDefaultCommands = 50;  // api.proto
 constexpr std::uint32_t kMaxCommands = 1000;
 constexpr std::size_t kMinDigestPrefix = 2;
 constexpr int kMaxPositions = 1000;
+constexpr int kMaxTypedRecords = 32;
+constexpr std::string_view kPtyVerb = "pty";
 
 // A refusal by the rules that endpoints apply, in the words of the API.
 Error FromRefusal(const sign::Refusal& refusal) {
@@ -235,6 +239,31 @@ void ApiSession::Unwatch(std::uint64_t id, const api::Unwatch& request) {
   api::ServerMessage message;
   message.mutable_unwatched();
   Send(id, std::move(message));
+}
+
+// Whether it was sealed by whom the command says is the agent's to tell: here it is only passed on, if there is
+// somebody to take it. An agent that knows no terminals would hang up on such a frame.
+void ApiSession::Typed(const api::PtyInput& request) {
+  const auto digest = Digest::From(request.digest());
+  const auto agent = AgentId::From(request.agent_id());
+  if (!digest || !agent || request.records_size() > kMaxTypedRecords) return;
+  const CommandRow* command = ports_.ledger.FindCommand(*digest);
+  const DeliveryRow* delivery = ports_.ledger.Find({*digest, *agent});
+  const bool is_theirs = command != nullptr && command->verb == kPtyVerb &&
+                         command->operator_id == operator_id_ && delivery != nullptr &&
+                         delivery->state == DeliveryState::kStarted;
+  if (!is_theirs) return;
+  TypedInput typed{*agent, *digest, {}};
+  for (const auto& record : request.records()) {
+    link::v1::Frame frame;
+    auto& input = *frame.mutable_pty_input();
+    input.set_digest(request.digest());
+    input.set_seq(record.seq());
+    input.set_sealed(record.sealed());
+    if (record.sealed().size() > link::kMaxSealedInputBytes) return;
+    typed.frames.push_back(frame.SerializeAsString());
+  }
+  if (!typed.frames.empty()) ports_.typed.push_back(std::move(typed));
 }
 
 void ApiSession::Flow(const api::Flow& request) {

@@ -55,7 +55,8 @@ void ApiSession::OnMessage(std::string_view bytes, Moment now) {
   }
   const std::size_t open = held_.size() + ready_.size() + later_;
   if (open >= 2 * options_.open_requests) return Close("too many requests without reading answers");
-  if (open >= options_.open_requests && !message.has_flow()) {
+  const bool is_answered = !message.has_flow() && !message.has_pty_input();
+  if (open >= options_.open_requests && is_answered) {
     return Fail(message.id(), api::API_CODE_TOO_LARGE, "64 requests are open; wait for answers");
   }
   if (!operator_id_.empty() && now.wall_ms() > cert_not_after_ms_) {
@@ -82,6 +83,7 @@ void ApiSession::Handle(const api::ClientMessage& message, Moment now) {
     case api::ClientMessage::kBlobPart: return PartOfBlob(id, message.blob_part());
     case api::ClientMessage::kRemoveAgent: return RemoveAgent(id, message.remove_agent(), now);
     case api::ClientMessage::kFlow: return Flow(message.flow());
+    case api::ClientMessage::kPtyInput: return Typed(message.pty_input());
     case api::ClientMessage::kLogin:
     case api::ClientMessage::BODY_NOT_SET: break;
   }

@@ -42,6 +42,13 @@ struct ApiSettings {
   ::holdfast::command::v1::Bundle bundle;  // without the token
 };
 
+// What was typed into a terminal, on its way to the agent that runs it. Not kept: who typed it sends it again.
+struct TypedInput {
+  AgentId agent;
+  Digest digest;
+  std::vector<std::string> frames;  // serialized holdfast.link.v1.Frame
+};
+
 struct ApiPorts {
   const ApiSettings& settings;
   const sign::Crypto& crypto;
@@ -55,7 +62,8 @@ struct ApiPorts {
   Tokens& tokens;
   AuditLog& audit;
   Blobs& blobs;
-  std::vector<AgentId>& revoked;  // links to close after the commit
+  std::vector<AgentId>& revoked;   // links to close after the commit
+  std::vector<TypedInput>& typed;  // to leave at the end of the turn, whether it commits or not
 };
 
 class ApiSession {
@@ -142,6 +150,7 @@ class ApiSession {
   void StartWatch(std::uint64_t id, const api::v1::Watch& request);
   void Unwatch(std::uint64_t id, const api::v1::Unwatch& request);
   void Flow(const api::v1::Flow& request);
+  void Typed(const api::v1::PtyInput& request);
   bool NextWatchMessage();
 
   const Options options_;

@@ -155,7 +155,7 @@ bool ControlCore::OnApiOpened(std::uint64_t connection, std::string peer, Moment
   if (api_.size() >= options_.api_connections) return false;
   const ApiPorts ports{ports_.settings, ports_.crypto, ports_.trust, ports_.store, ports_.files,
                        agents_,         ledger_,       sessions_,    dispatcher_,  tokens_,
-                       audit_,          blobs_,        revoked_};
+                       audit_,          blobs_,        revoked_,     typed_};
   api_.emplace(connection,
                std::make_unique<ApiSession>(options_.api, ports, connection, std::move(peer), now));
   figures_.api_connections = api_.size();

@@ -131,6 +131,7 @@ class ControlCore {
   void HearNews(Moment now);
   void Emit(Moment now);
   void EmitSends(Moment now);
+  void EmitTyped(Moment now);
   void EmitBlobs(Moment now);
   void Add(const std::string& gateway, route::v1::ToGateway message, Moment now);
   void AddFrames(const std::string& gateway, const AgentId& agent,
@@ -153,6 +154,7 @@ class ControlCore {
   std::map<std::uint64_t, std::unique_ptr<ApiSession>> api_;
   std::vector<DeliveryKey> poison_;  // to be set aside, until that is on disk
   std::vector<AgentId> revoked_;     // close their links after the commit
+  std::vector<TypedInput> typed_;    // by operators into terminals, in this turn
   int loaded_ = 0;                   // steps of LoadMore()
   bool connected_ = false;
   bool wants_reading_ = true;

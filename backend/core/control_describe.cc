@@ -99,6 +99,12 @@ void AddUpdate(const ::holdfast::command::v1::UpdateArgs& update, std::string& o
   AddIfSet(out, "after", update.after_size());
 }
 
+// A terminal: its size and its program; the key says nothing to people.
+void AddPty(const ::holdfast::command::v1::PtyArgs& pty, std::string& out) {
+  out += " " + std::to_string(pty.columns()) + "x" + std::to_string(pty.rows());
+  out += pty.argv_size() == 0 ? " login shell" : QuotedAll(pty.argv());
+}
+
 // find, tail, archive and collect, and what changes files or brings a program along.
 void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& out) {
   if (command.has_find()) {
@@ -114,6 +120,8 @@ void AddFileVerbs(const ::holdfast::command::v1::Command& command, std::string& 
     out += QuotedAll(command.archive().paths());
   } else if (command.has_collect()) {
     AddCollect(command.collect(), out);
+  } else if (command.has_pty()) {
+    AddPty(command.pty(), out);
   } else if (command.has_mkdir()) {
     out += " " + Quoted(command.mkdir().path());
     if (command.mkdir().parents()) out += " parents";

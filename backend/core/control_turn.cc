@@ -197,6 +197,7 @@ void ControlCore::Emit(Moment now) {
     const LinkAt* link = sessions_.FindLink(agent);
     if (link != nullptr) AddFrames(link->gateway(), agent, list, {}, now);
   }
+  EmitTyped(now);
   EmitBlobs(now);
   EmitSends(now);
   for (Sessions::Housekeeping& work : sessions_.TakeHousekeeping()) {
@@ -204,6 +205,15 @@ void ControlCore::Emit(Moment now) {
     if (gone) room_.OnGone(work.gateway);
     out_.push_back({gone ? RouteOut::Kind::kRemove : RouteOut::Kind::kTrim, std::move(work.gateway),
                     std::move(work.trim_to)});
+  }
+}
+
+// Where there is no link, or no room, it is dropped: it comes again.
+void ControlCore::EmitTyped(Moment now) {
+  for (const TypedInput& typed : std::exchange(typed_, {})) {
+    const LinkAt* link = sessions_.FindLink(typed.agent);
+    if (link == nullptr || !room_.HasRoom(link->gateway(), now.at)) continue;
+    AddFrames(link->gateway(), typed.agent, typed.frames, typed.digest.view(), now);
   }
 }
 

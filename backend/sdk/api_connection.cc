@@ -59,11 +59,31 @@ Result<std::unique_ptr<ApiConnection>> ApiConnection::Create(const sign::Crypto&
   lws.rx_buffer_bytes = kRxBufferBytes;
   std::unique_ptr<ApiConnection> made(new ApiConnection(crypto, who, std::move(options)));
   HF_ASSIGN_OR_RETURN(made->client_, LwsClient::Create(std::move(lws)));
-  if (made->options_.cancel_fd >= 0) {
-    const auto on_cancel = [](void* self) { static_cast<ApiConnection*>(self)->cancelled_ = true; };
-    HF_TRY(made->client_->WatchReadable(made->options_.cancel_fd, on_cancel, made.get()));
-  }
+  HF_TRY(made->WatchCancel());
   return made;
+}
+
+Status ApiConnection::WatchCancel() {
+  if (options_.cancel_fd < 0) return Ok();
+  const auto on_cancel = [](void* self) { static_cast<ApiConnection*>(self)->cancelled_ = true; };
+  return client_->WatchReadable(options_.cancel_fd, on_cancel, this);
+}
+
+Status ApiConnection::Watch(int fd, OnReadable on_readable, void* user) {
+  auto watched = std::make_unique<Watched>(Watched{this, fd, on_readable, user});
+  const auto call = [](void* raw) {
+    const auto* one = static_cast<Watched*>(raw);
+    one->self->woken_ = true;
+    one->on_readable(one->user);
+  };
+  HF_TRY(client_->WatchReadable(fd, call, watched.get()));
+  watched_.push_back(std::move(watched));
+  return Ok();
+}
+
+void ApiConnection::Unwatch(int fd) {
+  client_->UnwatchReadable(fd);
+  std::erase_if(watched_, [fd](const auto& watched) { return watched->fd == fd; });
 }
 
 Status ApiConnection::Open(TimePoint deadline) {
@@ -101,7 +121,9 @@ Result<std::optional<api::ServerMessage>> ApiConnection::Receive(TimePoint deadl
   for (;;) {
     if (!session_) return LostError();
     if (auto reply = session_->NextReply()) return reply;
-    if (MonotonicNow() >= deadline) return std::optional<api::ServerMessage>();
+    if (std::exchange(woken_, false) || MonotonicNow() >= deadline) {
+      return std::optional<api::ServerMessage>();
+    }
     HF_TRY(Turn(deadline));
   }
 }

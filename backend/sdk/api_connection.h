@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backend/sdk/api_session.h"
 #include "common/adapters/lws/lws_client.h"
@@ -46,8 +47,20 @@ class ApiConnection final : private LwsClientDelegate {
   // The last dial reached a control that said no to the login.
   bool login_refused() const { return session_ && session_->login_refusal(); }
   Result<std::uint64_t> Send(api::ClientMessage request);
-  // The next reply, whatever it answers; nullopt when the deadline came first.
+  // The next reply, whatever it answers; nullopt when the deadline or a watched descriptor came first.
   Result<std::optional<api::ServerMessage>> Receive(TimePoint deadline);
+  // Receive() and Pause() also call this, and Receive() then returns, when the descriptor is readable. It stays the
+  // caller's.
+  using OnReadable = void (*)(void* user);
+  Status Watch(int fd, OnReadable on_readable, void* user);
+  void PauseWatch(int fd, bool paused) { client_->PauseReadable(fd, paused); }
+  void Unwatch(int fd);
+  // cancel_fd, after it was unwatched.
+  Status WatchCancel();
+  // As if cancel_fd had become readable.
+  void Cancel() { cancelled_ = true; }
+  // What was cancelled may be asked again.
+  void ClearCancel() { cancelled_ = false; }
   // Waits; also for a cancel.
   Status Pause(TimePoint until);
   const std::string& server_version() const { return server_version_; }
@@ -72,6 +85,14 @@ class ApiConnection final : private LwsClientDelegate {
   std::optional<Error> breach_;   // why we closed
   std::optional<ClientEnd> end_;  // of the last connection
   bool cancelled_ = false;
+  struct Watched {
+    ApiConnection* self;
+    int fd;
+    OnReadable on_readable;
+    void* user;
+  };
+  std::vector<std::unique_ptr<Watched>> watched_;
+  bool woken_ = false;  // by one of them
   std::string server_version_;
 };
 

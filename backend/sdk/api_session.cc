@@ -110,7 +110,7 @@ Status ApiSession::OnReply(api::ServerMessage message) {
 Result<std::uint64_t> ApiSession::Send(api::ClientMessage request) {
   const std::uint64_t id = next_id_++;
   request.set_id(id);
-  if (!request.has_flow()) {  // which is never answered
+  if (!request.has_flow() && !request.has_pty_input()) {  // which are never answered
     if (open_requests_.size() >= options_.max_open_requests) {
       return Error{Code::kExhausted, "too many requests are open on one connection"};
     }

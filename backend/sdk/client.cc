@@ -250,11 +250,18 @@ Status Client::WatchOnce(const Digest& command, ResultTracker& tracker,
     *request.mutable_watch()->add_from() = std::move(position);
   }
   HF_ASSIGN_OR_RETURN(const std::uint64_t id, connection_->Send(std::move(request)));
+  if (options.side != nullptr) options.side->OnConnected();
   std::uint64_t unreported_bytes = 0;
   while (!tracker.finished()) {
     const TimePoint now = MonotonicNow();
     if (now >= until) return Ok();
-    const TimePoint next = options.tick.count() > 0 ? std::min(until, now + options.tick) : until;
+    TimePoint next = options.tick.count() > 0 ? std::min(until, now + options.tick) : until;
+    if (options.side != nullptr) {
+      while (auto typed = options.side->NextRequest(now)) {
+        HF_TRY(connection_->Send(*std::move(typed)));
+      }
+      next = std::min(next, options.side->NextDeadline());
+    }
     HF_ASSIGN_OR_RETURN(const auto reply, connection_->Receive(next));
     if (!reply) {
       sink.OnTick();
@@ -285,9 +292,10 @@ Result<Client::Followed> Client::Follow(const Digest& command, const std::vector
     if (watched.ok()) return tracker.finished() ? Followed::kFinished : Followed::kTimeUp;
     if (attempt == 0 || tracker.events() > before) {  // it served: the patience begins anew
       attempt = 0;
-      give_up = MonotonicNow() + options_.timeout;
+      give_up = MonotonicNow() + options.patience.value_or(options_.timeout);
     }
     if (!was_open_) return std::move(watched).error();
+    if (options.side != nullptr) options.side->OnLost(watched.error());
     HF_TRY(BackOff(watched.error(), attempt, give_up));
   }
 }

@@ -37,6 +37,17 @@
 
 namespace holdfast::sdk {
 
+// What a followed command is told meanwhile: what is typed into its terminal.
+class FollowSide {
+ public:
+  virtual ~FollowSide() = default;
+  virtual void OnConnected() = 0;  // also again: what was on its way may be lost
+  virtual void OnLost(const Error& why) = 0;
+  // The next request without an answer.
+  virtual std::optional<api::ClientMessage> NextRequest(TimePoint now) = 0;
+  virtual TimePoint NextDeadline() const = 0;
+};
+
 class Client {
  public:
   struct Options {
@@ -71,6 +82,8 @@ class Client {
     ResultTracker::Output output = ResultTracker::Output::kWanted;
     std::optional<Duration> wait;  // none: until every target has ended
     Duration tick{0};              // call FollowSink::OnTick() this often; 0: never
+    FollowSide* side = nullptr;
+    std::optional<Duration> patience;  // for a lost connection; none: Options::timeout
   };
   enum class Followed : std::uint8_t { kFinished, kTimeUp };
   // `targets`: those that were signed (SignedCommand::targets, or out of the verified envelope).
@@ -90,6 +103,16 @@ class Client {
   // Every record after `after_seq`, in order; an error of `each` ends it.
   Status Audit(std::uint64_t after_seq, const std::string& digest,
                const std::function<Status(const api::AuditRecord&)>& each);
+
+  // See ApiConnection.
+  Status Watch(int fd, ApiConnection::OnReadable on_readable, void* user) {
+    return connection_->Watch(fd, on_readable, user);
+  }
+  void PauseWatch(int fd, bool paused) { connection_->PauseWatch(fd, paused); }
+  void Unwatch(int fd) { connection_->Unwatch(fd); }
+  Status WatchCancel() { return connection_->WatchCancel(); }
+  void Cancel() { connection_->Cancel(); }
+  void ClearCancel() { connection_->ClearCancel(); }
 
   const PendingStore& pending() const { return pending_; }
   const std::string& server_version() const { return connection_->server_version(); }

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <system_error>
 
 #include <sys/stat.h>
@@ -30,6 +31,8 @@ constexpr std::string_view kActVerbs[] = {"exec",    "put",     "kill",    "mkdi
                                           "mv",      "rm",      "run",     "isolate", "release",
                                           "collect", "memdump", "capture", "scan"};
 constexpr std::string_view kUpdateVerbs[] = {"update"};
+
+constexpr std::string_view kPtyVerbs[] = {"pty"};
 
 struct Addresses {
   ServerUrl server, api, admin;
@@ -122,14 +125,25 @@ std::string HoldfastdToml(const Addresses& at, const std::string& name) {
          plain;
 }
 
-template <typename Verbs>
-void AddClass(::holdfast::command::v1::Policy& policy, const std::string& id, const Verbs& verbs,
-              std::uint32_t max_targets, Duration max_ttl) {
+void AddVerbs(::holdfast::command::v1::VerbClass& to, std::span<const std::string_view> verbs) {
+  for (const std::string_view verb : verbs) {
+    const auto& listed = to.verbs();
+    if (std::find(listed.begin(), listed.end(), verb) == listed.end()) {
+      to.add_verbs(std::string(verb));
+    }
+  }
+}
+
+::holdfast::command::v1::VerbClass& AddClass(::holdfast::command::v1::Policy& policy,
+                                             const std::string& id,
+                                             std::span<const std::string_view> verbs,
+                                             std::uint32_t max_targets, Duration max_ttl) {
   auto* added = policy.add_classes();
   added->set_class_id(id);
-  for (const auto verb : verbs) added->add_verbs(std::string(verb));
+  AddVerbs(*added, verbs);
   added->set_max_targets(max_targets);
   added->set_max_ttl_ms(Ms(max_ttl));
+  return *added;
 }
 
 Result<std::string> SignPolicy(const sign::Crypto& crypto, const InitOptions& options,
@@ -146,6 +160,9 @@ Result<std::string> SignPolicy(const sign::Crypto& crypto, const InitOptions& op
   AddClass(policy, "read", kReadVerbs, kReadMaxTargets, kReadMaxTtl);
   AddClass(policy, "act", kActVerbs, options.act_max_targets, kActMaxTtl);
   AddClass(policy, "update", kUpdateVerbs, kReadMaxTargets, kActMaxTtl);
+  // A line of the console is a command under this class, whatever it would need otherwise.
+  AddVerbs(AddClass(policy, "shell", kReadVerbs, kLiveMaxTargets, kLiveMaxTtl), kActVerbs);
+  AddClass(policy, "pty", kPtyVerbs, kLiveMaxTargets, kLiveMaxTtl);
   auto envelope =
       sign::SignEnvelope(crypto, *roots[0], sign::kPolicyType, policy.SerializeAsString());
   for (std::size_t i = 1; i < roots.size() && envelope.ok(); ++i) {

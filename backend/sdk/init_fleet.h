@@ -3,13 +3,18 @@
 // The directory appears complete or not at all: everything is written beside it first, synced, and
 // renamed into place. What is made is laid out in docs/protocol.md section 8.
 //
-// The policy has three classes of verbs; a verb in none is refused everywhere:
-//   read   query ls stat cat hash get ps find tail archive cancel
+// The policy has five classes of verbs; a verb in none is refused everywhere:
+//   read   query ls stat cat hash get ps find tail archive collect cancel
 //          up to 1000 targets, valid for at most 7 days
 //   act    exec put kill mkdir cp mv rm run isolate release
+//          memdump capture scan collect
 //          up to 10 targets (an option), at most 24 hours
 //   update update
 //          up to 1000 targets (rings bound what it harms), at most 24 hours
+//   shell  what read and act have: the lines of `holdfast shell`
+//          one target, at most 15 minutes
+//   pty    pty
+//          one target, at most 15 minutes
 //
 // Threading: a pure function of the file system and the random generator.
 // Errors:    kInvalid for an option, kExists when the directory is not empty or holds a fleet.
@@ -32,6 +37,9 @@ inline constexpr std::uint32_t kReadMaxTargets = 1000;  // command.proto, Target
 inline constexpr std::uint32_t kActMaxTargets = 10;     // what harms, harms few at once
 inline constexpr Duration kReadMaxTtl = std::chrono::hours(24 * 7);
 inline constexpr Duration kActMaxTtl = std::chrono::hours(24);
+// Somebody sits in front of these, and looks at one endpoint.
+inline constexpr std::uint32_t kLiveMaxTargets = 1;
+inline constexpr Duration kLiveMaxTtl = std::chrono::minutes(15);
 
 struct InitOptions {
   // NOLINTBEGIN(readability-redundant-string-init): so that callers may name the others only

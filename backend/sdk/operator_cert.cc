@@ -25,6 +25,37 @@ Result<std::unique_ptr<sign::SigningKey>> LoadOrMakeKey(const sign::Crypto& cryp
   return key;
 }
 
+Status AddClasses(const ::holdfast::command::v1::Policy& policy,
+                  const std::vector<std::string>& wanted, OperatorCert& cert) {
+  std::string known;
+  for (const auto& verb_class : policy.classes()) {
+    known += " " + verb_class.class_id();
+    const bool is_wanted = wanted.empty() || std::find(wanted.begin(), wanted.end(),
+                                                       verb_class.class_id()) != wanted.end();
+    if (is_wanted) cert.add_classes(verb_class.class_id());
+  }
+  for (const auto& class_id : wanted) {
+    const auto& added = cert.classes();
+    if (std::find(added.begin(), added.end(), class_id) == added.end()) {
+      return Error{Code::kInvalid, "the policy has no class '" + class_id + "'; it has:" + known};
+    }
+  }
+  return Ok();
+}
+
+// Those of the certificate before that the policy still has.
+std::vector<std::string> ClassesToKeep(const ::holdfast::command::v1::Policy& policy,
+                                       const OperatorCert& before) {
+  std::vector<std::string> kept;
+  for (const auto& verb_class : policy.classes()) {
+    const auto& had = before.classes();
+    if (std::find(had.begin(), had.end(), verb_class.class_id()) != had.end()) {
+      kept.push_back(verb_class.class_id());
+    }
+  }
+  return kept;
+}
+
 std::string HowToRenew(const Fleet& fleet, const std::string& name) {
   return "renew it where the issuer's key is: holdfast --dir DIR operator renew " + name +
          ", and copy operator/" + name + ".cert to " + fleet.paths.operators();
@@ -47,7 +78,8 @@ Result<sign::TrustedPolicy> LoadPolicy(const sign::Crypto& crypto, const Fleet& 
 }
 
 Result<Operator> IssueOperator(const sign::Crypto& crypto, const Fleet& fleet,
-                               const std::string& name, Duration ttl, WallTime now) {
+                               const std::string& name, Duration ttl, WallTime now,
+                               const std::vector<std::string>& classes) {
   if (!IsOperatorName(name)) {
     return Error{Code::kInvalid, "'" + name +
                                      "' cannot be an operator's name: letters, digits and "
@@ -56,6 +88,8 @@ Result<Operator> IssueOperator(const sign::Crypto& crypto, const Fleet& fleet,
   auto issuer = LoadKeyFile(crypto, fleet.paths.issuer_key(), kIssuerRole);
   if (!issuer.ok()) return std::move(issuer).error().In("loading the issuer's key");
   HF_ASSIGN_OR_RETURN(const auto policy, LoadPolicy(crypto, fleet, now));
+  OperatorCert checked;
+  HF_TRY(AddClasses(policy.policy, classes, checked));  // before anything is made
   HF_TRY(MakeDirs(fleet.paths.operators(), kDirMode));
   Operator who;
   who.name = name;
@@ -65,7 +99,7 @@ Result<Operator> IssueOperator(const sign::Crypto& crypto, const Fleet& fleet,
   cert.set_serial(crypto.RandomBytes<Nonce16>().str());
   cert.set_operator_id(name);
   cert.set_pubkey(who.key->public_key().str());
-  for (const auto& verb_class : policy.policy.classes()) cert.add_classes(verb_class.class_id());
+  HF_TRY(AddClasses(policy.policy, classes, cert));
   cert.set_not_before_ms(now.get());
   cert.set_not_after_ms(now.get() + ttl_ms);
   cert.set_issuer_key_id(sign::KeyIdOf(crypto, issuer.value()->public_key()).str());
@@ -73,6 +107,16 @@ Result<Operator> IssueOperator(const sign::Crypto& crypto, const Fleet& fleet,
   HF_ASSIGN_OR_RETURN(who.cert_envelope, SignOperatorCert(crypto, *issuer.value(), cert));
   HF_TRY(WriteFile(fleet.paths.operator_cert(name), who.cert_envelope, kPlainMode));
   return who;
+}
+
+Result<Operator> RenewOperator(const sign::Crypto& crypto, const Fleet& fleet,
+                               const std::string& name, Duration ttl, WallTime now) {
+  std::vector<std::string> classes;
+  if (const auto before = LoadOperator(crypto, fleet, name); before.ok()) {
+    HF_ASSIGN_OR_RETURN(const auto policy, LoadPolicy(crypto, fleet, now));
+    classes = ClassesToKeep(policy.policy, before.value().cert);
+  }
+  return IssueOperator(crypto, fleet, name, ttl, now, classes);
 }
 
 Result<Operator> LoadOperator(const sign::Crypto& crypto, const Fleet& fleet,
@@ -120,7 +164,7 @@ Result<ReadyOperator> EnsureOperator(const sign::Crypto& crypto, const Fleet& fl
     return std::move(loaded).error();
   }
   const Duration ttl = std::max({needed + kRenewBefore, kRenewBefore, kOperatorCertTtl});
-  HF_ASSIGN_OR_RETURN(Operator issued, IssueOperator(crypto, fleet, name, ttl, now));
+  HF_ASSIGN_OR_RETURN(Operator issued, RenewOperator(crypto, fleet, name, ttl, now));
   return ReadyOperator{std::move(issued), true};
 }
 

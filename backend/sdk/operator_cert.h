@@ -32,9 +32,13 @@ struct Operator {
   ::holdfast::command::v1::OperatorCert cert;
 };
 
-// Makes NAME's certificate (and key, if it has none) with the issuer's key of this directory, for
-// all classes of the policy.
+// Makes NAME's certificate (and key, if it has none) with the issuer's key of this directory, for these classes of
+// the policy; none named: all of them. kInvalid: one that the policy does not have.
 Result<Operator> IssueOperator(const sign::Crypto& crypto, const Fleet& fleet,
+                               const std::string& name, Duration ttl, WallTime now,
+                               const std::vector<std::string>& classes = {});
+// The same for the classes that its certificate has now; without one: for all.
+Result<Operator> RenewOperator(const sign::Crypto& crypto, const Fleet& fleet,
                                const std::string& name, Duration ttl, WallTime now);
 // From memory only, for whoever has the keys at hand.
 Result<std::string> SignOperatorCert(const sign::Crypto& crypto, const sign::SigningKey& issuer,
@@ -44,7 +48,8 @@ Result<std::string> SignOperatorCert(const sign::Crypto& crypto, const sign::Sig
 // do), that it belongs to the key is.
 Result<Operator> LoadOperator(const sign::Crypto& crypto, const Fleet& fleet,
                               const std::string& name);
-// LoadOperator, and renewal when less than `needed` (and kRenewBefore) is left. Without the
+// LoadOperator, and renewal when less than `needed` (and kRenewBefore) is left. The new one
+// has the classes of the one before. Without the
 // issuer's key a certificate that has not ended yet is used as it is. `renewed` says that a new one
 // was made.
 struct ReadyOperator {

@@ -29,6 +29,7 @@ constexpr std::uint32_t kMaxTailLines = 100'000;
 constexpr Duration kMinIsolation = std::chrono::minutes(5);
 constexpr Duration kMaxIsolation = std::chrono::hours(24 * 30);
 constexpr std::size_t kMaxAllowed = 32;
+constexpr std::uint32_t kMaxTerminalSide = 1000;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 30;  // api.proto, BlobBegin
 
 Error Wrong(const std::string& what) { return {Code::kInvalid, what}; }
@@ -394,6 +395,24 @@ Result<Verb> Verb::Isolate(Duration duration, const std::vector<std::string>& al
     HF_ASSIGN_OR_RETURN(const IpNetwork network, ParseIpNetwork(text));
     isolate->add_allow(FormatIpNetwork(network));
   }
+  return verb;
+}
+
+Result<Verb> Verb::Pty(const PtyArgs& args) {
+  if (args.columns < 1 || args.columns > kMaxTerminalSide || args.rows < 1 ||
+      args.rows > kMaxTerminalSide) {
+    return Wrong("a terminal has 1 to 1000 columns and rows");
+  }
+  if (args.idle.count() < 0) return Wrong("a time below zero");
+  HF_TRY(CheckProgram(args.argv, "", {}));
+  Verb verb{"pty", kPtyTtl, OutputFormat::kNone, {}};
+  auto& pty = *verb.command.mutable_pty();
+  pty.set_operator_key(args.operator_key.str());
+  pty.set_columns(args.columns);
+  pty.set_rows(args.rows);
+  pty.set_term(args.term);
+  for (const auto& word : args.argv) pty.add_argv(word);
+  pty.set_idle_ms(static_cast<std::uint64_t>(args.idle.count()));
   return verb;
 }
 

@@ -26,12 +26,14 @@ inline constexpr Duration kQueuedTtl = std::chrono::hours(24);
 inline constexpr Duration kActTtl = std::chrono::hours(1);
 // Four rings, and endpoints that come to work later.
 inline constexpr Duration kUpdateTtl = std::chrono::hours(12);
+// Somebody sits in front of it.
+inline constexpr Duration kPtyTtl = std::chrono::minutes(2);
 
 // What the output of a verb is (result.proto).
 enum class OutputFormat : std::uint8_t { kNone, kRows, kStdio, kBytes };
 
 struct Verb {
-  std::string class_id;  // "read", "act" or "update", as `holdfast init` makes the policy
+  std::string class_id;  // "read", "act", "update" or "pty", as `holdfast init` makes the policy
   Duration ttl{0};
   OutputFormat output = OutputFormat::kNone;
   // The verb, its limits, blobs and idempotence; nothing of who, whom and when.
@@ -114,6 +116,15 @@ struct Verb {
   // `allow`: what may pass beside the link, as common/base/ip_network.h reads it.
   static Result<Verb> Isolate(Duration duration, const std::vector<std::string>& allow);
   static Verb Release();
+  struct PtyArgs {
+    PublicKey operator_key;  // made for this terminal alone
+    std::uint32_t columns = 80;
+    std::uint32_t rows = 24;
+    std::string term;
+    std::vector<std::string> argv;  // empty: the login shell
+    Duration idle{0};               // 0: the agent's default
+  };
+  static Result<Verb> Pty(const PtyArgs& args);
   static Verb Cancel(const Digest& command);
   // As command.proto describes its fields; `files`: those of the release, uploaded before.
   static Verb Update(const ::holdfast::command::v1::UpdateArgs& args,

@@ -126,6 +126,13 @@ Status Check(const pb::BlobData& blob) {
   return Ok();
 }
 
+Status Check(const pb::PtyInput& input) {
+  if (input.digest().size() != Digest::kSize) return BadFrame("pty_input: digest");
+  return IsWithin(input.sealed().size(), kMinSealedInputBytes, kMaxSealedInputBytes)
+             ? Ok()
+             : BadFrame("pty_input: sealed");
+}
+
 bool MayTravel(Frame::BodyCase body, Direction direction) {
   switch (body) {
     case Frame::kClose:
@@ -139,6 +146,7 @@ bool MayTravel(Frame::BodyCase body, Direction direction) {
     case Frame::kGoaway:
     case Frame::kDeliver:
     case Frame::kAck:
+    case Frame::kPtyInput:
     case Frame::kBlobData: return direction == Direction::kDown;
     case Frame::BODY_NOT_SET: return false;
   }
@@ -163,6 +171,7 @@ Status CheckFrame(const Frame& frame, Direction direction) {
     case Frame::kSync: return Check(frame.sync());
     case Frame::kBlobRequest: return Check(frame.blob_request());
     case Frame::kBlobData: return Check(frame.blob_data());
+    case Frame::kPtyInput: return Check(frame.pty_input());
     case Frame::BODY_NOT_SET: break;
   }
   return BadFrame("frame: no body that is known");

@@ -30,6 +30,9 @@ inline constexpr int kMaxSyncStreams = 64;
 // write to Redis could else have an agent count on from the largest number that there is.
 inline constexpr std::uint32_t kMaxAttempt = 1U << 20;
 constexpr bool IsAttempt(std::uint32_t number) { return number > 0 && number <= kMaxAttempt; }
+// Sealed input of a terminal: with the numbers around it below PIPE_BUF (common/pty/records.h).
+inline constexpr std::size_t kMinSealedInputBytes = 17;
+inline constexpr std::size_t kMaxSealedInputBytes = 4000;
 // A closing peer's words.
 inline constexpr std::size_t kMaxDetailBytes = 256;
 

@@ -265,6 +265,7 @@ std::string_view VerbName(const pb::Command& command) {
     case pb::Command::kUpdate: return "update";
     case pb::Command::kIsolate: return "isolate";
     case pb::Command::kRelease: return "release";
+    case pb::Command::kPty: return "pty";
     case pb::Command::VERB_NOT_SET: return "";
   }
   return "";

@@ -38,6 +38,7 @@ inline constexpr std::string_view kHelloType = "holdfast.hello.v1";
 inline constexpr std::string_view kLoginType = "holdfast.login.v1";
 inline constexpr std::string_view kUpdateRootType = "holdfast.updateroot.v1";
 inline constexpr std::string_view kReleaseType = "holdfast.release.v1";
+inline constexpr std::string_view kPtyKeyType = "holdfast.ptykey.v1";
 
 using Envelope = ::holdfast::command::v1::Envelope;
 

@@ -200,6 +200,15 @@ Result<pb::AgentHello> ParseHello(std::string_view payload) {
   return hello;
 }
 
+Result<pb::PtyKey> ParsePtyKey(std::string_view payload) {
+  HF_ASSIGN_OR_RETURN(pb::PtyKey key, WalkAndParse<pb::PtyKey>(payload, kPtyKeyRule));
+  if (key.command_digest().size() != Digest::kSize) return Bad("ptykey: command_digest");
+  if (key.agent_id().size() != AgentId::kSize) return Bad("ptykey: agent_id is not 16 bytes");
+  if (key.pubkey().size() != PublicKey::kSize) return Bad("ptykey: pubkey is not 65 bytes");
+  if (key.agent_key().size() != PublicKey::kSize) return Bad("ptykey: agent_key is not 65 bytes");
+  return key;
+}
+
 Result<pb::Result> ParseResult(std::string_view payload) {
   HF_ASSIGN_OR_RETURN(pb::Result result, WalkAndParse<pb::Result>(payload, kResultRule));
   if (result.command_digest().size() != Digest::kSize) return Bad("result: command_digest");
@@ -217,6 +226,9 @@ Result<pb::Result> ParseResult(std::string_view payload) {
     return Bad("result: output_sha256");
   }
   if (result.file().path().size() > kMaxPath) return Bad("result: path is too long");
+  if (result.has_recording() && result.recording().sha256().size() != Digest::kSize) {
+    return Bad("result: recording");
+  }
   return result;
 }
 

@@ -28,6 +28,7 @@ Result<::holdfast::command::v1::Policy> ParsePolicy(std::string_view payload);
 Result<::holdfast::command::v1::OperatorCert> ParseCert(std::string_view payload);
 Result<::holdfast::command::v1::Login> ParseLogin(std::string_view payload);
 Result<::holdfast::command::v1::AgentHello> ParseHello(std::string_view payload);
+Result<::holdfast::command::v1::PtyKey> ParsePtyKey(std::string_view payload);
 Result<::holdfast::command::v1::Result> ParseResult(std::string_view payload);
 Result<::holdfast::command::v1::UpdateRoot> ParseUpdateRoot(std::string_view payload);
 Result<::holdfast::command::v1::Release> ParseRelease(std::string_view payload);

@@ -32,6 +32,7 @@ constexpr FieldRule kHelloFields[] = {
     {1, kBytes}, {2, kString}, {3, kBytes},   {4, kBytes},
     {5, kBytes}, {6, kBytes},  {7, kUint64},  {8, kBytes},
     {9, kBytes}, {10, kBytes}, {11, kString}, {12, kMessage, kOnce, 0, &kFacts}};
+constexpr FieldRule kPtyKeyFields[] = {{1, kBytes}, {2, kBytes}, {3, kBytes}, {4, kBytes}};
 
 // --- command.proto
 constexpr FieldRule kTargetFields[] = {{1, kBytes, kMany}};
@@ -113,6 +114,9 @@ constexpr MessageRule kScan = {"holdfast.command.v1.ScanArgs", kScanFields};
 constexpr FieldRule kUpdateFields[] = {{1, kBytes},  {2, kBytes},  {3, kBytes, kMany},
                                        {4, kUint64}, {5, kUint64}, {6, kUint64}};
 constexpr MessageRule kUpdate = {"holdfast.command.v1.UpdateArgs", kUpdateFields};
+constexpr FieldRule kPtyFields[] = {{1, kBytes},  {2, kUint32},       {3, kUint32},
+                                    {4, kString}, {5, kBytes, kMany}, {6, kUint64}};
+constexpr MessageRule kPty = {"holdfast.command.v1.PtyArgs", kPtyFields};
 constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {2, kBytes},
                                         {3, kString},
@@ -148,6 +152,7 @@ constexpr FieldRule kCommandFields[] = {{1, kBytes},
                                         {40, kMessage, kOnce, 1, &kRelease},
                                         {41, kMessage, kOnce, 1, &kCollect},
                                         {42, kMessage, kOnce, 1, &kUpdate},
+                                        {43, kMessage, kOnce, 1, &kPty},
                                         {44, kMessage, kOnce, 1, &kMemdump},
                                         {45, kMessage, kOnce, 1, &kCapture},
                                         {46, kMessage, kOnce, 1, &kScan}};
@@ -160,13 +165,27 @@ constexpr MessageRule kFile = {"holdfast.command.v1.FileFacts", kFileFields};
 constexpr FieldRule kFootprintFields[] = {{1, kUint64}, {2, kUint64}, {3, kUint64},
                                           {4, kUint64}, {5, kUint64}, {6, kUint64}};
 constexpr MessageRule kFootprint = {"holdfast.command.v1.Footprint", kFootprintFields};
-constexpr FieldRule kResultFields[] = {
-    {1, kBytes},   {2, kBytes},   {3, kBytes},
-    {4, kUint32},  {5, kEnum},    {6, kEnum},
-    {7, kString},  {8, kInt32},   {9, kUint64},
-    {10, kUint64}, {11, kUint64}, {12, kUint64},
-    {13, kBytes},  {14, kBool},   {15, kMessage, kOnce, 0, &kFile},
-    {16, kUint64}, {17, kUint64}, {18, kMessage, kOnce, 0, &kFootprint}};
+constexpr FieldRule kRecordingFields[] = {{1, kBytes}, {2, kUint64}};
+constexpr MessageRule kRecording = {"holdfast.command.v1.RecordingFacts", kRecordingFields};
+constexpr FieldRule kResultFields[] = {{1, kBytes},
+                                       {2, kBytes},
+                                       {3, kBytes},
+                                       {4, kUint32},
+                                       {5, kEnum},
+                                       {6, kEnum},
+                                       {7, kString},
+                                       {8, kInt32},
+                                       {9, kUint64},
+                                       {10, kUint64},
+                                       {11, kUint64},
+                                       {12, kUint64},
+                                       {13, kBytes},
+                                       {14, kBool},
+                                       {15, kMessage, kOnce, 0, &kFile},
+                                       {16, kUint64},
+                                       {17, kUint64},
+                                       {18, kMessage, kOnce, 0, &kFootprint},
+                                       {19, kMessage, kOnce, 0, &kRecording}};
 
 // --- update.proto
 constexpr FieldRule kUpdateRootFields[] = {
@@ -185,6 +204,7 @@ constinit const MessageRule kLoginRule = {"holdfast.command.v1.Login", kLoginFie
 constinit const MessageRule kHelloRule = {"holdfast.command.v1.AgentHello", kHelloFields};
 constinit const MessageRule kCommandRule = {"holdfast.command.v1.Command", kCommandFields,
                                             kVerbFrom, kVerbTo};
+constinit const MessageRule kPtyKeyRule = {"holdfast.command.v1.PtyKey", kPtyKeyFields};
 constinit const MessageRule kResultRule = {"holdfast.command.v1.Result", kResultFields};
 constinit const MessageRule kUpdateRootRule = {"holdfast.command.v1.UpdateRoot", kUpdateRootFields};
 constinit const MessageRule kReleaseRule = {"holdfast.command.v1.Release", kReleaseFields};

@@ -58,5 +58,6 @@ extern const MessageRule kCommandRule;
 extern const MessageRule kResultRule;
 extern const MessageRule kUpdateRootRule;
 extern const MessageRule kReleaseRule;
+extern const MessageRule kPtyKeyRule;
 
 }  // namespace holdfast::sign

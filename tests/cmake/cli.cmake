@@ -15,12 +15,20 @@ holdfast_test(unit_backend_sdk LABEL unit
     unit/backend/sdk/targets_test.cc unit/backend/sdk/verbs_test.cc)
 holdfast_test(unit_backend_cli LABEL unit
   DEPS holdfast_backend_cli holdfast_common_adapters_openssl
-  SRCS unit/backend/cli/collection_entries_test.cc unit/backend/cli/evidence_words_test.cc unit/backend/cli/find_words_test.cc unit/backend/cli/golden_test.cc unit/backend/cli/man_page_test.cc
+  SRCS unit/backend/cli/collection_entries_test.cc unit/backend/cli/evidence_words_test.cc unit/backend/cli/find_words_test.cc unit/backend/cli/golden_test.cc unit/backend/cli/live_test.cc unit/backend/cli/man_page_test.cc
     unit/backend/cli/narrow_golden_test.cc
     unit/backend/cli/read_job_test.cc unit/backend/cli/text_test.cc
     unit/backend/cli/words_test.cc support/golden.cc support/man_page.cc)
 set_source_files_properties(support/golden.cc PROPERTIES
   COMPILE_DEFINITIONS HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+# A terminal's both ends.
+holdfast_test(sim_pty LABEL sim
+  DEPS holdfast_agent_core holdfast_backend_sdk holdfast_common_adapters_openssl
+  SRCS sim/pty_sim_test.cc)
+holdfast_fuzz(fuzz_pty_output SRCS fuzz/pty_output_fuzz.cc DEPS holdfast_backend_cli
+  CORPUS fuzz/corpus/pty_output)
+holdfast_fuzz(fuzz_pty_input SRCS fuzz/pty_input_fuzz.cc
+  DEPS holdfast_agent_core holdfast_common_adapters_openssl CORPUS fuzz/corpus/pty_input)
 holdfast_test(conformance_fleet_directory LABEL conformance
   DEPS holdfast_backend_sdk holdfast_common_adapters_openssl
   SRCS conformance/fleet_bundle_test.cc conformance/fleet_directory_test.cc conformance/update_files_test.cc)

@@ -10,7 +10,9 @@ holdfast_test(unit_common_link LABEL unit DEPS holdfast_common_link
 holdfast_test(unit_common_adapters_mbedtls LABEL unit DEPS holdfast_common_adapters_mbedtls
   SRCS unit/common/adapters/mbedtls/mbedtls_sha256_test.cc)
 holdfast_test(conformance_crypto_mbedtls LABEL conformance DEPS holdfast_common_adapters_mbedtls
-  SRCS conformance/crypto_mbedtls_test.cc)
+  SRCS conformance/crypto_mbedtls_test.cc conformance/sealing_mbedtls_test.cc)
+holdfast_test(unit_common_pty LABEL unit DEPS holdfast_common_pty
+  SRCS unit/common/pty/asciicast_test.cc unit/common/pty/records_test.cc)
 if(HOLDFAST_BACKEND)
   holdfast_test(unit_common_sign LABEL unit
     DEPS holdfast_common_sign holdfast_common_adapters_openssl
@@ -18,7 +20,7 @@ if(HOLDFAST_BACKEND)
          unit/common/sign/low_s_test.cc unit/common/sign/strict_test.cc unit/common/sign/update_test.cc)
   holdfast_test(conformance_crypto_openssl LABEL conformance
     DEPS holdfast_common_adapters_mbedtls holdfast_common_adapters_openssl
-    SRCS conformance/crypto_openssl_test.cc)
+    SRCS conformance/crypto_openssl_test.cc conformance/sealing_openssl_test.cc)
   if(TARGET holdfast_vendor_nettle)
     holdfast_test(conformance_gcm LABEL conformance
       DEPS holdfast_common_adapters_mbedtls OpenSSL::Crypto SRCS conformance/gcm_test.cc)

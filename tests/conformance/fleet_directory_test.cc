@@ -89,11 +89,16 @@ TEST_F(FleetDirectoryTest, ThePolicyIsSignedByItsRootsAndAllowsWhatIsDocumented)
   ASSERT_TRUE(trust.ok()) << trust.error().message;
   EXPECT_EQ(trust.value().policy.root_keys_size(), 3);
   EXPECT_EQ(trust.value().policy.root_threshold(), 2U);
-  ASSERT_EQ(trust.value().policy.classes_size(), 3);
+  ASSERT_EQ(trust.value().policy.classes_size(), 5);
   EXPECT_EQ(trust.value().policy.classes(0).class_id(), "read");
   EXPECT_EQ(trust.value().policy.classes(0).verbs_size(), 12);
   EXPECT_EQ(trust.value().policy.classes(1).verbs_size(), 14);
   EXPECT_EQ(trust.value().policy.classes(2).class_id(), "update");
+  EXPECT_EQ(trust.value().policy.classes(3).class_id(), "shell");
+  EXPECT_EQ(trust.value().policy.classes(3).verbs_size(), 25);  // read and act: collect is in both
+  EXPECT_EQ(trust.value().policy.classes(4).class_id(), "pty");
+  EXPECT_EQ(trust.value().policy.classes(4).verbs_size(), 1);
+  for (const int live : {3, 4}) EXPECT_EQ(trust.value().policy.classes(live).max_targets(), 1U);
 }
 
 TEST_F(FleetDirectoryTest, TheFirstOperatorsCertificateHoldsForTwelveHours) {
@@ -209,6 +214,27 @@ TEST_F(FleetDirectoryTest, ACertificateOfAnotherKeyIsRefused) {
                 fs::copy_options::overwrite_existing);
   EXPECT_EQ(LoadOperator(*crypto_, Loaded(), "default").error().code, Code::kDenied);
   EXPECT_EQ(ListOperators(Loaded()).value(), (std::vector<std::string>{"bob", "default"}));
+}
+
+TEST_F(FleetDirectoryTest, ARenewedCertificateHasTheClassesOfTheOneBefore) {
+  ASSERT_TRUE(Init().ok());
+  const auto classes_of = [](const ::holdfast::command::v1::OperatorCert& cert) {
+    return std::vector<std::string>(cert.classes().begin(), cert.classes().end());
+  };
+  using Classes = std::vector<std::string>;
+  const auto bob =
+      IssueOperator(*crypto_, Loaded(), "bob", kOperatorCertTtl, kToday, {"pty", "read"});
+  EXPECT_EQ(classes_of(bob.value().cert), (Classes{"read", "pty"}));  // in the policy's order
+  const WallTime later(kToday.get() + 11 * 3'600'000 + 3'000'000);
+  const auto ready = EnsureOperator(*crypto_, Loaded(), "bob", Duration(0), later);
+  ASSERT_TRUE(ready.value().renewed);
+  EXPECT_EQ(classes_of(ready.value().who.cert), (Classes{"read", "pty"}));
+  EXPECT_EQ(
+      classes_of(RenewOperator(*crypto_, Loaded(), "new", kOperatorCertTtl, kToday).value().cert),
+      (Classes{"read", "act", "update", "shell", "pty"}));
+  const auto wrong = IssueOperator(*crypto_, Loaded(), "eve", kOperatorCertTtl, kToday, {"all"});
+  EXPECT_EQ(wrong.error().code, Code::kInvalid);
+  EXPECT_FALSE(Exists(FleetPaths{dir()}.operator_key("eve")));  // nothing was made
 }
 
 TEST_F(FleetDirectoryTest, OperatorsAreCalledLikePeopleNotLikePaths) {

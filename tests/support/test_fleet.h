@@ -50,7 +50,8 @@ class TestFleet {
     policy.set_max_cert_ttl_ms(24 * kHourMs);
     auto* read = policy.add_classes();
     read->set_class_id("read");
-    for (const char* verb : {"query", "ls", "archive", "cancel", "collect"}) read->add_verbs(verb);
+    for (const char* verb : {"query", "ls", "archive", "cancel", "collect", "pty"})
+      read->add_verbs(verb);
     read->set_max_targets(10);
     read->set_max_ttl_ms(24 * kHourMs);
     auto* act = policy.add_classes();

@@ -40,6 +40,11 @@ class FakeWorkers final : public agent::Workers {
     started.push_back(start);
     return Ok();
   }
+  bool Input(agent::WorkerId id, std::string_view frame) override {
+    if (input_is_full) return false;
+    inputs.emplace_back(id, std::string(frame));
+    return true;
+  }
   void Kill(agent::WorkerId id) override { killed.push_back(id); }
   bool was_killed(agent::WorkerId id) const {
     return std::find(killed.begin(), killed.end(), id) != killed.end();
@@ -47,6 +52,8 @@ class FakeWorkers final : public agent::Workers {
   std::vector<agent::WorkerStart> started;
   std::vector<agent::WorkerId> killed;
   int refuse_next = 0;
+  std::vector<std::pair<agent::WorkerId, std::string>> inputs;
+  bool input_is_full = false;
 };
 
 class WardenRig {

@@ -61,6 +61,7 @@ if(HOLDFAST_BACKEND)
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
   pkg_check_modules(libyaml REQUIRED IMPORTED_TARGET yaml-0.1)
   pkg_check_modules(libpcap REQUIRED IMPORTED_TARGET libpcap)  # its compiler of filters
+  pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
   find_package(ZLIB REQUIRED)
   find_library(HOLDFAST_HIREDIS_ARCHIVE libhiredis.a)
   add_library(holdfast_vendor_hiredis INTERFACE)

@@ -60,6 +60,17 @@ Result<Pipe> MakePipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
+// The request, and behind it whatever comes while the worker runs. It holds any request whole.
+Result<UniqueFd> RequestPipe(std::string_view request, UniqueFd& input) {
+  HF_ASSIGN_OR_RETURN(Pipe pipe, MakePipe());
+  ::fcntl(pipe.writer.get(), F_SETPIPE_SZ, kRequestPipeBytes);
+  ::fcntl(pipe.writer.get(), F_SETFL, O_NONBLOCK);
+  const auto written = ::write(pipe.writer.get(), request.data(), request.size());
+  if (written != static_cast<ssize_t>(request.size())) return OsError("writing a request", errno);
+  input = std::move(pipe.writer);
+  return std::move(pipe.reader);
+}
+
 // What a worker writes its answer into.
 Result<Pipe> AnswerPipe() {
   HF_ASSIGN_OR_RETURN(Pipe pipe, MakePipe());
@@ -77,7 +88,8 @@ Status LinuxWorkers::Spawn(const WorkerStart& start) {
   worker->id = start.id;
   worker->has_children = start.has_children;
   if (start.has_children || !GiveToSpare(request, *worker)) {
-    HF_ASSIGN_OR_RETURN(const UniqueFd file, RequestFile(request));
+    HF_ASSIGN_OR_RETURN(UniqueFd file, start.takes_input ? RequestPipe(request, worker->input)
+                                                         : RequestFile(request));
     HF_ASSIGN_OR_RETURN(Pipe answer, AnswerPipe());
     ChildPlan plan;
     plan.subcommand = start.has_children ? "keeper" : "worker";
@@ -126,6 +138,16 @@ bool LinuxWorkers::GiveToSpare(std::string_view request, Worker& worker) {
   worker.output = std::move(spare_->answer);
   spare_.reset();
   return true;
+}
+
+bool LinuxWorkers::Input(WorkerId id, std::string_view frame) {
+  Worker* worker = Find(id);
+  if (worker == nullptr || !worker->input.is_open() || frame.size() > kMaxInputFrameBytes) {
+    return false;
+  }
+  // SIGPIPE of one that has just ended is ignored by this process (main).
+  return ::write(worker->input.get(), frame.data(), frame.size()) ==
+         static_cast<ssize_t>(frame.size());
 }
 
 void LinuxWorkers::Kill(WorkerId id) {

@@ -40,6 +40,7 @@ class LinuxWorkers final : public Workers {
     WorkerId id{0};
     pid_t pid = -1;
     UniqueFd output;  // closed at its end
+    UniqueFd input;   // of one that takes input
     WorkerFramer framer;
     bool has_children = false;
     bool is_reaped = false;  // or given up
@@ -53,6 +54,7 @@ class LinuxWorkers final : public Workers {
       : self_(self), state_dir_(std::move(state_dir)) {}
 
   Status Spawn(const WorkerStart& start) override;
+  bool Input(WorkerId id, std::string_view frame) override;
   void Kill(WorkerId id) override;
 
   // Best effort: without one, Spawn() starts a process.

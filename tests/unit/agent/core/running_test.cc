@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "agent/core/limits.h"
+#include "common/pty/records.h"
+#include "common/sign/envelope.h"
+#include "common/sign/strict.h"
 #include "tests/support/warden_rig.h"
 
 namespace holdfast::agent {
@@ -383,6 +386,111 @@ TEST(RunningTest, EndsACommandOnlyWhenItsOutputIsOnTheDisk) {
   EXPECT_EQ(rig.disk.Row(rig.DigestOf(envelope))->state, CommandState::kDone);
   rig.TakeAll(rig.DigestOf(envelope));
   EXPECT_EQ(rig.FinalOf(rig.ups.back()).outcome(), pb::OUTCOME_DONE);
+}
+
+pb::Command Terminal(const WardenRig& rig, char id) {
+  auto command = rig.Query(id);
+  command.set_idempotent(false);
+  command.mutable_pty()->set_operator_key(std::string(65, 'k'));
+  return command;
+}
+
+TEST(RunningTest, SignsTheKeyOfATerminalAndNothingElseThatAWorkerMakes) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(Terminal(rig, '1'));
+  const Digest digest = rig.DigestOf(envelope);
+  rig.Deliver(envelope);
+  const WorkerId worker = rig.LastWorker();
+  EXPECT_TRUE(rig.workers.started.back().takes_input);
+  EXPECT_TRUE(rig.workers.started.back().has_children);
+  const std::string agent_key(PublicKey::kSize, 'a');
+  rig.warden->OnWorkerMessage(worker, WorkerMessageType::kSessionKey, agent_key, rig.at);
+  rig.Pump();
+  pty::SealedFrames frames;
+  frames.Push(rig.ups.back().chunk().data());
+  const auto frame = frames.Next().value();
+  ASSERT_TRUE(frame);
+  EXPECT_EQ(frame->type, pty::FrameType::kKey);
+  const auto parsed = sign::ParseEnvelope(frame->payload, sign::kPtyKeyType);
+  ASSERT_TRUE(sign::VerifySignedBy(rig.crypto, parsed.value(), rig.key->public_key()).ok());
+  const auto key = sign::ParsePtyKey(parsed.value().payload()).value();
+  EXPECT_EQ(key.command_digest(), digest.view());
+  EXPECT_EQ(key.agent_id(), rig.fleet.agent.view());
+  EXPECT_EQ(key.agent_key(), agent_key);
+  // A second one is none; and a worker of another verb has no key to be signed.
+  rig.warden->OnWorkerMessage(worker, WorkerMessageType::kSessionKey, agent_key, rig.at);
+  EXPECT_TRUE(rig.workers.was_killed(worker));
+  rig.Deliver(rig.Sign(rig.Query('2')));
+  rig.warden->OnWorkerMessage(rig.LastWorker(), WorkerMessageType::kSessionKey, agent_key, rig.at);
+  EXPECT_TRUE(rig.workers.was_killed(rig.LastWorker()));
+}
+
+TEST(RunningTest, HandsWhatIsTypedToTheTerminalItIsForAndDropsTheRest) {
+  WardenRig rig;
+  rig.Open();
+  const std::string envelope = rig.Sign(Terminal(rig, '1'));
+  rig.Deliver(envelope);
+  const WorkerId worker = rig.LastWorker();
+  const auto type = [&](const Digest& digest, std::uint64_t seq, const std::string& sealed) {
+    ::holdfast::link::v1::Frame frame;
+    frame.mutable_pty_input()->set_digest(digest.str());
+    frame.mutable_pty_input()->set_seq(seq);
+    frame.mutable_pty_input()->set_sealed(sealed);
+    rig.Send(frame);
+  };
+  type(rig.DigestOf(envelope), 0x0102, std::string(17, 's'));
+  ASSERT_EQ(rig.workers.inputs.size(), 1U);
+  EXPECT_EQ(rig.workers.inputs[0].first, worker);
+  EXPECT_EQ(rig.workers.inputs[0].second,
+            std::string("\x19\0\0\0\x02\x01\0\0\0\0\0\0", 12) + std::string(17, 's'));
+  // The largest that the link carries is written whole, or not at all.
+  type(rig.DigestOf(envelope), 1, std::string(link::kMaxSealedInputBytes, 's'));
+  EXPECT_LE(rig.workers.inputs.back().second.size(), kMaxInputFrameBytes);
+  rig.workers.input_is_full = true;
+  type(rig.DigestOf(envelope), 2, std::string(17, 's'));
+  rig.workers.input_is_full = false;
+  const std::string query = rig.Sign(rig.Query('2'));
+  rig.Deliver(query);
+  type(rig.DigestOf(query), 0, std::string(17, 's'));  // takes no input
+  type(Digest(), 0, std::string(17, 's'));             // is not here
+  rig.Exit(worker);
+  type(rig.DigestOf(envelope), 3, std::string(17, 's'));  // has ended
+  EXPECT_EQ(rig.workers.inputs.size(), 2U);
+  EXPECT_TRUE(rig.warden->is_open());
+}
+
+TEST(RunningTest, TerminalsTakeNoPlaceFromOthersAndAreFew) {
+  WardenRig rig;
+  rig.Open();
+  for (std::size_t i = 0; i < kMaxTerminals + 2; ++i) {
+    rig.Deliver(rig.Sign(Terminal(rig, static_cast<char>('a' + i))));
+  }
+  EXPECT_EQ(rig.workers.started.size(), kMaxTerminals);
+  const WorkerId first = rig.workers.started.front().id;
+  for (std::size_t i = 0; i < kMaxRunningWorkers + 1; ++i) {
+    rig.Deliver(rig.Sign(rig.Query(static_cast<char>('0' + i))));
+  }
+  EXPECT_EQ(rig.workers.started.size(), kMaxTerminals + kMaxRunningWorkers);
+  rig.Exit(first);  // makes room for the one that waits, although a query waits too
+  EXPECT_EQ(rig.workers.started.size(), kMaxTerminals + kMaxRunningWorkers + 1);
+  EXPECT_TRUE(rig.workers.started.back().takes_input);
+}
+
+TEST(RunningTest, SignsWhatTheWorkerSaysOfItsRecording) {
+  WardenRig rig;
+  rig.Open();
+  rig.Deliver(rig.Sign(Terminal(rig, '1')));
+  pb::Result said;
+  said.set_outcome(pb::OUTCOME_DONE);
+  said.mutable_recording()->set_sha256(std::string(32, 'r'));
+  said.mutable_recording()->set_size(99);
+  rig.warden->OnWorkerMessage(rig.LastWorker(), WorkerMessageType::kExit, said.SerializeAsString(),
+                              rig.at);
+  rig.Gone(rig.LastWorker());
+  const auto result = rig.FinalOf(rig.ups.back());
+  EXPECT_EQ(result.recording().sha256(), std::string(32, 'r'));
+  EXPECT_EQ(result.recording().size(), 99U);
 }
 
 }  // namespace

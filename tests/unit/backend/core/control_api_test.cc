@@ -554,5 +554,74 @@ TEST_F(ControlApiTest, GrantsNothingToAnAgentThatIsRemovedInTheSameTurn) {
   EXPECT_EQ(answers, 1);
 }
 
+// What leaves for gateways of what was typed: (seq, sealed).
+std::vector<std::pair<std::uint64_t, std::string>> TypedOut(backend::ControlCore& core) {
+  std::vector<std::pair<std::uint64_t, std::string>> out;
+  while (const auto route = core.NextOut()) {
+    route::v1::ToGateway message;
+    if (route->kind != backend::RouteOut::Kind::kAdd || !message.ParseFromString(route->bytes)) {
+      continue;
+    }
+    for (const std::string& bytes : message.send().frames()) {
+      link::v1::Frame frame;
+      if (!frame.ParseFromString(bytes) || !frame.has_pty_input()) continue;
+      out.emplace_back(frame.pty_input().seq(), frame.pty_input().sealed());
+    }
+  }
+  return out;
+}
+
+TEST_F(ControlApiTest, PassesOnWhatIsTypedIntoARunningTerminalOfItsOperatorAlone) {
+  LogIn();
+  pb::Command command = Command('t');
+  command.clear_verb();
+  command.mutable_pty()->set_term("xterm");
+  const std::string digest = Submit(command).submitted().digest();
+  ASSERT_EQ(digest.size(), Digest::kSize);
+  SimAgent& agent = *world_.agents()[0];
+  api::ClientMessage typed;
+  auto& input = *typed.mutable_pty_input();
+  input.set_digest(digest);
+  input.set_agent_id(agent.id().str());
+  input.add_records()->set_seq(7);
+  input.mutable_records(0)->set_sealed(std::string(20, 's'));
+  const auto sent = [&](const api::ClientMessage& message) {
+    TypedOut(world_.core());
+    Send(message);
+    EXPECT_EQ(Next().id(), 0U);  // no answer
+    return TypedOut(world_.core());
+  };
+  EXPECT_TRUE(sent(typed).empty());  // it does not run yet
+  route::v1::ToControl up;
+  up.set_gateway(world_.gateways()[0]->instance());
+  up.mutable_from_agent()->set_agent_id(agent.id().str());
+  up.mutable_from_agent()->set_epoch(agent.epoch());
+  for (std::uint64_t seq = 0; seq < 2; ++seq) {
+    link::v1::Frame frame;
+    frame.mutable_up()->set_digest(digest);
+    frame.mutable_up()->set_attempt(1);
+    frame.mutable_up()->set_seq(seq);
+    if (seq == 0) frame.mutable_up()->mutable_received()->set_at_ms(1);
+    if (seq == 1) frame.mutable_up()->mutable_started()->set_at_ms(1);
+    up.mutable_from_agent()->add_frames(frame.SerializeAsString());
+  }
+  world_.core().OnEntry("9-0", up.SerializeAsString(), world_.now());
+  backend::Moment later = world_.now();
+  later.at += kSecond;  // receipts may wait for what follows them
+  world_.core().EndTurn(later);
+  using Out = std::vector<std::pair<std::uint64_t, std::string>>;
+  EXPECT_EQ(sent(typed), (Out{{7, std::string(20, 's')}}));
+  api::ClientMessage wrong = typed;
+  wrong.mutable_pty_input()->set_agent_id(world_.agents()[1]->id().str());  // no target of it
+  EXPECT_TRUE(sent(wrong).empty());
+  wrong = typed;
+  wrong.mutable_pty_input()->mutable_records(0)->set_sealed(std::string(4001, 's'));
+  EXPECT_TRUE(sent(wrong).empty());
+  wrong = typed;
+  for (int i = 0; i < 32; ++i) *wrong.mutable_pty_input()->add_records() = input.records(0);
+  EXPECT_TRUE(sent(wrong).empty());
+  EXPECT_FALSE(Closing());
+}
+
 }  // namespace
 }  // namespace holdfast::testing

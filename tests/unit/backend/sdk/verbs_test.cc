@@ -219,5 +219,21 @@ TEST(ServerUrlTest, ComesApartAndTogether) {
   }
 }
 
+TEST(VerbsTest, APtyIsAClassOfItsOwnAndNeverRunsTwice) {
+  Verb::PtyArgs args;
+  args.operator_key.data()[0] = 4;
+  args.term = "xterm";
+  const auto verb = Verb::Pty(args).value();
+  EXPECT_EQ(verb.class_id, "pty");
+  EXPECT_FALSE(verb.command.idempotent());
+  EXPECT_TRUE(verb.acts());
+  EXPECT_EQ(verb.command.pty().operator_key(), args.operator_key.view());
+  args.columns = 1001;
+  EXPECT_FALSE(Verb::Pty(args).ok());
+  args.columns = 80;
+  args.rows = 0;
+  EXPECT_FALSE(Verb::Pty(args).ok());
+}
+
 }  // namespace
 }  // namespace holdfast::sdk

@@ -49,7 +49,7 @@ struct Kind {
   bool down;
 };
 std::vector<Kind> GoodFrames() {
-  std::vector<Kind> kinds(12);
+  std::vector<Kind> kinds(13);
   kinds[0] = {{}, false, true};
   kinds[0].frame.mutable_challenge()->set_nonce(std::string(32, 'n'));
   kinds[1] = {{}, true, false};
@@ -84,6 +84,9 @@ std::vector<Kind> GoodFrames() {
   blob->set_digest(kDigest);
   blob->set_sha256(kHash);
   blob->set_data("x");
+  kinds[12] = {{}, false, true};
+  kinds[12].frame.mutable_pty_input()->set_digest(kDigest);
+  kinds[12].frame.mutable_pty_input()->set_sealed(std::string(kMaxSealedInputBytes, 's'));
   return kinds;
 }
 
@@ -202,6 +205,20 @@ TEST(CodecTest, ChecksWhatAnAgentSays) {
   EXPECT_EQ(Changed(10, [](Frame& f) { f.mutable_blob_request()->set_length(262145); }), bad);
   EXPECT_EQ(Changed(10, [](Frame& f) { f.mutable_blob_request()->set_offset(kMax64); }), bad);
   EXPECT_EQ(Changed(10, [](Frame& f) { f.mutable_blob_request()->set_digest("x"); }), bad);
+}
+
+TEST(CodecTest, ChecksWhatIsTyped) {
+  const auto changed = [](const std::function<void(pb::PtyInput&)>& change) {
+    return Changed(12, [&](Frame& frame) { change(*frame.mutable_pty_input()); });
+  };
+  EXPECT_EQ(changed([](pb::PtyInput& input) { input.set_seq(kMax64); }), std::nullopt);
+  EXPECT_EQ(changed([](pb::PtyInput& input) { input.set_digest("short"); }), Code::kInvalid);
+  EXPECT_EQ(changed([](pb::PtyInput& input) { input.set_sealed(std::string(16, 's')); }),
+            Code::kInvalid);
+  EXPECT_EQ(changed([](pb::PtyInput& input) {
+              input.set_sealed(std::string(kMaxSealedInputBytes + 1, 's'));
+            }),
+            Code::kInvalid);
 }
 
 TEST(CodecTest, ChecksAChunk) {
