@@ -7,7 +7,7 @@ set(slim_options
   -Wl,--undefined=holdfast_assert_fail -Wl,--undefined=holdfast_no_conversions -Wl,--undefined=holdfast_zone_scan
   -Wl,--undefined=holdfast_strncmp -Wl,--undefined=holdfast_strncasecmp -Wl,--undefined=holdfast_strcasecmp
   -Wl,--undefined=holdfast_strncpy -Wl,--undefined=holdfast_asin -Wl,--undefined=holdfast_acos
-  -Wl,--undefined=holdfast_atan2)
+  -Wl,--undefined=holdfast_atan2 -Wl,--undefined=holdfast_kernel_random)
 function(holdfast_slim stand_in)
   set(options ${slim_options})
   foreach(name IN LISTS ARGN)
@@ -22,6 +22,8 @@ holdfast_slim(holdfast_zone_scan __isoc99_sscanf)
 holdfast_slim(holdfast_untranslated __dcgettext)
 holdfast_slim(holdfast_assert_fail __assert_fail)
 holdfast_slim(holdfast_nothing __fxprintf __libc_dlopen_mode __libc_dlsym __libc_dlvsym __libc_dlclose _nl_cleanup_ctype)
+# No number is printed as %a.
+holdfast_slim(holdfast_never_called __printf_fphex)
 # Wide characters: no %ls, no fopen(ccs=), no stream is wide.
 holdfast_slim(holdfast_never_called __wcsmbs_load_conv __wcsmbs_clone_conv __wcsmbs_named_conv)
 holdfast_slim(holdfast_no_conversions __wcsmbs_gconv_fcts_c)
@@ -68,6 +70,22 @@ foreach(what IN ITEMS
     ripemd160_finish_ret ripemd160_ret)
   holdfast_slim(holdfast_not_supported mbedtls_${what})
 endforeach()
+
+# Neither are Diffie-Hellman of numbers and CCM offered; no hash of 1992 is trusted, and the agent reads no private key under
+# a password. Random numbers are the kernel's (kernel_random.cc), not also HAVEGE's.
+foreach(hash IN ITEMS md2 md4)
+  foreach(what IN ITEMS init free clone ret starts_ret update_ret finish_ret)
+    holdfast_slim(holdfast_not_supported mbedtls_${hash}_${what})
+  endforeach()
+  holdfast_slim(holdfast_not_supported mbedtls_internal_${hash}_process)
+endforeach()
+foreach(what IN ITEMS
+    ccm_init ccm_free ccm_setkey ccm_encrypt_and_tag ccm_auth_decrypt pkcs5_pbes2 pkcs12_pbe pkcs12_pbe_sha1_rc4_128
+    dhm_init dhm_free dhm_read_params dhm_make_public dhm_calc_secret dhm_make_params dhm_read_public dhm_set_group
+    havege_init havege_free)
+  holdfast_slim(holdfast_not_supported mbedtls_${what})
+endforeach()
+holdfast_slim(holdfast_kernel_random mbedtls_havege_random)
 
 # GMP multiplies and divides large numbers in cleverer ways from some twenty words in the shorter one on. Those of P-256
 # have sixteen words of 32 bits at most, but for x cubed where a point is checked (nettle's ecc_point_set): 24, made

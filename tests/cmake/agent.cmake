@@ -16,7 +16,8 @@ target_compile_definitions(unit_agent_tables PRIVATE
 
 # The release agent's stand-ins, which this preset's agent does not have.
 holdfast_test(unit_agent_slim LABEL unit
-  SRCS unit/agent/slim/stand_ins_test.cc ${PROJECT_SOURCE_DIR}/agent/slim/plain_mathematics.cc
+  SRCS unit/agent/slim/stand_ins_test.cc ${PROJECT_SOURCE_DIR}/agent/slim/kernel_random.cc
+    ${PROJECT_SOURCE_DIR}/agent/slim/plain_mathematics.cc
     ${PROJECT_SOURCE_DIR}/agent/slim/plain_strings.cc
     ${PROJECT_SOURCE_DIR}/agent/slim/zone_scan.cc)
 

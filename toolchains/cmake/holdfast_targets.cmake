@@ -1,7 +1,15 @@
 # How Holdfast's own code is compiled, and the only three ways to add a target.
 # Third-party code never links holdfast_flags.
 
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# 32-bit ARM's C library has no start code for a static program that can lie anywhere, so the agent lies in one place there,
+# and code for any place is longer. The word is needed: the compiler's default is the other (decisions/0117).
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "arm" AND HOLDFAST_SYSROOT)
+  set(HOLDFAST_POSITION -fno-pie)
+else()
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+  set(HOLDFAST_POSITION)
+endif()
+add_compile_options(${HOLDFAST_POSITION})
 set(CMAKE_CXX_EXTENSIONS OFF)
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES CXX)

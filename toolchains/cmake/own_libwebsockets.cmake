@@ -54,8 +54,8 @@ function(holdfast_own_lws name flags)
     BUILD_BYPRODUCTS ${archive}
     CMAKE_ARGS ${lws_pass}
       -DCMAKE_INSTALL_PREFIX=${prefix} -DCMAKE_INSTALL_LIBDIR=lib
-      -DCMAKE_BUILD_TYPE=MinSizeRel -DCMAKE_POSITION_INDEPENDENT_CODE=ON
-      "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections -fstack-protector-strong -ffile-prefix-map=${lws_source}/=lws/ -w"
+      -DCMAKE_BUILD_TYPE=MinSizeRel -DCMAKE_POSITION_INDEPENDENT_CODE=${CMAKE_POSITION_INDEPENDENT_CODE}
+      "-DCMAKE_C_FLAGS=${CMAKE_C_FLAGS} ${HOLDFAST_POSITION} -ffunction-sections -fdata-sections -fstack-protector-strong -ffile-prefix-map=${lws_source}/=lws/ -w"
       "-DCMAKE_C_FLAGS_MINSIZEREL=${flags} -DNDEBUG -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
       -DDISABLE_WERROR=ON
       # What it is: WebSocket over HTTP/1.1. No h2, no extension: also what a peer could ask for is not there.

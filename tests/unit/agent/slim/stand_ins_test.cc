@@ -15,6 +15,7 @@ int holdfast_strncmp(const char* a, const char* b, std::size_t size);
 int holdfast_strncasecmp(const char* a, const char* b, std::size_t size);
 int holdfast_strcasecmp(const char* a, const char* b);
 char* holdfast_strncpy(char* to, const char* from, std::size_t size);
+int holdfast_kernel_random(void* state, unsigned char* out, std::size_t size);
 double holdfast_asin(double x);
 double holdfast_acos(double x);
 double holdfast_atan2(double y, double x);
@@ -130,6 +131,20 @@ TEST(StandInsTest, TheAngleOfEveryPointIsTheLibrarysButForTheLastPlaces) {
           << numbers[i] << " " << x;
     }
   }
+}
+
+// More than the kernel gives at once without a word about it (256 bytes), and none beside it.
+TEST(KernelRandomTest, FillsAllThatWasAskedForAndNothingElse) {
+  constexpr std::size_t kSize = 100'000;
+  std::vector<unsigned char> bytes(kSize + 2, 0);
+  ASSERT_EQ(holdfast_kernel_random(nullptr, bytes.data() + 1, kSize), 0);
+  EXPECT_EQ(bytes.front(), 0);
+  EXPECT_EQ(bytes.back(), 0);
+  std::vector<std::size_t> counts(256, 0);
+  for (std::size_t i = 1; i <= kSize; ++i) ++counts[bytes[i]];
+  // 391 of each, give or take eight times the deviation of 20: fails once in 10^13 runs.
+  for (const std::size_t count : counts) EXPECT_NEAR(static_cast<double>(count), 391.0, 160.0);
+  EXPECT_EQ(holdfast_kernel_random(nullptr, nullptr, 0), 0);
 }
 
 }  // namespace
