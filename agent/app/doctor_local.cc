@@ -16,6 +16,7 @@
 #include "agent/adapters/sqlite/sqlite_journal.h"
 #include "agent/app/agent_state.h"
 #include "agent/app/isolation_state.h"
+#include "agent/app/update_state.h"
 
 namespace holdfast::agent {
 namespace {
@@ -134,6 +135,17 @@ std::optional<DoctorLocal> LookAtMachine(const sign::Crypto& crypto, const std::
              " only the agent's link may pass; holdfast-agent release ends it";
     };
     Step(report, "isolation", say, "");
+  }
+  // Of updates nothing is said where none was ever ordered.
+  const auto updates = ReadUpdateRecord(*dir);
+  const std::string words = updates.ok() ? DescribeUpdates(updates.value()) : std::string();
+  if (!updates.ok() || !words.empty()) {
+    const auto say = [&]() -> Result<std::string> {
+      if (!updates.ok()) return updates.error();
+      return words;
+    };
+    Step(report, "update", say,
+         "The packaged program runs. The next update makes a new record: holdfast update start");
   }
   out.routes = RouteFile(*dir, {}).routes();
   if (out.bundle.servers().empty()) return std::nullopt;

@@ -63,6 +63,15 @@ struct Report {
   Result<std::unique_ptr<SqliteJournal>> journal;
 };
 
+// Nothing of a time that was not written down.
+std::string Since(WallTime at, const char* word) {
+  return at.get() == 0 ? std::string() : word + UtcText(at);
+}
+
+std::string MsOrNull(WallTime at) {
+  return at.get() == 0 ? std::string("null") : std::to_string(at.get());
+}
+
 void PrintJson(const Report& report, const SqliteJournal::Counts& counts) {
   const bool ok = report.journal.ok();
   std::printf(
@@ -92,24 +101,32 @@ void PrintJson(const Report& report, const SqliteJournal::Counts& counts) {
       report.isolation ? std::to_string(WallEnd(*report.isolation, report.at).get()).c_str()
                        : "null");
   const UpdateRecord& updates = report.updates;
-  std::printf(",\"fetched\":%s,\"on_trial\":%s,\"taken_back\":%s,\"taken_back_why\":%s}\n",
+  std::printf(",\"fetched\":%s,\"fetched_ms\":%s,\"floor\":%s,\"on_trial\":%s,",
               ThisProgram(HOLDFAST_VERSION).is_chosen ? "true" : "false",
-              updates.trial ? JsonText(updates.trial->program.version).c_str() : "null",
+              MsOrNull(updates.current_since).c_str(),
+              updates.floor.empty() ? "null" : JsonText(updates.floor).c_str(),
+              updates.trial ? JsonText(updates.trial->program.version).c_str() : "null");
+  std::printf("\"taken_back\":%s,\"taken_back_ms\":%s,\"taken_back_why\":%s}\n",
               updates.failed ? JsonText(updates.failed->program.version).c_str() : "null",
+              MsOrNull(updates.failed ? updates.failed->at : WallTime(0)).c_str(),
               updates.failed ? JsonText(updates.failed->why).c_str() : "null");
 }
 
 void PrintProgram(const UpdateRecord& updates) {
-  std::printf("program    %s, %s\n", HOLDFAST_VERSION,
-              ThisProgram(HOLDFAST_VERSION).is_chosen ? "fetched by an update" : "as packaged");
+  const bool is_chosen = ThisProgram(HOLDFAST_VERSION).is_chosen;
+  std::printf("program    %s, %s%s\n", HOLDFAST_VERSION,
+              is_chosen ? "fetched by an update" : "as packaged",
+              is_chosen ? Since(updates.current_since, ", proven ").c_str() : "");
   if (updates.trial) {
     std::printf("on trial   %s, started %u times\n", updates.trial->program.version.c_str(),
                 updates.trial->starts);
   }
   if (updates.failed) {
-    std::printf("taken back %s: %s\n", updates.failed->program.version.c_str(),
+    std::printf("taken back %s%s: %s\n", updates.failed->program.version.c_str(),
+                Since(updates.failed->at, ", ").c_str(),
                 ForTerminal(Untrusted(updates.failed->why)).c_str());
   }
+  if (!updates.floor.empty()) std::printf("floor      %s\n", updates.floor.c_str());
 }
 
 void PrintText(const Report& report, const SqliteJournal::Counts& counts) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/adapters/linux/directory.h"
+#include "agent/adapters/linux/machine.h"
 #include "agent/adapters/linux/os_error.h"
 #include "agent/app/log.h"
 #include "agent/core/program_arch.h"
@@ -123,7 +124,7 @@ void BecomeChosenProgram(const std::string& state, std::string_view version, Sta
   UpdateRecord record = std::move(read).value();
   if (!is_run) record.trial.reset();
   for (;;) {
-    const NextProgram next = ChooseProgram(record, version);
+    const NextProgram next = ChooseProgram(record, version, ReadClocks().wall);
     const auto save = [&] {
       return is_run ? dir.value().WriteFile(kUpdateFile, FormatUpdate(record)) : Ok();
     };
@@ -134,7 +135,7 @@ void BecomeChosenProgram(const std::string& state, std::string_view version, Sta
     const Error why =
         may_run ? TryProgram(dir.value(), *next.program, trial, argv) : std::move(saved).error();
     SayNotRun(*next.program, why);
-    StrikeOut(record, next, why.message);
+    StrikeOut(record, next, why.message, ReadClocks().wall);
     static_cast<void>(save().ok());  // the next start finds the same
   }
 }

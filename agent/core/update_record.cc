@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/core/isolation_record.h"
 #include "agent/core/sealed_lines.h"
 #include "common/sign/version.h"
 
@@ -44,6 +45,13 @@ bool SetMs(Duration& out, std::string_view value) {
   return true;
 }
 
+bool SetTime(WallTime& out, std::string_view value) {
+  const auto number = RecordNumber(value);
+  if (!number || *number < 0) return false;
+  out = WallTime(static_cast<std::uint64_t>(*number));
+  return true;
+}
+
 bool SetVersion(std::string& out, std::string_view value) {
   if (!sign::IsVersion(value)) return false;
   out = value;
@@ -66,6 +74,7 @@ bool TakeTrial(UpdateTrial& trial, std::string_view key, std::string_view value)
 bool TakeLine(UpdateRecord& record, std::string_view key, std::string_view value) {
   if (key == "floor") return SetVersion(record.floor, value);
   if (key == "current") return SetProgram(record.current, value);
+  if (key == "since") return SetTime(record.current_since, value);
   if (key == "previous") return SetProgram(record.previous, value);
   if (key == "root") {
     const auto number = RecordNumber(value);
@@ -81,6 +90,7 @@ bool TakeLine(UpdateRecord& record, std::string_view key, std::string_view value
     return true;
   }
   if (record.failed && key == "failed_command") return SetDigest(record.failed->command, value);
+  if (record.failed && key == "failed_at") return SetTime(record.failed->at, value);
   if (record.failed && key == "why") {
     record.failed->why = value;
     return true;
@@ -94,7 +104,10 @@ std::string FormatUpdate(const UpdateRecord& record) {
   std::string out(kHeadOfUpdate);
   out += RecordLine("root", std::to_string(record.root_version));
   if (!record.floor.empty()) out += RecordLine("floor", record.floor);
-  if (record.current) AddProgram("current", *record.current, out);
+  if (record.current) {
+    AddProgram("current", *record.current, out);
+    out += RecordLine("since", std::to_string(record.current_since.get()));
+  }
   if (record.previous) AddProgram("previous", *record.previous, out);
   if (const auto& trial = record.trial) {
     AddProgram("trial", trial->program, out);
@@ -107,6 +120,7 @@ std::string FormatUpdate(const UpdateRecord& record) {
   if (const auto& failed = record.failed) {
     AddProgram("failed", failed->program, out);
     out += RecordLine("failed_command", failed->command.hex());
+    out += RecordLine("failed_at", std::to_string(failed->at.get()));
     out += RecordLine("why", failed->why);
   }
   return Sealed(std::move(out));
@@ -121,21 +135,22 @@ Result<UpdateRecord> ParseUpdate(std::string_view text) {
   return record;
 }
 
-void FailTrial(UpdateRecord& record, std::string_view why) {
+void FailTrial(UpdateRecord& record, std::string_view why, WallTime at) {
   if (!record.trial) return;
   std::string line(why.substr(0, kMaxWhyBytes));
   for (char& c : line) {
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
   }
-  record.failed = {std::move(record.trial->program), record.trial->command, std::move(line)};
+  record.failed = {std::move(record.trial->program), record.trial->command, std::move(line), at};
   record.trial.reset();
 }
 
-NextProgram ChooseProgram(UpdateRecord& record, std::string_view packaged_version) {
+NextProgram ChooseProgram(UpdateRecord& record, std::string_view packaged_version, WallTime at) {
   NextProgram next;
   if (record.trial && record.trial->starts >= kMaxTrialStarts) {
     FailTrial(record,
-              "it ended " + std::to_string(kMaxTrialStarts) + " times before it had proven itself");
+              "it ended " + std::to_string(kMaxTrialStarts) + " times before it had proven itself",
+              at);
     next.has_changed = true;
   }
   // The package has brought what was ordered, or more.
@@ -145,6 +160,7 @@ NextProgram ChooseProgram(UpdateRecord& record, std::string_view packaged_versio
   }
   if (record.current && !sign::IsOlder(packaged_version, record.current->version)) {
     record.current.reset();
+    record.current_since = WallTime(0);
     record.previous.reset();
     next.has_changed = true;
   }
@@ -158,9 +174,33 @@ NextProgram ChooseProgram(UpdateRecord& record, std::string_view packaged_versio
   return next;
 }
 
-void StrikeOut(UpdateRecord& record, const NextProgram& tried, std::string_view why) {
-  if (tried.is_trial) return FailTrial(record, why);
+void StrikeOut(UpdateRecord& record, const NextProgram& tried, std::string_view why, WallTime at) {
+  if (tried.is_trial) return FailTrial(record, why, at);
+  record.current_since = WallTime(0);
   record.current = std::exchange(record.previous, std::nullopt);
+}
+
+std::string DescribeUpdates(const UpdateRecord& record) {
+  std::string out;
+  const auto add = [&](const std::string& words) {
+    if (!out.empty()) out += "; ";
+    out += words;
+  };
+  if (record.trial) {
+    add(record.trial->program.version + " is on trial, started " +
+        std::to_string(record.trial->starts) + " times");
+  }
+  if (record.current) {
+    add(record.current->version + (record.trial ? " is what it falls back to" : " runs"));
+    if (record.current_since.get() != 0) out += " since " + UtcText(record.current_since);
+  }
+  if (record.failed) {
+    add(record.failed->program.version + " was taken back");
+    if (record.failed->at.get() != 0) out += " " + UtcText(record.failed->at);
+    out += ": " + record.failed->why;
+  }
+  if (!record.floor.empty()) add("none below " + record.floor + " is installed");
+  return out;
 }
 
 }  // namespace holdfast::agent

@@ -50,7 +50,7 @@ void Updates::Recover(Moment at) {
   record_ = std::move(read).value();
   const RunningProgram& self = file_.running();
   if (record_.trial && !(self.is_chosen && self.version == record_.trial->program.version)) {
-    FailTrial(record_, "it could not be started");
+    FailTrial(record_, "it could not be started", at.wall);
     static_cast<void>(file_.Save(FormatUpdate(record_)).ok());  // the next start comes to the same
   }
   file_.Tidy(record_);
@@ -171,12 +171,13 @@ void Updates::OnTick(Moment at) {
   if (!record_.trial || wants_restart_) return;
   if (hold_until_ && at.now >= *hold_until_) return Prove(at);
   if (hold_until_ || at.now < link_by_) return;
-  TakeBack("it had no link for " + std::to_string(record_.trial->link.count() / 1000) + " s");
+  TakeBack("it had no link for " + std::to_string(record_.trial->link.count() / 1000) + " s", at);
 }
 
 void Updates::Prove(Moment at) {
   UpdateRecord proven = record_;
   proven.previous = std::exchange(proven.current, std::move(proven.trial->program));
+  proven.current_since = at.wall;
   if (sign::IsOlder(proven.floor, proven.trial->floor)) {
     proven.floor = std::move(proven.trial->floor);
   }
@@ -198,11 +199,11 @@ void Updates::Prove(Moment at) {
 }
 
 // This program is the one that is taken back: it ends, and the one before it says so.
-void Updates::TakeBack(std::string why) {
+void Updates::TakeBack(std::string why, Moment at) {
   log_.Add(LogLine(LogLevel::kError, "update_taken_back")
                .Text("version", record_.trial->program.version)
                .Text("why", why));
-  FailTrial(record_, why);
+  FailTrial(record_, why, at.wall);
   // If not: the record counts the starts of a trial.
   if (auto saved = file_.Save(FormatUpdate(record_)); !saved.ok()) {
     log_.Add(LogLine(LogLevel::kError, "update_record_refuses").Err(saved.error()));

@@ -89,7 +89,7 @@ class Updates {
   Answer Judge(const ::holdfast::command::v1::Command& parsed, Planned& plan, WallTime now);
   Status SeeRoot(std::uint64_t version);
   void Prove(Moment at);
-  void TakeBack(std::string why);
+  void TakeBack(std::string why, Moment at);
 
   const sign::Crypto& crypto_;
   const sign::TrustedPolicy& trust_;

@@ -40,6 +40,15 @@ class UpdateTest(StackTest):
             return rings if all(r["waiting"] + r["under_way"] + r["silent"] == 0 for r in rings) else None
         return wait_for(over, seconds, lambda: f"the rollout does not end\n{self.rings()}\n{self.stack.logs()}", 0.5)
 
+    def said_at_the_endpoint(self, agent, word):
+        reply = subprocess.run([BIN / "holdfast-agent", word, "--state", agent.state, "-o", "json"], capture_output=True,
+                               env=self.stack.env())
+        return json.loads(reply.stdout)
+
+    def update_step(self, agent):
+        """What doctor says of updates."""
+        return next(s["found"] for s in self.said_at_the_endpoint(agent, "doctor")["steps"] if s["step"] == "update")
+
     def gaps(self, agent, since):
         """How long the link was away, each time, in ms, as control saw it."""
         found, away = [], None
@@ -82,9 +91,10 @@ class UpdateTest(StackTest):
         wait_for(lambda: first.running() and first.process.pid not in pids, 20, "not started again")
         self.stack.wait_online(first)
         self.assertEqual(version_of(self.stack, first), "0.2.0")
-        status = subprocess.run([BIN / "holdfast-agent", "status", "--state", first.state, "-o", "json"],
-                                capture_output=True, check=True, env=self.stack.env())
-        self.assertEqual(json.loads(status.stdout)["version"], "0.2.0")
+        status = self.said_at_the_endpoint(first, "status")
+        self.assertEqual((status["version"], status["fetched"], status["taken_back"]), ("0.2.0", True, None))
+        self.assertLess(abs(status["fetched_ms"] / 1000 - time.time()), 120)
+        self.assertRegex(self.update_step(first), r"^0\.2\.0 runs since 20[-0-9]+ [:0-9]+ UTC")
         self.stack.holdfast("query", first.id, "SELECT 1 AS one")
 
     def test_2_a_crashing_build_reaches_one_ring_and_is_taken_back(self):
@@ -107,6 +117,11 @@ class UpdateTest(StackTest):
                                                  "after" not in j["detail"])).text
         self.assertIn("it ended 3 times before it had proven itself", failed)
         self.assertIn("0.2.0 runs", failed)
+        # And whoever sits at the endpoint is told the same.
+        status = self.said_at_the_endpoint(restarted[0], "status")
+        self.assertEqual((status["version"], status["taken_back"]), ("0.2.0", "0.3.0"))
+        self.assertLess(abs(status["taken_back_ms"] / 1000 - time.time()), 120)
+        self.assertRegex(self.update_step(restarted[0]), r"; 0\.3\.0 was taken back 20[-0-9]+ [:0-9]+ UTC: it ended 3 times")
 
     def test_3_a_build_that_hangs_is_ended_by_the_kernels_timer_and_taken_back(self):
         # Says nothing and links nowhere; nothing in it looks at a clock.

@@ -22,9 +22,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // However it is, a start comes to a program in the end, whatever cannot be started.
   for (int tries = 0;; ++tries) {
     HF_CHECK(tries < 8);
-    const NextProgram next = ChooseProgram(record.value(), "0.1.0");
+    const NextProgram next = ChooseProgram(record.value(), "0.1.0", holdfast::WallTime(0));
     if (!next.program) break;
-    StrikeOut(record.value(), next, "it cannot");
+    StrikeOut(record.value(), next, "it cannot", holdfast::WallTime(0));
   }
   return 0;
 }

@@ -48,7 +48,7 @@ class UpdatesTest : public ::testing::Test {
   // As BecomeChosenProgram would: the record chooses, and another program runs.
   void StartAgain() {
     auto record = rig.updates.record();
-    const NextProgram next = ChooseProgram(record, "0.1.0");
+    const NextProgram next = ChooseProgram(record, "0.1.0", WallTime(kNowMs));
     if (next.has_changed) rig.updates.bytes = FormatUpdate(record);
     rig.updates.program = {next.program ? next.program->version : "0.1.0", "amd64",
                            next.program.has_value()};
@@ -259,7 +259,7 @@ TEST_F(UpdatesTest, ADeathAtAnyWriteLeavesAnAgentThatEndsUpUpdatedAndSaysSo) {
           has_died = has_died || world.disk.is_crashed;
           UpdateRecord record;
           if (world.updates.bytes) record = world.updates.record();
-          const NextProgram next = ChooseProgram(record, "0.1.0");
+          const NextProgram next = ChooseProgram(record, "0.1.0", WallTime(kNowMs));
           if (next.has_changed) world.updates.bytes = FormatUpdate(record);
           world.updates.program = {next.program ? next.program->version : "0.1.0", "amd64",
                                    next.program.has_value()};
