@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the packages: `./dev package agent|backend|sdk` calls it with release binaries.
+"""Makes the packages: `./dev package agent|yara|backend|sdk` calls it with release binaries.
 
-    package.py agent|backend|sdk --bin DIR --version V --arch ARCH --out DIR --link-line FILE [--formats deb,tar,rpm]
+    package.py agent|yara|backend|sdk --bin DIR --version V --arch ARCH --out DIR --link-line FILE [--formats deb,tar,rpm]
 
 Two runs over the same binaries make the same bytes: every time in a package is SOURCE_DATE_EPOCH, every owner root,
 every list sorted. Prints the path and the size of each package. What is in them: docs/operations/install.md.
@@ -28,6 +28,10 @@ AGENT_ABOUT = """endpoint agent of the Holdfast remote response system
  Keeps one link over TLS to its fleet's backend and runs the commands that an
  operator of the fleet has signed: forensic questions and responses. It listens
  on no port. It does nothing before it is enrolled."""
+YARA_ABOUT = """YARA for the endpoint agent of Holdfast
+ holdfast-agent starts this program for each `holdfast scan`: it looks through
+ files and the memory of processes by YARA rules. It runs as nobody, can open
+ nothing by itself, and does nothing on its own."""
 BACKEND_ABOUT = """backend and command line of the Holdfast remote response system
  holdfastd holds the links of the agents, keeps the ledger and the results;
  holdfast is the analysts' tool; holdfast-fleet simulates agents."""
@@ -84,6 +88,13 @@ def agent_tree(arguments):
     tree.add("etc/logrotate.d/holdfast-agent", HERE / "agent/holdfast-agent.logrotate")
     tree.add_manual("holdfast-agent.8")
     tree.add("usr/share/bash-completion/completions/holdfast-agent", ROOT / "docs/completion/holdfast-agent.bash")
+    return tree
+
+
+def yara_tree(arguments):
+    tree = Tree(arguments.epoch)
+    # Where the agent looks for it, besides its own directory (agent/verbs/scanner_process.cc).
+    tree.add("usr/libexec/holdfast/holdfast-agent-yara", arguments.bin / "holdfast-agent-yara", 0o755)
     return tree
 
 
@@ -170,6 +181,7 @@ def sdk_tree(arguments):
 
 KINDS = {
     "agent": ("holdfast-agent", agent_tree, AGENT_ABOUT),
+    "yara": ("holdfast-agent-yara", yara_tree, YARA_ABOUT),
     "backend": ("holdfast-backend", backend_tree, BACKEND_ABOUT),
     "sdk": ("libholdfast-dev", sdk_tree, SDK_ABOUT),
 }
@@ -197,6 +209,9 @@ def control_fields(name, about, tree, arguments):
     elif name == "holdfast-agent":
         # useradd, start-up; the program itself needs nothing.
         fields += [("Depends", "passwd, init-system-helpers (>= 1.54)"), ("Recommends", "ca-certificates")]
+    elif name == "holdfast-agent-yara":
+        # The two speak a protocol of their own: they come from one build.
+        fields += [("Depends", f"holdfast-agent (= {arguments.version})"), ("Enhances", "holdfast-agent")]
     else:
         programs = [arguments.bin / p for p in ("holdfastd", "holdfast", "holdfast-fleet")]
         fields += [("Depends", "passwd, init-system-helpers (>= 1.54), " + libraries(programs, None)),
@@ -320,7 +335,7 @@ def main():
         made.append(make_deb(arguments.kind, name, about, tree, arguments))
     if "tar" in formats and arguments.kind == "agent":
         made.append(make_tar(arguments.kind, name, tree, arguments))
-    if "rpm" in formats and arguments.kind == "agent" and arguments.arch in RPM_ARCH:
+    if "rpm" in formats and arguments.kind in ("agent", "yara") and arguments.arch in RPM_ARCH:
         made.append(make_rpm(arguments.kind, name, about, tree, arguments))
     shutil.rmtree(arguments.out / "stage", ignore_errors=True)
     for target in made:

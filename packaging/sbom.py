@@ -37,7 +37,8 @@ def owner(path):
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "build/sources"
 # Which of fetch_sysroot.sh's packages an archive is in.
 SYSROOT_PACKAGES = {"libgmp": "libgmp-dev", "libmbed": "libmbedtls-dev", "libprotobuf": "libprotobuf-dev",
-                    "libnettle": "nettle-dev", "libhogweed": "nettle-dev"}
+                    "libnettle": "nettle-dev", "libhogweed": "nettle-dev", "libyara": "libyara-dev",
+                    "libcrypto": "libssl-dev"}
 
 
 def of_sysroot(tree, path):
@@ -58,14 +59,16 @@ def linked_statically(link_line):
                                    check=True).stdout.strip()
         part = owner(found)
         if part is None and "/" in found:
-            raise SystemExit(f"no package owns {found}, which is linked into the agent")
+            raise SystemExit(f"no package owns {found}, which is linked into it")
         if part:
             yield part
-    yield own_libwebsockets()
+
+
+def own_sqlite():
     source = SOURCES / "sqlite3"
     version = re.match(r"sqlite3 \((\S+)\)", (source / "debian/changelog").read_text(encoding="utf-8"))
-    yield Part("sqlite3 (built here, with what toolchains/cmake/own_sqlite.cmake leaves in)",
-               version[1] if version else "unknown", source / "debian/copyright")
+    return Part("sqlite3 (built here, with what toolchains/cmake/own_sqlite.cmake leaves in)",
+                version[1] if version else "unknown", source / "debian/copyright")
 
 
 def own_libwebsockets():
@@ -95,6 +98,8 @@ def loaded(programs):
 
 def parts(kind, link_line, programs):
     if kind == "agent":
+        found = [*linked_statically(link_line), own_libwebsockets(), own_sqlite()]
+    elif kind == "yara":
         found = linked_statically(link_line)
     elif kind == "sdk":
         found = [own_libwebsockets()]

@@ -3,7 +3,7 @@
 #
 #   toolchains/fetch_sysroot.sh arm64|armhf|armel [DIRECTORY]       (default: build/sources)
 #
-# Leaves DIRECTORY/sysroot-ARCH, the packages unpacked; does nothing if it is there. This machine's package repositories are
+# Leaves DIRECTORY/sysroot-ARCH, the packages unpacked; does nothing if it is there, with all of them. This machine's package repositories are
 # asked, with their keys, into a private apt directory: no foreign architecture is added to the system, nothing is
 # installed, no privilege is needed. C and C++ libraries come with the cross compilers (g++-aarch64-linux-gnu, ...).
 set -eu
@@ -17,7 +17,9 @@ dest=${2:-$root/build/sources}
 mkdir -p "$dest"
 dest=$(cd "$dest" && pwd)
 tree=$dest/sysroot-$arch
-[ ! -e "$tree/complete" ] || exit 0
+# The agent's, and of the last two holdfast-agent-yara's.
+packages="libprotobuf-dev libmbedtls-dev nettle-dev libgmp-dev libyara-dev libssl-dev"
+[ "$(cat "$tree/complete" 2>/dev/null)" != "$packages" ] || exit 0
 
 apt=$dest/apt-$arch
 rm -rf "$apt" "$tree"
@@ -34,7 +36,7 @@ own_apt() {
 log=$dest/fetch-sysroot-$arch.log
 echo "fetch_sysroot: asking this machine's package repositories for $arch (log: $log)" >&2
 own_apt update >"$log" 2>&1 || true
-(cd "$apt/download" && own_apt download libprotobuf-dev libmbedtls-dev nettle-dev libgmp-dev >>"$log" 2>&1) || {
+(cd "$apt/download" && own_apt download $packages >>"$log" 2>&1) || {
   tail -n 5 "$log" >&2
   fail "the packages for $arch could not be had; see $log"
 }
@@ -43,4 +45,4 @@ for package in "$apt"/download/*.deb; do
   dpkg-deb -f "$package" Package Version | sed 's/^[^:]*: //' | paste -sd ' ' >>"$tree/packages"
 done
 rm -rf "$apt"
-: >"$tree/complete"
+echo "$packages" >"$tree/complete"

@@ -13,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from system_case import AGENT, BACKEND, HOLDFAST, NEXT, PACKAGES, ROOT, VERSION, SystemCase  # noqa: E402
+from system_case import AGENT, BACKEND, HOLDFAST, NEXT, PACKAGES, ROOT, VERSION, YARA, SystemCase  # noqa: E402
 
 LINK_GAP_SECONDS = 5  # over an upgrade
 # An idle agent: after it has settled, over so long, at most.
@@ -148,6 +148,34 @@ class PackagesTest(SystemCase):
             self.assertNotEqual(second, agent)
 
 
+    def test_yara_is_a_package_of_its_own_and_scan_says_so_where_it_is_not_there(self):
+        agent = self.endpoint()
+        self.system.run("mkdir /srv/web && printf 'about a needle in it' > /srv/web/a.php && printf nothing > /srv/web/b.php && "
+                        "printf 'rule found { strings: $a = \"needle\" condition: $a }' > /var/lib/holdfast/found.yar")
+        scan = f"{HOLDFAST} scan {agent} --rules /var/lib/holdfast/found.yar /srv/web -o json"
+        status, said = self.system.run(scan, expect=None)
+        self.assertEqual(status, 1, said)
+        self.assertIn("UNSUPPORTED", said)
+        self.assertIn("holdfast-agent-yara is not installed, beside the agent or in /usr/libexec/holdfast", said)
+        self.system.give(PACKAGES / YARA, f"/root/{YARA}")
+        self.system.run(f"dpkg -i /root/{YARA}")  # and nobody starts the agent again
+        said = self.system.run(scan)
+        self.assertIn("/srv/web/a.php", said)
+        self.assertNotIn("/srv/web/b.php", said)
+        self.assertIn(f"holdfast-agent-yara {VERSION}, ", self.system.run("/usr/libexec/holdfast/holdfast-agent-yara version"))
+        with self.subTest("one that others may write to is not started"):
+            self.system.run("chmod 777 /usr/libexec/holdfast")
+            status, said = self.system.run(scan, expect=None)
+            self.assertEqual(status, 1, said)
+            self.assertIn("others than root may write to it or its directory", said)
+            self.system.run("chmod 755 /usr/libexec/holdfast")
+        with self.subTest("another version of the agent beside it"):
+            said = self.system.run(f"apt-get --simulate install /root/{AGENT.format(NEXT)}")
+            self.assertRegex(said, r"REMOVED:\n  holdfast-agent-yara\n")
+        self.system.run("dpkg --purge holdfast-agent-yara holdfast-agent")
+        self.assertEqual(self.traces(), [])
+        self.system.run("test ! -e /usr/libexec/holdfast")
+
     def test_an_idle_agent_costs_little(self):
         self.endpoint()
         time.sleep(SETTLED_SECONDS)
@@ -194,14 +222,15 @@ class ContentTest(unittest.TestCase):
         if shutil.which("lintian") is None:
             self.fail("lintian is not installed")
         said = subprocess.run(["lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning",
-                               PACKAGES / AGENT.format(VERSION), PACKAGES / BACKEND,
+                               PACKAGES / AGENT.format(VERSION), PACKAGES / YARA, PACKAGES / BACKEND,
                                PACKAGES / f"libholdfast-dev_{VERSION}_amd64.deb"],
                               capture_output=True, text=True, check=False)
         self.assertEqual(said.returncode, 0, said.stdout)
 
     def test_rpmlint_finds_no_error(self):
         said = subprocess.run(["rpmlint", "--config", ROOT / "packaging/agent/rpmlint.toml",
-                               PACKAGES / f"holdfast-agent-{VERSION}-1.x86_64.rpm"], capture_output=True, text=True, check=False)
+                               PACKAGES / f"holdfast-agent-{VERSION}-1.x86_64.rpm",
+                               PACKAGES / f"holdfast-agent-yara-{VERSION}-1.x86_64.rpm"], capture_output=True, text=True, check=False)
         self.assertRegex(said.stdout, r"\b0 errors\b", said.stdout + said.stderr)
         self.assertEqual(said.returncode, 0)
 
@@ -225,7 +254,7 @@ class ContentTest(unittest.TestCase):
         self.assertGreaterEqual(len(before), 5)
         again = PACKAGES / "again"
         shutil.rmtree(again, ignore_errors=True)
-        for kind, line in (("agent", "amd64"), ("backend", "amd64"), ("sdk", "sdk")):
+        for kind, line in (("agent", "amd64"), ("yara", "yara-amd64"), ("backend", "amd64"), ("sdk", "sdk")):
             subprocess.run([sys.executable, ROOT / "packaging/package.py", kind, "--bin", ROOT / "build/release/bin",
                             "--version", VERSION, "--arch", "amd64", "--out", again, "--formats", "deb,tar,rpm",
                             "--link-line", PACKAGES / f"link-line.{line}"], check=True, stdout=subprocess.DEVNULL)

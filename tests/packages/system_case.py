@@ -15,6 +15,7 @@ CACHE = PACKAGES / "systems"
 VERSION = os.environ["HOLDFAST_VERSION"]
 NEXT = VERSION + ".1"
 AGENT = "holdfast-agent_{}_amd64.deb"
+YARA = f"holdfast-agent-yara_{VERSION}_amd64.deb"
 BACKEND = f"holdfast-backend_{VERSION}_amd64.deb"
 FLEET = "/var/lib/holdfast/fleet"
 HOLDFAST = f"runuser -u holdfast -- holdfast --dir {FLEET}"
