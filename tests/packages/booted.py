@@ -1,4 +1,4 @@
-"""Booted: a System whose first process is its own systemd, as after a start of the machine.
+"""Booted: a System whose first process is its own systemd, as after a start of the machine; SysvBooted: its own sysvinit.
 
 systemd wants the tree of control groups for itself: it gets a branch of this machine's, as a namespace. Needs root and a cgroup2
 file system, with or without controllers.
@@ -23,13 +23,15 @@ def control_groups():
 
 class Booted(System):
     NAMESPACES = (*System.NAMESPACES, "cgroup")
+    init, name_of_init = "/lib/systemd/systemd --system", "systemd"
+    # "degraded": what failed is for a test to judge.
+    ready = "systemctl is-system-running | grep -E '^(running|degraded)$'"
 
     def __init__(self, base, name="endpoint"):
         self.group = control_groups() / f"holdfast-{os.getpid()}-{next(NUMBERS)}"
         self.group.mkdir()
         super().__init__(base, name)
-        # "degraded": what failed is for a test to judge.
-        self.until("systemctl is-system-running | grep -E '^(running|degraded)$'", 60, "systemd does not come up")
+        self.until(self.ready, 60, f"{self.name_of_init} does not come up")
 
     def prefix(self):
         return ["sh", "-c", f'echo $$ > {self.group}/cgroup.procs && exec "$@"', "sh"]
@@ -42,11 +44,11 @@ class Booted(System):
             f"ln -s pts/ptmx {self.root}/dev/ptmx",
             # A root of its own: what a unit may not see is hidden by mounts, which a chroot would undo.
             f"cd {self.root}", "pivot_root . mnt", "cd /", "umount -l /mnt", "echo up",
-            "exec env -i container=holdfast PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system "
+            f"exec env -i container=holdfast PATH=/usr/sbin:/usr/bin:/sbin:/bin {self.init} "
             "</dev/null >/dev/null 2>&1"]
 
     def is_inside(self):
-        return pathlib.Path(f"/proc/{self.inside}/comm").read_text() == "systemd\n"
+        return pathlib.Path(f"/proc/{self.inside}/comm").read_text() == f"{self.name_of_init}\n"
 
     def close(self):
         super().close()
@@ -59,3 +61,8 @@ class Booted(System):
                 except OSError:  # a process that was killed has not ended yet
                     assert time.monotonic() < end, f"{folder} does not become empty"
                     time.sleep(0.05)
+
+
+class SysvBooted(Booted):
+    init, name_of_init = "/sbin/init", "init"
+    ready = "runlevel | grep -E ' 2$'"

@@ -18,8 +18,8 @@ import loopback  # noqa: E402
 
 # What apt would bring along with the packages, and what they are tried with.
 TOOLS = "redis-server,procps,iproute2,passwd,ca-certificates"
-BOOKWORM = f"libev4,libprotobuf-lite32,libsqlite3-0,libssl3,libyaml-0-2,libstdc++6,{TOOLS}"
-TRIXIE = f"libev4t64,libprotobuf-lite32t64,libsqlite3-0,libssl3t64,libyaml-0-2,libstdc++6,{TOOLS}"
+BOOKWORM = f"libev4,libprotobuf-lite32,libsqlite3-0,libssl3,libyaml-0-2,libstdc++6,libedit2,libpcap0.8,{TOOLS}"
+TRIXIE = f"libev4t64,libprotobuf-lite32t64,libsqlite3-0,libssl3t64,libyaml-0-2,libstdc++6,libedit2,libpcap0.8t64,{TOOLS}"
 INIT = "systemd,systemd-sysv,dbus,cron,logrotate"
 SUITES = {
     "bookworm": f"{BOOKWORM},nginx,libnginx-mod-stream,haproxy,rpm,logrotate",
@@ -27,7 +27,10 @@ SUITES = {
     "bookworm-systemd": f"{INIT},{BOOKWORM}",
     "trixie-systemd": f"{INIT},{TRIXIE}",
     "bookworm-openrc": f"openrc,{BOOKWORM}",
+    "bookworm-sysvinit": f"sysvinit-core,initscripts,insserv,startpar,{BOOKWORM}",
     "bookworm-mass": f"ansible-core,python3-apt,cloud-init,python3-cffi-backend,{BOOKWORM}",
+    # Booted with a kernel of its own (selinux_test.py).
+    "bookworm-selinux": f"linux-image-cloud-amd64,initramfs-tools,selinux-basics,selinux-policy-default,auditd,kmod,udev,{INIT},{BOOKWORM}",
     # As bare as a container's: what the README asks for, and nothing else.
     "bookworm-bare": "git,ca-certificates",
     "trixie-bare": "git,ca-certificates",

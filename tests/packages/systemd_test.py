@@ -4,11 +4,15 @@ restarted, upgraded and removed by it. Only the kernel is this machine's.
 """
 import json
 import re
+import sys
 import time
 import unittest
 
 from booted import Booted
-from system_case import AGENT, BACKEND, FLEET, HOLDFAST, NEXT, VERSION, SystemCase
+from system_case import AGENT, BACKEND, FLEET, HOLDFAST, NEXT, ROOT, VERSION, SystemCase
+
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+from harness import releases  # noqa: E402
 
 LINK_GAP_SECONDS = 5     # over an upgrade
 STOP_SECONDS = 10        # TimeoutStopSec of the agent
@@ -140,6 +144,58 @@ class SystemdTest(SystemCase):
             self.assertIn("is older", said)
             self.system.run(f"dpkg -i /root/{AGENT.format(NEXT)}")
             self.assertEqual(self.active("holdfast-agent.service"), "inactive")
+
+    def test_an_update_over_the_link_is_kept_and_one_that_crashes_is_taken_back(self):
+        agent = self.endpoint()
+        work = "/var/lib/holdfast/updates"
+        self.system.run(f"install -d -o holdfast -m 0755 {work}")
+        self.system.run(f"{HOLDFAST} update key {work}/update.key && {HOLDFAST} update root --update-key {work}/update.key.pub")
+        place = self.system.path(work)
+
+        def update(version, program):
+            """The rollout's one ring, ended."""
+            program.chmod(0o755)
+            self.system.run(f"{HOLDFAST} update release {work}/{version} --version {version} "
+                            f"--program amd64={work}/{program.name} --sign-with {work}/update.key")
+            began = time.monotonic()
+            self.system.run(f"{HOLDFAST} update start {work}/{version} --hold 3s --link-within 20s --silent-after 2m --yes")
+            rings = None
+            while not rings or any(r["waiting"] + r["under_way"] + r["silent"] for r in rings):
+                self.assertLess(time.monotonic() - began, 90, rings)
+                time.sleep(0.2)
+                rings = json.loads(self.system.run(f"{HOLDFAST} update status -o json", expect=None)[1])
+            self.wait_online(agent)
+            return {what: sum(r[what] for r in rings) for what in ("updated", "rolled_back", "failed")}, time.monotonic() - began
+
+        def runs():
+            return self.agents()[agent]["version"], self.active("holdfast-agent.service"), self.main_pid("holdfast-agent.service")
+
+        before = self.main_pid("holdfast-agent.service")
+        counts, _ = update("0.2.0", releases.versioned(place / "good", "0.2.0", ROOT / "build/release/bin/holdfast-agent"))
+        gap = self.link_gap()
+        print(f"  update under systemd: the link was down for {gap:.1f} s (<= {LINK_GAP_SECONDS})", flush=True)
+        self.assertLessEqual(gap, LINK_GAP_SECONDS)
+        self.assertEqual(counts, {"updated": 1, "rolled_back": 0, "failed": 0})
+        self.assertEqual(runs(), ("0.2.0", "active", before))  # systemd has not noticed
+        self.assertEqual(self.one(agent), [{"one": 1}])
+        with self.subTest("it is what runs after a restart"):
+            self.system.run("systemctl restart holdfast-agent")
+            self.wait_online(agent)
+            self.assertEqual(self.agents()[agent]["version"], "0.2.0")
+        with self.subTest("a build that crashes"):
+            counts, took = update("0.3.0", releases.script(place / "crashes", "0.3.0", "kill -SEGV $$"))
+            print(f"  a build that crashes is taken back after {took:.1f} s", flush=True)
+            self.assertEqual(counts, {"updated": 0, "rolled_back": 1, "failed": 0})
+            self.assertEqual(runs()[:2], ("0.2.0", "active"))
+            self.assertIn("taken back 0.3.0, ", self.system.run("holdfast-agent status"))
+            self.assertRegex(self.system.run("holdfast-agent doctor"), r"update +ok .*0\.2\.0 runs since 20.* UTC; 0\.3\.0 was taken back 20")
+            self.assertEqual(self.system.run("systemctl list-units --failed --no-legend --plain 'holdfast*'"), "")
+        with self.subTest("/usr is as it was packaged"):
+            self.assertEqual(self.system.run("dpkg --verify holdfast-agent").strip(), "")
+            self.assertIn(VERSION, self.system.run("cd / && env -i /usr/sbin/holdfast-agent version"))
+        with self.subTest("purge takes what was fetched along"):
+            self.system.run(f"rm -rf {work} && apt-get -q -y purge holdfast-agent")
+            self.assertEqual(self.traces(), [])
 
     def test_remove_and_purge_leave_neither_units_nor_processes(self):
         agent = self.endpoint()
