@@ -35,8 +35,8 @@ def new_key(place, name):
     return file
 
 
-def make(key, out, packages):
-    subprocess.run([sys.executable, ROOT / "packaging/repository.py", "--key", key, "--packages", packages, "--version", VERSION,
+def make(key, out, packages, version=VERSION):
+    subprocess.run([sys.executable, ROOT / "packaging/repository.py", "--key", key, "--packages", packages, "--version", version,
                     "--out", out],
                    check=True, stdout=subprocess.DEVNULL)
 

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""The agent's .rpm by the program rpm: installed, enrolled, upgraded, downgraded and removed, with its scriptlets. In a Debian
-system, as no other can be had here: its dependencies are left to the reader, its files and scriptlets are not.
+"""The agent's .rpm by the programs rpm and dnf: installed, enrolled, upgraded, downgraded and removed, with its scriptlets. In a
+Debian system, as no other can be had here: what its own kind would have installed already stands in an empty package (DnfTest).
 """
+import pathlib
+import shutil
+import tempfile
 import time
 import unittest
 
-from system_case import HOLDFAST, NEXT, PACKAGES, VERSION, SystemCase
+from repository_test import changed, make, new_key
+from system_case import HOLDFAST, NEXT, PACKAGES, VERSION, YARA_RPM, SystemCase
 
 RPM = "holdfast-agent-{}-1.x86_64.rpm"
 INSTALL = "rpm --force-debian --nodeps"
@@ -98,6 +102,100 @@ class RpmTest(SystemCase):
         said, _ = self.rpm(f"-i /root/{RPM.format(VERSION)}", expect=1)
         self.assertIn("needs Linux 4.9 or later. Nothing was installed", said)
         self.system.run("test ! -e /usr/sbin/holdfast-agent")
+
+
+BASE_SPEC = """Name: base
+Version: 1
+Release: 1
+Summary: What a system of this kind has
+License: none
+BuildArch: noarch
+Provides: shadow-utils, /bin/sh
+%description
+Nothing.
+%files
+"""
+REPOS = """[base]
+name=base
+baseurl=file:///srv/base
+gpgcheck=0
+[holdfast]
+name=Holdfast
+baseurl=file:///srv/holdfast/rpm
+gpgcheck=1
+repo_gpgcheck=1
+gpgkey=file:///srv/holdfast/holdfast.asc
+"""
+DNF = "dnf -q -y --releasever=9"
+
+
+class DnfTest(SystemCase):
+    suite = "bookworm-dnf"
+    packages = ()
+
+    def offer(self, version):
+        """A repository of that version in place of what was there, signed by the same key."""
+        with tempfile.TemporaryDirectory() as place:
+            for name in (RPM.format(version), YARA_RPM):
+                shutil.copyfile(PACKAGES / name, pathlib.Path(place, name))
+            out = pathlib.Path(place, "out")
+            make(self.key, out, place, version)
+            shutil.rmtree(self.system.path("/srv/holdfast"), ignore_errors=True)
+            shutil.copytree(out, self.system.path("/srv/holdfast"))
+        self.system.run("dnf clean all")
+
+    def setUp(self):
+        super().setUp()
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.key = new_key(place.name, "fleet")
+        self.system.path("/root/base.spec").write_text(BASE_SPEC)
+        self.system.run("rpmbuild -bb --define '_topdir /root/rpmbuild' /root/base.spec && mkdir /srv/base && "
+                        "cp /root/rpmbuild/RPMS/noarch/*.rpm /srv/base && createrepo_c -q /srv/base")
+        self.system.run("mkdir -p /etc/yum.repos.d")
+        self.system.path("/etc/yum.repos.d/holdfast.repo").write_text(REPOS)
+        self.offer(VERSION)
+
+    def test_dnf_installs_upgrades_and_removes_from_the_signed_repository(self):
+        self.system.run(f"{DNF} install holdfast-agent-yara")  # and with it what it is for
+        self.assertIn(VERSION, self.system.run("holdfast-agent version"))
+        self.system.run("/usr/libexec/holdfast/holdfast-agent-yara version")
+        self.assertEqual(self.system.run("stat -c '%a %U' /var/lib/holdfast-agent").strip(), "700 root")
+        self.assertIn("holdfast-link", self.system.run("cat /etc/passwd"))
+        self.system.run(f"{DNF} remove holdfast-agent-yara")
+        self.system.run("test ! -e /usr/libexec/holdfast/holdfast-agent-yara")
+        self.system.run(f"{DNF} install holdfast-agent")  # still there
+        self.offer(NEXT)
+        self.system.run(f"{DNF} upgrade")
+        self.assertIn(NEXT, self.system.run("rpm -q holdfast-agent"))
+        self.offer(VERSION)
+        # The next version's package has this one's program; what its own would say:
+        self.system.path("/usr/sbin/holdfast-agent").write_text(f"#!/bin/sh\necho holdfast-agent {NEXT}\n")
+        status, said = self.system.run(f"{DNF} downgrade holdfast-agent", expect=None)
+        self.assertNotEqual(status, 0, said)
+        self.assertIn(NEXT, self.system.run("rpm -q holdfast-agent"))
+        self.system.run(f"{DNF} remove holdfast-agent")
+        self.system.run("test ! -e /usr/sbin/holdfast-agent && test -d /var/lib/holdfast-agent")
+
+    def test_dnf_refuses_what_was_changed_and_what_somebody_else_has_signed(self):
+        def refused(*words):
+            self.system.run("dnf clean all")
+            status, said = self.system.run(f"{DNF.replace(' -q', '')} install holdfast-agent", expect=None)
+            self.assertNotEqual(status, 0, said)
+            self.assertTrue(any(word in said for word in words), said)
+            self.system.run("test ! -e /usr/sbin/holdfast-agent")
+
+        package = self.system.path(f"/srv/holdfast/rpm/{RPM.format(VERSION)}")
+        whole = package.read_bytes()
+        changed(package)
+        refused("checksum", "Checksum")
+        package.write_bytes(whole)
+        with tempfile.TemporaryDirectory() as place:
+            self.key = new_key(place, "stranger")
+            ours = self.system.path("/srv/holdfast/holdfast.asc").read_bytes()
+            self.offer(VERSION)
+        self.system.path("/srv/holdfast/holdfast.asc").write_bytes(ours)
+        refused("GPG", "signature")
 
 
 if __name__ == "__main__":

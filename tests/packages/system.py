@@ -28,6 +28,8 @@ SUITES = {
     "trixie-systemd": f"{INIT},{TRIXIE}",
     "bookworm-openrc": f"openrc,{BOOKWORM}",
     "bookworm-sysvinit": f"sysvinit-core,initscripts,insserv,startpar,{BOOKWORM}",
+    # dnf, to which nothing is installed that no .rpm has brought, as on a system of its kind.
+    "bookworm-dnf": f"dnf,rpm,createrepo-c,{BOOKWORM}",
     "bookworm-mass": f"ansible-core,python3-apt,cloud-init,python3-cffi-backend,{BOOKWORM}",
     # Booted with a kernel of its own (selinux_test.py).
     "bookworm-selinux": f"linux-image-cloud-amd64,initramfs-tools,selinux-basics,selinux-policy-default,auditd,kmod,udev,{INIT},{BOOKWORM}",

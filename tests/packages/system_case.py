@@ -16,6 +16,7 @@ VERSION = os.environ["HOLDFAST_VERSION"]
 NEXT = VERSION + ".1"
 AGENT = "holdfast-agent_{}_amd64.deb"
 YARA = f"holdfast-agent-yara_{VERSION}_amd64.deb"
+YARA_RPM = f"holdfast-agent-yara-{VERSION}-1.x86_64.rpm"
 BACKEND = f"holdfast-backend_{VERSION}_amd64.deb"
 FLEET = "/var/lib/holdfast/fleet"
 HOLDFAST = f"runuser -u holdfast -- holdfast --dir {FLEET}"
