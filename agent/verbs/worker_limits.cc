@@ -9,7 +9,8 @@ WorkerLimits EffectiveLimits(const command::v1::Command& command) {
   const bool transfer = command.has_get() || command.has_cat() || command.has_archive() ||
                         command.has_collect() || command.has_memdump();
   const bool looks_through = command.has_query() || command.has_ls() || command.has_find() ||
-                             command.has_hash() || command.has_archive() || command.has_collect();
+                             command.has_hash() || command.has_archive() || command.has_collect() ||
+                             command.has_scan();
   const bool pty = command.has_pty();
   const Duration wall = pty ? kDefaultPtyWall : transfer ? kDefaultTransferWall : kDefaultWall;
   const auto or_else = [](std::uint64_t value, auto normal) {
