@@ -19,8 +19,10 @@ holdfast_magic_database_end:
 
 extern "C" {
 
+// NOLINTBEGIN(readability-identifier-naming): the assembler's names
 extern const char holdfast_magic_database[];
 extern const char holdfast_magic_database_end[];
+// NOLINTEND(readability-identifier-naming)
 
 int __wrap_magic_load(magic_t cookie, const char* /*file*/) {
   // libmagic only reads them: they are in its own byte order.
