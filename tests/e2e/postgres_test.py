@@ -114,6 +114,7 @@ class PostgresTest(StackTest):
         print(f"{len(accepted)} accepted, {sum(refused.values())} refused, went on after {recoveries} s: {dict(refused)}")
         self.assertTrue(accepted)
         self.assertTrue(refused)
+        self.assertTrue(all("UNAVAILABLE" in words or "may or may not have been" in words for words in refused), refused)
         times = collections.Counter(len(mark.read_text()) // 2 if mark.exists() else 0 for _, mark in accepted)
         self.assertEqual(set(times), {1}, times)
         # What was refused may have been recorded (its answer was lost), but never twice.
