@@ -173,8 +173,9 @@ class Store {
                                          std::uint64_t offset, std::size_t max_bytes) = 0;
 
   // --- writing: all in the turn's transaction ---------------------------------------------------
-  virtual Status PutAgent(const AgentRow& row) = 0;         // insert or replace
-  virtual Status InsertCommand(const CommandRow& row) = 0;  // kExists (or Commit()): digest or id is taken
+  virtual Status PutAgent(const AgentRow& row) = 0;  // insert or replace
+  virtual Status InsertCommand(
+      const CommandRow& row) = 0;  // kExists (or Commit()): digest or id is taken
   virtual Status PutCommandCounts(const Digest& digest, std::uint32_t ended,
                                   std::uint32_t succeeded) = 0;
   virtual Status PutDelivery(const DeliveryRow& row) = 0;  // insert or replace

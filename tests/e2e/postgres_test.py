@@ -70,6 +70,13 @@ class PostgresTest(StackTest):
         self.assertIn(b"another holdfastd has this record open", done.stderr)
         self.test_commands_go_through_it_and_no_ledger_is_made()
 
+    def test_a_killed_control_is_replaced_and_gets_the_lock(self):
+        (old,) = self.stack.processes("control")
+        old.kill()
+        wait_for(lambda: [p for p in self.stack.processes("control") if p.pid != old.pid], RECOVERY_SECONDS, "no new one")
+        self.stack.wait_online(self.agent)
+        self.test_commands_go_through_it_and_no_ledger_is_made()
+
     def test_backup_points_to_pg_dump(self):
         reply = self.holdfastd("backup", "--dir", self.stack.fleet, self.stack.dir / "no.tar")
         self.assertEqual(reply.status, 1)
