@@ -70,6 +70,7 @@ class PostgresServer {
   std::string data() const { return dir_ / "pg/data"; }
   static std::string Prefix() {
     return ::geteuid() == 0 ? "cd / && exec setpriv --reuid=nobody --regid=nogroup --clear-groups "
+                              "--pdeathsig QUIT "
                             : "exec ";
   }
   static int Run(const std::string& command) { return std::system(command.c_str()); }
