@@ -37,7 +37,7 @@ def owner(path):
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "build/sources"
 # Which of fetch_sysroot.sh's packages an archive is in.
 SYSROOT_PACKAGES = {"libgmp": "libgmp-dev", "libmbed": "libmbedtls-dev", "libprotobuf": "libprotobuf-dev",
-                    "libnettle": "nettle-dev", "libhogweed": "nettle-dev", "libyara": "libyara-dev",
+                    "libnettle": "nettle-dev", "libhogweed": "nettle-dev", "libyara": "libyara-dev", "libmagic": "libmagic-dev",
                     "libcrypto": "libssl-dev"}
 
 

@@ -18,7 +18,7 @@ mkdir -p "$dest"
 dest=$(cd "$dest" && pwd)
 tree=$dest/sysroot-$arch
 # The agent's, and of the last two holdfast-agent-yara's.
-packages="libprotobuf-dev libmbedtls-dev nettle-dev libgmp-dev libyara-dev libssl-dev"
+packages="libprotobuf-dev libmbedtls-dev nettle-dev libgmp-dev libyara-dev libmagic-dev libssl-dev"
 [ "$(cat "$tree/complete" 2>/dev/null)" != "$packages" ] || exit 0
 
 apt=$dest/apt-$arch

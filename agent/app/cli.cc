@@ -158,7 +158,7 @@ std::optional<int> RunInternal(std::span<char*> args) {
   const bool is_link = subcommand == "link";
   const bool is_keeper = subcommand == "keeper";
   if (!is_link && !is_keeper && subcommand != "worker") return std::nullopt;
-  if (args.size() > (is_link ? 3 : 2)) return std::nullopt;
+  if (args.size() > (is_link || is_keeper ? 3 : 2)) return std::nullopt;
   // Started through a descriptor, a process is otherwise called by its number.
   const char* const name = is_link     ? "holdfast-link"
                            : is_keeper ? "holdfast-keeper"
@@ -166,7 +166,7 @@ std::optional<int> RunInternal(std::span<char*> args) {
   ::prctl(PR_SET_NAME, name, 0, 0, 0);
   SetLogProcess(is_link ? "link" : "worker");
   if (is_link) return RunLink(kWardenSocket, args.size() > 2 ? args[2] : "");
-  return is_keeper ? RunKeeper() : RunWorker();
+  return is_keeper ? RunKeeper(args.size() > 2 ? args[2] : nullptr) : RunWorker();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "agent/app/keeper_main.h"
 
 #include <csignal>
+#include <cstdint>
 #include <ctime>
 #include <optional>
 
@@ -11,12 +12,23 @@
 
 #include "agent/adapters/linux/proc_tree.h"
 #include "agent/adapters/linux/self_exec.h"
+#include "agent/adapters/linux/small_file.h"
+#include "agent/adapters/linux/tree_limits.h"
 
 namespace holdfast::agent {
 namespace {
 
 // Between two looks while something below refuses to die.
 constexpr timespec kPause{0, 20'000'000};
+// Between two looks at what runs below takes: see tree_limits.h.
+constexpr std::int64_t kLookEveryMs = 250;
+constexpr timespec kLookEvery{0, kLookEveryMs * 1'000'000};
+
+std::int64_t NowMs() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
 
 sigset_t Watched() {
   sigset_t watched;
@@ -24,6 +36,11 @@ sigset_t Watched() {
   ::sigaddset(&watched, SIGCHLD);
   ::sigaddset(&watched, SIGTERM);
   return watched;
+}
+
+// Agents are the last that the kernel ends for want of memory (the unit's OOMScoreAdjust=); what they run must not be.
+void Volunteer() {
+  WriteSmallFile("/proc/self/oom_score_adj", "500");  // of 1000
 }
 
 // Takes the dead; true when no child is left, alive or dead. `of_worker`: how that one ended.
@@ -59,7 +76,10 @@ int EndLike(int status) {
 
 }  // namespace
 
-int RunKeeper() {
+int RunKeeper(const char* limits_text) {
+  const auto limits = ParseTreeLimits(limits_text);
+  if (!limits) return 1;
+  Volunteer();
   const sigset_t watched = Watched();
   ::sigprocmask(SIG_BLOCK, &watched, nullptr);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -74,10 +94,18 @@ int RunKeeper() {
   ::close(STDIN_FILENO);
   ::close(STDOUT_FILENO);  // else warden would never see the end of the worker's output
   std::optional<int> ended;
+  std::int64_t look_at = NowMs() + kLookEveryMs;
   while (!ended) {
-    const int number = ::sigwaitinfo(&watched, nullptr);
+    const int number = ::sigtimedwait(&watched, nullptr, &kLookEvery);
     if (number == SIGTERM) break;
     Reap(worker.value(), ended);
+    // Not at each signal: children that come and go all the time must neither keep us from looking nor make us look all the time.
+    if (NowMs() < look_at) continue;
+    look_at = NowMs() + kLookEveryMs;
+    const TreeExcess excess = ExcessBelow(::getpid(), *limits);
+    if (excess == TreeExcess::kNone) continue;
+    KillAllBelow(worker.value(), ended, watched);
+    return excess == TreeExcess::kMemory ? kOverMemoryStatus : kOverProcessesStatus;
   }
   KillAllBelow(worker.value(), ended, watched);
   return ended ? EndLike(*ended) : 1;

@@ -10,7 +10,7 @@
 namespace holdfast::agent {
 
 // Starts `holdfast-agent worker` with this process's descriptors; returns its exit status, or does not
-// return if a signal ended it.
-int RunKeeper();
+// return if a signal ended it. `limits` (tree_limits.h): what is above them is ended, and the exit status says which it was.
+int RunKeeper(const char* limits);
 
 }  // namespace holdfast::agent

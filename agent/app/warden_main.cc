@@ -121,7 +121,8 @@ Result<Ended> RunWarden(const sign::Crypto& crypto, const WardenRun& run) {
                      .Num("bytes", static_cast<std::int64_t>(spool->dropped_bytes())));
   }
   HF_ASSIGN_OR_RETURN(const SelfExec self, SelfExec::Open());
-  LinuxWorkers workers(self, dir.path());
+  const std::unique_ptr<CommandGroups> groups = CommandGroups::Open();
+  LinuxWorkers workers(self, dir.path(), groups.get());
   const auto link_user = ::geteuid() == 0 ? std::optional<UserIds>(LinkUser()) : std::nullopt;
   const auto& servers = state.bundle.servers();
   RouteFile routes(dir, {servers.begin(), servers.end()});

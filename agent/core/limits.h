@@ -16,8 +16,12 @@ inline constexpr Duration kDefaultWall = std::chrono::minutes(10);
 inline constexpr Duration kDefaultCpu = std::chrono::minutes(10);
 // exec, and all that produces rows. get and cat are bounded by the file as it was when opened.
 inline constexpr std::uint64_t kDefaultOutBytes = std::uint64_t{1} << 30;
-// Private writable memory of the worker and of each of its children (RLIMIT_DATA).
+// Private writable memory of the worker and of each of its children (RLIMIT_DATA), and of all of them together.
 inline constexpr std::uint64_t kDefaultMemBytes = std::uint64_t{512} << 20;
+// Processes that a command's programs have at once: a shell script has ten, a parallel build fifty.
+inline constexpr std::uint32_t kDefaultProcesses = 512;
+// Of a terminal, in which somebody works: its programs together.
+inline constexpr std::uint64_t kDefaultPtyMemBytes = std::uint64_t{2} << 30;
 // Rows of a query or listing: more than people read, less than fills a spool.
 inline constexpr std::uint64_t kDefaultRows = 1'000'000;
 // What looks through a machine: its share of one core. A tenth is not felt, not even where there is one core only.
@@ -30,6 +34,8 @@ inline constexpr std::uint64_t kDefaultDiskBytesPerSecond = std::uint64_t{32} <<
 inline constexpr Duration kEstimateTime = std::chrono::seconds(2);
 // get and cat: a transfer of a large file over a slow line takes a day; the file bounds the rest.
 inline constexpr Duration kDefaultTransferWall = std::chrono::hours(24);
+// scan: at a tenth of a core, what takes 24 minutes of one.
+inline constexpr Duration kDefaultScanWall = std::chrono::hours(4);
 
 // pty: a working day. Its program may use the processor as long.
 inline constexpr Duration kDefaultPtyWall = std::chrono::hours(8);

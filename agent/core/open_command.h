@@ -33,6 +33,7 @@ struct RunLimits {
   Duration cpu = kDefaultCpu;
   std::uint64_t out_bytes = kDefaultOutBytes;
   std::uint64_t mem_bytes = kDefaultMemBytes;
+  std::uint32_t processes = kDefaultProcesses;
 };
 
 // How a command ends, before it is signed.

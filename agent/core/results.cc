@@ -1,10 +1,10 @@
 #include "agent/core/results.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "agent/core/limits.h"
+#include "agent/core/worker_limits.h"
 #include "common/base/utf8.h"
 #include "common/sign/envelope.h"
 
@@ -24,25 +24,12 @@ Duration Millis(std::uint64_t ms) {
 bool IsOwn(const v1::Command& command) { return command.has_isolate() || command.has_release(); }
 
 RunLimits LimitsOf(const v1::Command& command) {
-  RunLimits out;
-  const bool is_transfer = command.has_get() || command.has_cat() || command.has_put() ||
-                           command.has_archive() || command.has_collect() || command.has_memdump();
-  if (is_transfer) {
-    out.wall = kDefaultTransferWall;
-    out.out_bytes = std::numeric_limits<std::uint64_t>::max();  // the file is the bound
-  }
-  if (command.has_pty()) {
-    out.wall = kDefaultPtyWall;
-    out.out_bytes = kDefaultPtyBytes;
-  }
-  const auto& signed_limits = command.limits();
-  if (command.has_update()) out.wall = kDefaultUpdateWall;
-  if (signed_limits.wall_ms() > 0) out.wall = Millis(signed_limits.wall_ms());
-  out.cpu = is_transfer || command.has_pty() ? out.wall : kDefaultCpu;
-  if (signed_limits.cpu_ms() > 0) out.cpu = Millis(signed_limits.cpu_ms());
-  if (signed_limits.out_bytes() > 0) out.out_bytes = signed_limits.out_bytes();
-  if (signed_limits.mem_bytes() > 0) out.mem_bytes = signed_limits.mem_bytes();
-  return out;
+  const WorkerLimits limits = EffectiveLimits(command);
+  return {.wall = Millis(limits.wall_ms),
+          .cpu = Millis(limits.cpu_ms),
+          .out_bytes = limits.out_bytes,
+          .mem_bytes = limits.mem_bytes,
+          .processes = limits.processes};
 }
 
 void TakeFacts(OpenCommand& command, const v1::Command& parsed, std::string payload) {

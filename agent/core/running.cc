@@ -50,6 +50,15 @@ Ending EndingOf(const OpenCommand& command, const WorkerEnd& end) {
     }
     return Failed(v1::COMMAND_FAILURE_WORKER_DIED, "the worker's last word made no sense");
   }
+  if (end.memory_limit) {
+    return Failed(v1::COMMAND_FAILURE_MEMORY_LIMIT, "its programs together took more than " +
+                                                        std::to_string(command.limits.mem_bytes) +
+                                                        " bytes of memory");
+  }
+  if (end.process_limit) {
+    return Failed(v1::COMMAND_FAILURE_PROCESS_LIMIT,
+                  "more than " + std::to_string(command.limits.processes) + " processes at once");
+  }
   if (end.cpu_limit) {
     return Failed(v1::COMMAND_FAILURE_CPU_LIMIT,
                   "more than " + std::to_string(command.limits.cpu.count()) + " ms of CPU");
@@ -228,6 +237,7 @@ bool Running::Start(OpenCommand& command, Moment at) {
   if (command.blob) start.blob_path = parts_.spool.BlobPath(command.digest);
   start.cpu = command.limits.cpu;
   start.mem_bytes = command.limits.mem_bytes;
+  start.processes = command.limits.processes;
   start.has_children = command.has_children;
   start.takes_input = command.is_pty;
   if (auto spawned = parts_.workers.Spawn(start); !spawned.ok()) {

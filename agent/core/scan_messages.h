@@ -6,6 +6,7 @@
 //   worker:  kRules + file        -> kReady (u32le how many rules) or kRefused (why)
 //            kRegions*            addresses of memory, for the next kMemory: u64le first, u64le behind last, ...
 //            kFile | kMemory + descriptor, payload u32le seconds, u32le rows  -> kHit*, then kEnd (u8 ScanEnd, why)
+//            kDescribe + file     -> kKind: what it is, its MIME type, its encoding, with a NUL between
 //
 // Limits:    kMaxScanRecordBytes. One thing at a time; whatever breaks that ends the scanner.
 // Design:    docs/decisions/0128-yara-beside-the-agent.md
@@ -21,10 +22,12 @@ enum class ScanMessage : std::uint8_t {
   kRegions = 'P',
   kFile = 'F',
   kMemory = 'M',
+  kDescribe = 'D',
   kReady = 'O',
   kRefused = 'X',
   kHit = 'H',  // serialized holdfast.command.v1.Row: kScanHitColumns values, from `rule` on
   kEnd = 'E',
+  kKind = 'K',
 };
 
 enum class ScanEnd : std::uint8_t { kWhole = 0, kTime = 1, kRows = 2, kFailed = 3 };

@@ -32,16 +32,19 @@ struct WorkerStart {
   // Limits to start it under, of the process and of each of its children. A worker that was started
   // ahead of its command sets its own, from the same signed command, before it does anything else.
   Duration cpu{0};
-  std::uint64_t mem_bytes = 0;
-  bool takes_input = false;   // Input() may follow
-  bool has_children = false;  // the verb starts other programs: look for what it leaves behind
+  std::uint64_t mem_bytes = 0;  // with children: of all of them together, too
+  std::uint32_t processes = 0;  // at once, with children
+  bool takes_input = false;     // Input() may follow
+  bool has_children = false;    // the verb starts other programs: look for what it leaves behind
 };
 
 // How the worker's own process ended.
 struct WorkerEnd {
-  int exit_status = 0;     // if it exited
-  int signal = 0;          // if a signal ended it, else 0
-  bool cpu_limit = false;  // that signal was the CPU limit's
+  int exit_status = 0;         // if it exited
+  int signal = 0;              // if a signal ended it, else 0
+  bool cpu_limit = false;      // that signal was the CPU limit's
+  bool memory_limit = false;   // all its processes together had more than they may
+  bool process_limit = false;  // there were more of them
 };
 
 class Workers {

@@ -194,7 +194,7 @@ void FillShared(const Request&, Machine& machine, TableRows& rows) {
     constexpr std::uint32_t kDestroyed = 01000;  // SHM_DEST
     constexpr std::uint32_t kLocked = 02000;     // SHM_LOCKED
     rows.Begin();
-    for (const std::size_t i : {1, 7, 9, 5, 4, 11, 12, 13}) rows.IntOrNull(field[i]);
+    for (const std::size_t i : {1U, 7U, 9U, 5U, 4U, 11U, 12U, 13U}) rows.IntOrNull(field[i]);
     rows.Text(OctalMode(mode & 0777)).IntOrNull(field[3]).IntOrNull(field[6]);
     rows.Text((mode & kDestroyed) != 0 ? "dest" : "").Int((mode & kLocked) != 0 ? 1 : 0);
   }

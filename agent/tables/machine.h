@@ -10,6 +10,7 @@
 //            thing. kCancelled: the time for all questions is over. kInternal: any other errno. Callers skip or leave NULL.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -25,6 +26,13 @@ inline constexpr std::size_t kMaxListEntries = std::size_t{1} << 20;  // names o
 // Some 300,000 routes; more are left out.
 inline constexpr std::size_t kMaxNetworkDumpBytes = std::size_t{32} << 20;
 inline constexpr std::size_t kMaxBpfPrograms = 65'536;  // busy machines have some hundreds
+inline constexpr std::size_t kMaxRuleBytes =
+    std::size_t{16} << 20;  // of YARA rules; the largest public sets have 10 MB
+// Of one file or process: wall time, 30 s of a core at the usual pace, and matches.
+inline constexpr std::chrono::milliseconds kMaxScanTime{300'000};
+inline constexpr std::size_t kMaxScanMatches = 1000;
+inline constexpr std::uint64_t kMaxScanFileBytes = std::uint64_t{64} << 20;
+inline constexpr std::chrono::milliseconds kMaxDescribeTime{10'000};
 
 // What stat knows. Times are Unix ns.
 struct FileStat {
@@ -110,6 +118,29 @@ struct BpfProgram {
 // What rtnetlink can list.
 enum class NetworkDump : std::uint8_t { kLinks, kAddresses, kRoutes };
 
+// A match of a string of a YARA rule; of a rule that matched without one, `string` is empty. Rules in their order.
+struct RuleMatch {
+  std::string rule;
+  std::string tags;  // with blanks between
+  std::string string;
+  std::int64_t offset = 0;  // in the file; in a process: its address
+};
+
+// What to look through by rules: a file or, without a path, the memory of a process.
+struct ScanTask {
+  std::string_view rules;
+  std::string path;
+  std::int64_t pid = 0;
+  std::chrono::milliseconds time = kMaxScanTime;
+};
+
+// What libmagic calls a file.
+struct FileKind {
+  std::string description;
+  std::string mime_type;
+  std::string mime_encoding;
+};
+
 enum class Links : std::uint8_t { kFollow, kKeep };
 
 // A regular file that is read in pieces: for what is too large to be held, also while somebody writes it.
@@ -156,8 +187,25 @@ class Machine {
   // Whether a signal would find a process or thread of this number; /proc is not asked.
   virtual bool Answers(std::int64_t pid) = 0;
   virtual SystemFacts Facts() = 0;
+  // A file of YARA rules.
+  virtual Result<std::string> ReadRules(const std::string& path) {
+    return ReadRegular(path, kMaxRuleBytes);
+  }
+  // Whether Scan() or, without rules, Describe() can work. kUnsupported: the module is not there, the message names
+  // it. kInvalid: the rules, and why.
+  virtual Status CheckScanner(std::string_view /*rules*/) { return NoScanner(); }
+  // kNotFound: gone, or a process without memory of its own; kInternal: not looked through, and why.
+  virtual Result<std::vector<RuleMatch>> Scan(const ScanTask& /*task*/) { return NoScanner(); }
+  // Of a regular file.
+  virtual Result<FileKind> Describe(const std::string& /*path*/,
+                                    std::chrono::milliseconds /*time*/) {
+    return NoScanner();
+  }
   // A sentence for whoever asked: why there is less than the table promises. It ends nothing.
   virtual void Note(std::string_view /*text*/) {}
+
+ private:
+  static Error NoScanner() { return {Code::kUnsupported, "nothing here looks into files"}; }
 };
 
 // "" when it cannot be read.

@@ -54,6 +54,7 @@ constexpr std::array kTables = {
     &kListeningPortsTable,
     &kLoadAverageTable,
     &kLoggedInUsersTable,
+    &kMagicTable,
     &kMemfdProcessesTable,
     &kMemoryInfoTable,
     &kMemoryMapTable,
@@ -94,6 +95,8 @@ constexpr std::array kTables = {
     &kUserSshKeysTable,
     &kUsersTable,
     &kWtmpTable,
+    &kYaraFileTable,
+    &kYaraProcessTable,
     &kYumSourcesTable,
 };
 
@@ -139,6 +142,7 @@ std::string_view CostText(Cost cost) {
     case Cost::kDevices: return "some files of /sys or /proc/sys per row";
     case Cost::kFiles: return "a stat per file that the path matches";
     case Cost::kFileBytes: return "reads every file that the path matches";
+    case Cost::kMemory: return "reads the memory of a process";
   }
   HF_UNREACHABLE("a Cost outside its enum");
 }

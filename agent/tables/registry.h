@@ -69,6 +69,7 @@ extern const Table kLastTable;
 extern const Table kListeningPortsTable;
 extern const Table kLoadAverageTable;
 extern const Table kLoggedInUsersTable;
+extern const Table kMagicTable;
 extern const Table kMemfdProcessesTable;
 extern const Table kMemoryInfoTable;
 extern const Table kMemoryMapTable;
@@ -109,6 +110,8 @@ extern const Table kUserGroupsTable;
 extern const Table kUserSshKeysTable;
 extern const Table kUsersTable;
 extern const Table kWtmpTable;
+extern const Table kYaraFileTable;
+extern const Table kYaraProcessTable;
 extern const Table kYumSourcesTable;
 // NOLINTEND(readability-identifier-naming)
 

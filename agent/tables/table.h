@@ -80,6 +80,7 @@ enum class Cost : std::uint8_t {
   kDevices,    // some files of /sys or /proc/sys per row
   kFiles,      // as many rows as the path matches
   kFileBytes,  // reads whole files
+  kMemory,     // reads the memory of a process
 };
 
 // kAtLeast stands for > too, kAtMost for <: a bound more or less is not worth a kind of its own.

@@ -101,7 +101,7 @@ bool Fse::Read(std::string_view& in, int max_log, std::size_t max_symbols) {
   while (left > 0) {
     if (counts.size() >= max_symbols || bits.at > in.size() * 8) return false;
     const int most = left + 1;  // the greatest value that may come
-    const int width = std::bit_width(static_cast<unsigned>(most));
+    const int width = static_cast<int>(std::bit_width(static_cast<unsigned>(most)));
     const int unused = (1 << width) - 1 - most;  // so many values are one bit shorter
     int value = static_cast<int>(bits.Peek(width - 1));
     if (value < unused) {
@@ -155,7 +155,7 @@ bool Huffman::Build(std::vector<std::uint8_t> weights) {
     sum += weight == 0 ? 0 : 1U << (weight - 1);
   }
   if (sum == 0 || weights.size() > 255) return false;
-  max_bits_ = std::bit_width(sum);
+  max_bits_ = static_cast<int>(std::bit_width(sum));
   if (max_bits_ > kMaxHuffmanBits) return false;
   const std::uint32_t rest = (1U << max_bits_) - sum;
   if (!std::has_single_bit(rest)) return false;

@@ -10,7 +10,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/core/limits.h"
 #include "agent/verbs/own_io.h"
 
 namespace holdfast::agent {
@@ -85,7 +84,7 @@ bool BeginPace(const PacePlan& plan) {
   g_pace.has_cpu = plan.cpu_percent > 0 && plan.cpu_percent < 100;
   g_pace.has_disk = plan.disk_bytes_per_s > 0;
   if (!g_pace.has_cpu && !g_pace.has_disk) return true;
-  g_pace.cpu = PaceBucket(plan.cpu_percent / 100.0, kPaceBurst.count() / 1000.0);
+  g_pace.cpu = PaceBucket(plan.cpu_percent / 100.0, static_cast<double>(plan.burst_ms) / 1000.0);
   // As much of the disk as in that burst, and half a second besides: one large read is no debt.
   const auto rate = static_cast<double>(plan.disk_bytes_per_s);
   g_pace.disk = PaceBucket(rate, rate / 2);

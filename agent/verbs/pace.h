@@ -12,11 +12,14 @@
 
 #include <cstdint>
 
+#include "agent/core/limits.h"
+
 namespace holdfast::agent {
 
 struct PacePlan {
-  std::uint32_t cpu_percent = 100;     // of one core
-  std::uint64_t disk_bytes_per_s = 0;  // read from disks; what the page cache has is free
+  std::uint32_t cpu_percent = 100;              // of one core
+  std::uint64_t disk_bytes_per_s = 0;           // read from disks; what the page cache has is free
+  std::uint64_t burst_ms = kPaceBurst.count();  // of CPU, before the share counts
 };
 
 bool BeginPace(const PacePlan& plan);

@@ -6,9 +6,9 @@
 
 #include <string>
 
+#include "agent/core/worker_limits.h"
 #include "agent/tables/system_files.h"
 #include "agent/verbs/child_process.h"
-#include "agent/verbs/worker_limits.h"
 #include "holdfast/command/v1/command.pb.h"
 
 namespace holdfast::agent {

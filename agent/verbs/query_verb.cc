@@ -1,10 +1,10 @@
 // query: SQL over the tables.
 #include <string>
 
-#include "agent/adapters/procfs/procfs_machine.h"
 #include "agent/adapters/query/query_engine.h"
 #include "agent/tables/registry.h"
 #include "agent/verbs/row_writer.h"
+#include "agent/verbs/scanning_machine.h"
 #include "agent/verbs/verb_result.h"
 #include "agent/verbs/verbs.h"
 
@@ -56,7 +56,8 @@ pb::Result ResultOf(const QueryEnd& end) {
 }  // namespace
 
 pb::Result RunQuery(const pb::QueryArgs& args, VerbRun& run) {
-  ProcfsMachine machine("", std::string(run.state_dir));
+  ScanningMachine machine(run.state_dir, {.cpu_percent = run.limits.cpu_percent,
+                                          .disk_bytes_per_s = run.limits.disk_bytes_per_s});
   // SQLite's heap gets half: rows and files that tables hold need the rest of the worker's memory.
   QueryEngine engine(machine, AllTables(),
                      {.wall_ms = run.limits.wall_ms, .heap_bytes = run.limits.mem_bytes / 2});

@@ -31,7 +31,8 @@ namespace {
 // ScanArgs.
 constexpr int kMaxScanned = 64;
 constexpr std::uint64_t kDefaultFileBytes = std::uint64_t{64} << 20;
-constexpr std::uint32_t kDefaultItemMs = 60'000;
+constexpr std::uint32_t kDefaultItemMs =
+    300'000;  // of wall time: 30 s of a whole core at the usual pace
 constexpr std::uint32_t kDefaultMatches = 100;
 constexpr std::uint32_t kMaxMatches = 10'000;
 constexpr std::uint32_t kMaxItemMs = 24 * 3'600'000;
@@ -52,7 +53,9 @@ class Scan {
         max_file_bytes_(args.max_file_bytes() == 0 ? kDefaultFileBytes : args.max_file_bytes()),
         bounds_{.time = std::chrono::milliseconds(args.item_ms() == 0 ? kDefaultItemMs
                                                                       : args.item_ms()),
-                .rows = args.max_matches() == 0 ? kDefaultMatches : args.max_matches()} {}
+                .rows = args.max_matches() == 0 ? kDefaultMatches : args.max_matches()},
+        scanner_({.cpu_percent = run.limits.cpu_percent,
+                  .disk_bytes_per_s = run.limits.disk_bytes_per_s}) {}
 
   pb::Result Prepare(const VerbRun& run) {
     if (const Status found = scanner_.Find(ScannerProcess::Places()); !found.ok()) {

@@ -27,9 +27,7 @@ constexpr char kScannerName[] = "/holdfast-agent-yara";
 constexpr char kLibraryDirectory[] = "/usr/libexec/holdfast";
 constexpr unsigned kNobody = 65534;
 constexpr std::size_t kMaxSelfBytes = 4096;
-// From the end of its time to giving up on it: the scanner looks at its clock now and then only.
-constexpr std::chrono::milliseconds kScannerGrace{3000};
-constexpr std::chrono::milliseconds kCompileTime{60'000};
+constexpr std::chrono::milliseconds kCompileTime{300'000};  // 30 s of its own at a tenth of a core
 
 using ScanClock = std::chrono::steady_clock;
 
@@ -45,7 +43,7 @@ std::string OwnDirectory() {
 }
 
 // Between fork and execve: system calls only.
-[[noreturn]] void BecomeScanner(int program, int socket, pid_t parent) {
+[[noreturn]] void BecomeScanner(int program, int socket, pid_t parent, char* const argv[]) {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent || dup2(socket, 0) < 0) _exit(127);
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -61,9 +59,6 @@ std::string OwnDirectory() {
     if (getppid() != parent) _exit(127);
   }
   (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  char name[] = "holdfast-agent-yara";
-  char word[] = "worker";
-  char* const argv[] = {name, word, nullptr};
   char* const env[] = {nullptr};
   (void)syscall(SYS_execveat, program, "", argv, env, AT_EMPTY_PATH);
   _exit(127);
@@ -103,8 +98,15 @@ Status ScannerProcess::Find(const std::vector<std::string>& places) {
                refused + ": not started, for others than root may write to it or its directory"};
 }
 
-Result<std::uint32_t> ScannerProcess::Start(int rules_fd) {
+Status ScannerProcess::StartWithoutRules() {
   End();
+  char name[] = "holdfast-agent-yara";
+  char word[] = "worker";
+  std::string cpu = std::to_string(pace_.cpu_percent);
+  std::string disk = std::to_string(pace_.disk_bytes_per_s);
+  std::string burst = std::to_string(pace_.burst_ms);
+  char* const argv[] = {name, word, cpu.data(), disk.data(), burst.data(), nullptr};
+  pace_.burst_ms = 0;  // or whoever makes it start again and again would never be slowed down
   int ends[2] = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return Error{Code::kUnavailable, "the scanner's socket: " + ErrnoText(errno)};
@@ -113,8 +115,13 @@ Result<std::uint32_t> ScannerProcess::Start(int rules_fd) {
   const UniqueFd theirs(ends[1]);
   const pid_t parent = getpid();
   pid_ = fork();
-  if (pid_ == 0) BecomeScanner(program_.get(), theirs.get(), parent);
+  if (pid_ == 0) BecomeScanner(program_.get(), theirs.get(), parent, argv);
   if (pid_ < 0) return Error{Code::kUnavailable, "the scanner's process: " + ErrnoText(errno)};
+  return Ok();
+}
+
+Result<std::uint32_t> ScannerProcess::Start(int rules_fd) {
+  HF_TRY(StartWithoutRules());
   if (!Send(ScanMessage::kRules, "", rules_fd)) {
     return Error{Code::kUnavailable, "the scanner did not take the rules"};
   }
@@ -198,6 +205,24 @@ ScannerProcess::Seen ScannerProcess::LookAtMemory(int fd, std::span<const Memory
   return Look(ScanMessage::kMemory, fd, bounds, on_hit);
 }
 
+Result<FileKind> ScannerProcess::Describe(int fd, std::chrono::milliseconds time) {
+  const ScanClock::time_point until = ScanClock::now() + time;
+  std::string record;
+  if (Send(ScanMessage::kDescribe, "", fd)) record = Receive(until);
+  if (record.empty() || record[0] != static_cast<char>(ScanMessage::kKind)) {
+    const bool is_late = ScanClock::now() >= until;
+    End();
+    return is_late
+               ? Error{Code::kCancelled, "took longer than " + std::to_string(time.count()) + " ms"}
+               : Error{Code::kUnavailable, "the scanner ended over it"};
+  }
+  std::string_view rest = std::string_view(record).substr(1);
+  FileKind kind;
+  for (std::string* const part : {&kind.description, &kind.mime_type, &kind.mime_encoding})
+    *part = NextField(rest, '\0');
+  return kind;
+}
+
 ScannerProcess::Seen ScannerProcess::Look(ScanMessage type, int fd, const Bounds& bounds,
                                           const OnHit& on_hit) {
   std::string payload;
@@ -205,8 +230,7 @@ ScannerProcess::Seen ScannerProcess::Look(ScanMessage type, int fd, const Bounds
   AppendLittle(payload, static_cast<std::uint64_t>(seconds), 4);
   AppendLittle(payload, bounds.rows, 4);
   if (!Send(type, payload, fd)) return Seen::kDied;
-  const ScanClock::time_point until =
-      ScanClock::now() + std::chrono::seconds(seconds) + kScannerGrace;
+  const ScanClock::time_point until = ScanClock::now() + bounds.time + bounds.grace;
   for (std::uint32_t rows = 0;; ++rows) {
     const std::string record = Receive(until);
     if (record.empty()) return ScanClock::now() >= until ? Seen::kTime : Seen::kDied;

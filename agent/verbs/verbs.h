@@ -11,10 +11,10 @@
 #include <string>
 #include <string_view>
 
+#include "agent/core/worker_limits.h"
 #include "agent/verbs/footprint.h"
 #include "agent/verbs/output_port.h"
 #include "agent/verbs/worker_channel.h"
-#include "agent/verbs/worker_limits.h"
 #include "holdfast/command/v1/command.pb.h"
 #include "holdfast/command/v1/result.pb.h"
 

@@ -25,21 +25,50 @@ constexpr unsigned kArchitecture = AUDIT_ARCH_ARM;
 #endif
 
 constexpr long kAllowed[] = {
-    SYS_read,          SYS_pread64,     SYS_write,    SYS_recvmsg,         SYS_sendto,
-    SYS_close,         SYS_fstat,
+    SYS_read,
+    SYS_pread64,
+    SYS_write,
+    SYS_recvmsg,
+    SYS_sendto,
+    SYS_close,
+    SYS_fstat,
 #ifdef SYS_newfstatat
     SYS_newfstatat,  // glibc's fstat(): of an open descriptor; there is no way to a path from here
 #endif
 #ifdef SYS_fstat64
-    SYS_fstat64,       SYS_mmap2,       SYS_send,     SYS_clock_gettime64, SYS__llseek,
+    SYS_fstat64,
+    SYS_mmap2,
+    SYS_send,
+    SYS_clock_gettime64,
+    SYS__llseek,
 #endif
-    SYS_statx,         SYS_lseek,
+    SYS_statx,
+    SYS_lseek,
 #ifdef SYS_mmap
     SYS_mmap,
 #endif
-    SYS_munmap,        SYS_mremap,      SYS_mprotect, SYS_madvise,         SYS_brk,
-    SYS_clock_gettime, SYS_getrandom,   SYS_futex,    SYS_rt_sigaction,    SYS_rt_sigprocmask,
-    SYS_rt_sigreturn,  SYS_sched_yield, SYS_exit,     SYS_exit_group,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_mprotect,
+    SYS_madvise,
+    SYS_brk,
+    SYS_clock_gettime,
+    SYS_getrandom,
+    SYS_futex,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_sched_yield,
+    SYS_exit,
+    SYS_exit_group,
+    // Its pace: to sleep, and to come after everybody else.
+    SYS_clock_nanosleep,
+    SYS_setpriority,
+    SYS_ioprio_set,
+    SYS_restart_syscall,
+#ifdef SYS_clock_nanosleep_time64
+    SYS_clock_nanosleep_time64,
+#endif
 };
 
 }  // namespace

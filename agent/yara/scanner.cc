@@ -186,6 +186,7 @@ int Scanner::Run() {
       case ScanMessage::kRegions: goes_on = TakeRegions(record); break;
       case ScanMessage::kFile:
       case ScanMessage::kMemory: goes_on = Look(record); break;
+      case ScanMessage::kDescribe: goes_on = Describe(record); break;
       default: break;
     }
     if (record.fd >= 0) close(record.fd);
@@ -225,6 +226,11 @@ bool Scanner::TakeRegions(const Record& record) {
     regions_.push_back(region);
   }
   return true;
+}
+
+bool Scanner::Describe(const Record& record) {
+  std::string said;
+  return record.fd >= 0 && kinds_.Describe(record.fd, said) && Send(ScanMessage::kKind, said);
 }
 
 bool Scanner::Look(const Record& record) {

@@ -15,6 +15,7 @@
 #include <yara.h>
 
 #include "agent/core/scan_messages.h"
+#include "agent/yara/kinds.h"
 
 namespace holdfast::yara {
 
@@ -41,6 +42,7 @@ class Scanner {
   bool TakeRules(const Record& record);
   bool TakeRegions(const Record& record);
   bool Look(const Record& record);
+  bool Describe(const Record& record);
   int ScanFile(YR_SCANNER* scanner, int fd) const;
   int ScanMemory(YR_SCANNER* scanner, int fd);
 
@@ -53,6 +55,7 @@ class Scanner {
 
   int socket_;
   YR_RULES* rules_ = nullptr;
+  Kinds kinds_;
   std::vector<Region> regions_;
   std::uint32_t rows_left_ = 0;
   bool is_cut_ = false;

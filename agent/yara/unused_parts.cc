@@ -1,17 +1,25 @@
-// What YARA's modules `magic` and `cuckoo` would bring along: a library with a database of its own on disk, which the
-// confined scanner cannot read, and one for reports that nobody hands it. Rules that import `magic` fail to run and say
-// so; `cuckoo` knows nothing, as without a report.
+// What the libraries would bring along and never use: YARA's module `cuckoo`, for reports that nobody hands it (it knows
+// nothing, as without a report), and libmagic's ways to look into packed files.
 #include <cstddef>
 
 extern "C" {
 
-void* magic_open(int /*flags*/) { return nullptr; }
-int magic_load(void* /*cookie*/, const char* /*file*/) { return -1; }
-void magic_close(void* /*cookie*/) {}
-int magic_setflags(void* /*cookie*/, int /*flags*/) { return -1; }
-const char* magic_buffer(void* /*cookie*/, const void* /*bytes*/, std::size_t /*size*/) {
-  return nullptr;
+// zlib, bzip2 and lzma: libmagic would look into packed files. It is told not to (kinds.cc).
+const char* zError(int /*error*/) { return ""; }
+int inflate(void* /*stream*/, int /*flush*/) { return -2; }
+int inflateEnd(void* /*stream*/) { return -2; }
+int inflateInit_(void* /*stream*/, const char* /*version*/, int /*size*/) { return -2; }
+int inflateInit2_(void* /*stream*/, int /*bits*/, const char* /*version*/, int /*size*/) {
+  return -2;
 }
+int BZ2_bzDecompressInit(void* /*stream*/, int /*verbosity*/, int /*small*/) { return -2; }
+int BZ2_bzDecompress(void* /*stream*/) { return -2; }
+int BZ2_bzDecompressEnd(void* /*stream*/) { return -2; }
+int lzma_auto_decoder(void* /*stream*/, unsigned long long /*memory*/, unsigned /*flags*/) {
+  return 11;  // LZMA_PROG_ERROR
+}
+int lzma_code(void* /*stream*/, int /*action*/) { return 11; }
+void lzma_end(void* /*stream*/) {}
 
 std::size_t json_array_size(const void* /*json*/) { return 0; }
 void* json_array_get(const void* /*json*/, std::size_t /*index*/) { return nullptr; }

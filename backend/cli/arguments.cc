@@ -81,6 +81,14 @@ void Grammar::AddFleet() {
                    "Most targets of one command that acts, such as exec (default: 10)")
       ->type_name("N");
 
+  init->add_option("--limit", o.limits,
+                   "What commands of a class take unless their signer says otherwise, and the most "
+                   "that he may say: "
+                   "act.memory=1GiB..4GiB, read.cpu=5..20, act.time=10m. Limits: time, cpu-time, "
+                   "bytes, memory, "
+                   "rows, cpu (percent of a core), disk-rate, processes")
+      ->type_name("CLASS.LIMIT=DEFAULT[..MOST]");
+
   CLI::App* enrol = Add(&app_, "enrol", "Let endpoints in", Command::kNone);
   enrol->require_subcommand(1);
   CLI::App* token =

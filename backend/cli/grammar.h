@@ -125,6 +125,20 @@ class Grammar {
         "End it on the endpoint after this long");
   }
 
+  // Of what starts programs: of all of them together.
+  void AddProgramLimits(CLI::App* app) {
+    AddLimits(app);
+    app->add_option("--max-memory", options_.max_memory,
+                    "Most memory of all its processes together; more is the failure MEMORY_LIMIT "
+                    "(default: 512MiB)")
+        ->transform(CLI::AsSizeValue(false).description(""))
+        ->type_name("BYTES");
+    app->add_option("--max-processes", options_.max_processes,
+                    "Most processes at once; more is the failure PROCESS_LIMIT (default: 512)")
+        ->check(AtLeastOne)
+        ->type_name("N");
+  }
+
   // Of what looks through a machine.
   void AddPace(CLI::App* app) {
     app->add_option("--cpu", options_.cpu_percent,

@@ -93,18 +93,19 @@ void Grammar::AddScan() {
       ->type_name("BYTES");
   AddDuration(
       scan, "--item-time", [&o](Duration d) { o.item_time = d; },
-      "Longest for one file or process (default: 60s)");
+      "Longest for one file or process (default: 5m)");
   scan->add_option("--max-matches", o.max_matches,
                    "Most rows of one file or process (default: 100)")
       ->check(AtLeastOne)
       ->type_name("N");
   AddMaxRows(scan)->check(AtLeastOne);
   AddLimits(scan);
+  AddPace(scan);
   AddNotes(
       scan,
       "Other file systems below a path are not entered. Takes the module holdfast-agent-yara on "
       "the\n"
-      "endpoint. Rules cannot include others, and know nothing of the modules magic and cuckoo.\n"
+      "endpoint. Rules cannot include others, and know nothing of the module cuckoo.\n"
       "  holdfast scan web01 --rules webshells.yar /var/www\n"
       "  holdfast scan web01 --rules implants.yar --processes");
 }

@@ -203,7 +203,7 @@ void Grammar::AddActs() {
   exec->add_option("--stdin-file", options_.stdin_file,
                    "Give it this file as input, at most 16 KiB")
       ->type_name("FILE");
-  AddLimits(exec);
+  AddProgramLimits(exec);
   AddNotes(exec,
            "The program and its arguments follow after --.\n"
            "  holdfast exec web01 -- systemctl status nginx\n"
@@ -272,7 +272,7 @@ void Grammar::AddRuns() {
     CLI::App* sub = AddVerb(word, text, Command::kRun);
     sub->add_option("FILE", options_.local_file, "The file here")->required();
     AddSurroundings(sub);
-    AddLimits(sub);
+    AddProgramLimits(sub);
     return sub;
   };
   CLI::App* script = add("runscript", "Run a script from here on the endpoint");

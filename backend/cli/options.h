@@ -203,6 +203,8 @@ struct Options {
   std::uint64_t max_rows = 0;            // 0: the agent's default
   std::uint64_t max_bytes = 0;
   std::optional<Duration> max_time;
+  std::uint64_t max_memory = 0;  // bytes
+  std::uint32_t max_processes = 0;
   std::uint32_t cpu_percent = 0;       // of one core; 0: the agent's default
   std::uint64_t disk_bytes_per_s = 0;  // 0: the agent's default
 

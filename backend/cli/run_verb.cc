@@ -201,12 +201,15 @@ void SetLimits(const Options& o, Verb& verb) {
     limits->set_out_bytes((o.max_bytes == 0 ? kUsualBytes : o.max_bytes) + kEndingBytes);
     return;
   }
-  const bool has_pace = o.cpu_percent != 0 || o.disk_bytes_per_s != 0;
-  if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time && !follows && !has_pace) return;
+  const bool has_more =
+      o.cpu_percent != 0 || o.disk_bytes_per_s != 0 || o.max_memory != 0 || o.max_processes != 0;
+  if (o.max_rows == 0 && o.max_bytes == 0 && !o.max_time && !follows && !has_more) return;
   auto* limits = verb.command.mutable_limits();
   limits->set_rows(o.max_rows);
   limits->set_cpu_percent(o.cpu_percent);
   limits->set_disk_bytes_per_s(o.disk_bytes_per_s);
+  limits->set_mem_bytes(o.max_memory);
+  limits->set_processes(o.max_processes);
   // A collection has a bound of its own for that, and ends in order at it.
   limits->set_out_bytes(o.command == Command::kCollect ? 0 : o.max_bytes);
   const std::optional<Duration> wall = follows ? o.max_time.value_or(kFollowFor) : o.max_time;

@@ -25,7 +25,7 @@ int RunControl(const Config& config, const WorkerIdentity& identity) {
     return 1;
   }
   ev_run(loop, 0);
-  return 0;
+  return control.exit_status();
 }
 
 }  // namespace holdfast::backend

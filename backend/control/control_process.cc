@@ -6,6 +6,7 @@
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/files.h"
 #include "backend/adapters/sqlite/sqlite_store.h"
+#include "backend/core/copy_request.h"
 #include "backend/core/live_settings.h"
 #include "common/sign/chain.h"
 #include "common/sign/envelope.h"
@@ -95,20 +96,35 @@ Status ControlProcess::OpenFiles() {
   return Ok();
 }
 
-Status ControlProcess::OpenStore() {
-  HF_ASSIGN_OR_RETURN(store_, OpenSqliteStore(config_.state_dir + "/ledger.db",
-                                              [worker = worker_.get()] { worker->StillStarts(); }));
-  copy_.emplace(loop_, *store_, config_.state_dir, [this](std::string_view payload) {
+Result<Store*> ControlProcess::OpenSqlite() {
+  HF_ASSIGN_OR_RETURN(ledger_,
+                      OpenSqliteStore(config_.state_dir + "/ledger.db",
+                                      [worker = worker_.get()] { worker->StillStarts(); }));
+  copy_.emplace(loop_, *ledger_, config_.state_dir, [this](std::string_view payload) {
     // A supervisor that does not read is one that is gone.
     static_cast<void>(worker_->Send(WorkerMessageType::kCopySaid, payload));
   });
   copy_->Drop();  // of a control before us
-  HF_ASSIGN_OR_RETURN(const std::vector<Nonce16> named, store_->IncomingFiles());
+  return ledger_.get();
+}
+
+Result<Store*> ControlProcess::OpenPostgres() {
+  HF_ASSIGN_OR_RETURN(
+      record_, OpenPostgresStore(config_.store_url, "holdfast " + identity_.instance, [this] {
+        if (!streams_) worker_->StillStarts();
+      }));
+  return record_.get();
+}
+
+Status ControlProcess::OpenStore() {
+  HF_ASSIGN_OR_RETURN(Store* const store,
+                      config_.store_url.empty() ? OpenSqlite() : OpenPostgres());
+  HF_ASSIGN_OR_RETURN(const std::vector<Nonce16> named, store->IncomingFiles());
   files_->RemoveStray(named);
   ControlCore::Options options;
   options.instance = identity_.instance;
   options.sessions.fleet_id = trust_.fleet_id;
-  core_.emplace(std::move(options), ControlCore::Ports{*store_, *files_, crypto_, trust_, settings_,
+  core_.emplace(std::move(options), ControlCore::Ports{*store, *files_, crypto_, trust_, settings_,
                                                        &worker_->counters()});
   for (bool more = true; more; worker_->StillStarts()) {
     HF_ASSIGN_OR_RETURN(more, core_->LoadMore());
@@ -165,9 +181,12 @@ void ControlProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
   } else if (type == WorkerMessageType::kReload) {
     OnReload(payload);
   } else if (type == WorkerMessageType::kCopyLedger) {
-    copy_->Start(std::string(payload));
+    if (copy_) return copy_->Start(std::string(payload));
+    static_cast<void>(worker_->Send(
+        WorkerMessageType::kCopySaid,
+        AnswerCopy(std::string(payload), "1 the record is in PostgreSQL: use pg_dump")));
   } else if (type == WorkerMessageType::kDropCopy) {
-    copy_->Drop();
+    if (copy_) copy_->Drop();
   } else if (type == WorkerMessageType::kDrain) {
     // What is not committed was never promised: there is nothing to wait for.
     log_.Write(LogLine(LogLevel::kInfo, "control_drains"));
@@ -191,6 +210,7 @@ void ControlProcess::OnTurnStart() { now_ = {MonotonicNow(), WallNow()}; }
 void ControlProcess::OnTurnEnd() {
   if (!core_ || !streams_ || !std::exchange(touched_, false)) return;
   core_->EndTurn(now_);
+  if (MustEnd()) return;
   SendOutputs();
   ServeApi();
   for (const LogLine& line : core_->TakeLogs()) log_.Write(line);
@@ -205,7 +225,19 @@ void ControlProcess::OnTurnEnd() {
 }
 
 void ControlProcess::OnSecond() {
-  if (core_) Count();
+  if (!core_) return;
+  if (record_) record_->Keep();
+  if (!MustEnd()) Count();
+}
+
+// What is in memory is no longer what is in the record. The next control loads that, or is told that it may not.
+bool ControlProcess::MustEnd() {
+  const std::optional<Error> why = record_ ? record_->must_reload() : std::nullopt;
+  if (!why) return false;
+  log_.Write(LogLine(LogLevel::kError, "control_reloads").Err(*why));
+  exit_status_ = 1;
+  ev_break(loop_, EVBREAK_ALL);
+  return true;
 }
 
 void ControlProcess::Count() {

@@ -18,6 +18,7 @@
 
 #include "backend/adapters/files/pooled_output_files.h"
 #include "backend/adapters/hiredis/redis_streams.h"
+#include "backend/adapters/libpq/postgres_store.h"
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/adapters/linux/worker_process.h"
 #include "backend/adapters/lws/lws_server.h"
@@ -38,6 +39,8 @@ class ControlProcess final : private WorkerProcessDelegate,
   ControlProcess(const ControlProcess&) = delete;
   ControlProcess& operator=(const ControlProcess&) = delete;
   Status Start();
+  // After the loop: what the process ends with.
+  int exit_status() const { return exit_status_; }
 
  private:
   struct Connection {
@@ -65,6 +68,9 @@ class ControlProcess final : private WorkerProcessDelegate,
   Status LoadTrust();
   Status OpenFiles();
   Status OpenStore();
+  Result<Store*> OpenSqlite();
+  Result<Store*> OpenPostgres();
+  bool MustEnd();
   Status OpenServer();
   void StartWatchers();
   void OnReload(std::string_view payload);
@@ -81,14 +87,17 @@ class ControlProcess final : private WorkerProcessDelegate,
   Moment now_{};
   bool touched_ = false;  // something came in since the last turn
   bool reading_ = true;
+  int exit_status_ = 0;
   sign::TrustedPolicy trust_;
   ApiSettings settings_;
   ev_async files_done_{};
   ev_timer tick_{};
   ev_timer turn_due_{};
   std::unique_ptr<WorkerProcess> worker_;
-  std::unique_ptr<SqliteLedger> store_;
-  std::optional<LedgerCopy> copy_;
+  // One of the two is the store.
+  std::unique_ptr<SqliteLedger> ledger_;
+  std::unique_ptr<PostgresRecord> record_;
+  std::optional<LedgerCopy> copy_;  // of ledger_
   std::unique_ptr<PooledOutputFiles> files_;
   std::optional<ControlCore> core_;
   std::optional<RedisStreams> streams_;

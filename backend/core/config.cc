@@ -101,6 +101,35 @@ Status SetRedisUrl(std::string& out, const ConfigValue& value) {
   return Ok();
 }
 
+// libpq says what is wrong with the rest. A password has no place here: each process reads this file, and people
+// show it to each other.
+Status SetStoreUrl(std::string& out, const ConfigValue& value) {
+  HF_TRY(SetText(out, value));
+  if (out.empty()) return Ok();
+  std::string_view rest = out;
+  const std::size_t scheme = rest.find("://");
+  const std::string_view name = rest.substr(0, std::min(scheme, rest.size()));
+  if (scheme == std::string_view::npos || (name != "postgresql" && name != "postgres")) {
+    return Invalid(
+        "must be \"\" or postgresql://USER@HOST:PORT/DATABASE, with libpq's parameters behind a "
+        "\"?\"");
+  }
+  rest.remove_prefix(scheme + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+  const std::size_t at = authority.rfind('@');
+  const bool in_user =
+      at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
+  const bool in_query = rest.find("?password=") != std::string_view::npos ||
+                        rest.find("&password=") != std::string_view::npos;
+  if (in_user || in_query) {
+    return Invalid(
+        "must not hold the password; put it into a file of libpq's format that only holdfastd can "
+        "read, and "
+        "name that: ?passfile=/PATH");
+  }
+  return Ok();
+}
+
 template <auto Member>
 bool Same(const Config& a, const Config& b) {
   return a.*Member == b.*Member;
@@ -121,6 +150,8 @@ constexpr std::array kKeys{
               [](Config& c, const ConfigValue& v) { return SetBool(c.simulation, v); }},
     ConfigKey{"state.dir", "\"state\"", kAtStart, &Same<&Config::state_dir>,
               [](Config& c, const ConfigValue& v) { return SetText(c.state_dir, v); }},
+    ConfigKey{"store.url", "\"\"", kAtStart, &Same<&Config::store_url>,
+              [](Config& c, const ConfigValue& v) { return SetStoreUrl(c.store_url, v); }},
     ConfigKey{"agents.listen", "\"0.0.0.0:8443\"", kAtStart, &Same<&Config::agents_listen>,
               [](Config& c, const ConfigValue& v) { return SetListen(c.agents_listen, v); }},
     ConfigKey{"api.listen", "\"127.0.0.1:8444\"", kAtStart, &Same<&Config::api_listen>,

@@ -59,6 +59,9 @@ struct Config {
   // [state]
   std::string state_dir;  // absolute
 
+  // [store]
+  std::string store_url;  // of a PostgreSQL, as libpq takes it; empty: ledger.db in state_dir
+
   // [agents] [api] [admin]
   ListenAddress agents_listen{"0.0.0.0", 8443};
   ListenAddress api_listen{"127.0.0.1", 8444};

@@ -10,8 +10,9 @@
 // Limits:    lists take a limit; the rows' own limits are those of proto/holdfast/api/v1/api.proto.
 // Ownership: owns the database; rows are copied in and out.
 // Threading: loop thread only.
-// Errors:    kUnavailable: the store cannot write now (disk full, I/O error). After a failed write
-//            Commit() fails too, so nobody has to look at every write; then Rollback(), and a later
+// Errors:    kUnavailable: the store cannot write now (disk full, I/O error, server away). What is wrong with a
+//            write is told by the write or by Commit() at the latest: a store elsewhere collects its answers there.
+//            After a failed write Commit() fails too, so nobody has to look at every write; then Rollback(), and a later
 //            turn may succeed. kCorrupt: what is stored does not make sense.
 // Design:    docs/decisions/0021-store-layout.md, 0022-group-commit.md
 #pragma once
@@ -172,8 +173,9 @@ class Store {
                                          std::uint64_t offset, std::size_t max_bytes) = 0;
 
   // --- writing: all in the turn's transaction ---------------------------------------------------
-  virtual Status PutAgent(const AgentRow& row) = 0;         // insert or replace
-  virtual Status InsertCommand(const CommandRow& row) = 0;  // kExists: digest or id is taken
+  virtual Status PutAgent(const AgentRow& row) = 0;  // insert or replace
+  virtual Status InsertCommand(
+      const CommandRow& row) = 0;  // kExists (or Commit()): digest or id is taken
   virtual Status PutCommandCounts(const Digest& digest, std::uint32_t ended,
                                   std::uint32_t succeeded) = 0;
   virtual Status PutDelivery(const DeliveryRow& row) = 0;  // insert or replace

@@ -180,6 +180,10 @@ Status EnrolSimulation(const EnrolOptions& options) {
                      ": this fleet is not marked as a simulation, and simulated agents "
                      "have no place in any other ([fleet] simulation = true)"};
   }
+  if (!config.store_url.empty()) {
+    return Error{Code::kUnsupported,
+                 config.file + ": store.url: simulated agents are written into ledger.db only"};
+  }
   HF_TRY(backend::MakeDirectories(config.run_dir()));
   auto lock = backend::LockFile(config.run_dir() + "/lock");
   if (!lock.ok()) return std::move(lock).error().In("holdfastd runs; end it first");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backend/adapters/openssl_x509/tls_certificates.h"
+#include "backend/sdk/class_limits_text.h"
 #include "backend/sdk/files.h"
 #include "backend/sdk/key_file.h"
 #include "backend/sdk/operator_cert.h"
@@ -163,6 +164,7 @@ Result<std::string> SignPolicy(const sign::Crypto& crypto, const InitOptions& op
   // A line of the console is a command under this class, whatever it would need otherwise.
   AddVerbs(AddClass(policy, "shell", kReadVerbs, kLiveMaxTargets, kLiveMaxTtl), kActVerbs);
   AddClass(policy, "pty", kPtyVerbs, kLiveMaxTargets, kLiveMaxTtl);
+  for (const std::string& limit : options.limits) HF_TRY(TakeClassLimit(limit, policy));
   auto envelope =
       sign::SignEnvelope(crypto, *roots[0], sign::kPolicyType, policy.SerializeAsString());
   for (std::size_t i = 1; i < roots.size() && envelope.ok(); ++i) {

@@ -54,6 +54,7 @@ struct InitOptions {
   int roots = 3;      // 1..8
   int threshold = 2;  // 1..roots
   std::uint32_t act_max_targets = kActMaxTargets;
+  std::vector<std::string> limits = {};  // CLASS.LIMIT=DEFAULT[..MOST] (class_limits_text.h)
 };
 
 struct NewFleet {

@@ -56,6 +56,17 @@ std::vector<std::string> ClassesToKeep(const ::holdfast::command::v1::Policy& po
   return kept;
 }
 
+// Not checked here: whoever checks the command does, and a policy that was changed only gets it refused.
+std::vector<::holdfast::command::v1::VerbClass> ClassesOf(const Fleet& fleet) {
+  const auto bytes = ReadFile(fleet.paths.policy(), sign::kMaxEnvelopeBytes);
+  if (!bytes.ok()) return {};
+  const auto envelope = sign::ParseEnvelope(bytes.value(), sign::kPolicyType);
+  if (!envelope.ok()) return {};
+  const auto policy = sign::ParsePolicy(envelope.value().payload());
+  if (!policy.ok()) return {};
+  return {policy.value().classes().begin(), policy.value().classes().end()};
+}
+
 std::string HowToRenew(const Fleet& fleet, const std::string& name) {
   return "renew it where the issuer's key is: holdfast --dir DIR operator renew " + name +
          ", and copy operator/" + name + ".cert to " + fleet.paths.operators();
@@ -144,6 +155,7 @@ Result<Operator> LoadOperator(const sign::Crypto& crypto, const Fleet& fleet,
     return Error{Code::kDenied,
                  cert_path + " is not for the key in " + key_path + "; " + HowToRenew(fleet, name)};
   }
+  who.classes = ClassesOf(fleet);
   return who;
 }
 

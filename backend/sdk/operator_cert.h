@@ -30,6 +30,8 @@ struct Operator {
   std::unique_ptr<sign::SigningKey> key;
   std::string cert_envelope;  // signed holdfast.cert.v1
   ::holdfast::command::v1::OperatorCert cert;
+  // Of the policy in the same directory, whose limits are signed where nobody names any; empty: it is not there.
+  std::vector<::holdfast::command::v1::VerbClass> classes;
 };
 
 // Makes NAME's certificate (and key, if it has none) with the issuer's key of this directory, for these classes of

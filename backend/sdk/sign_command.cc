@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/sign/class_limits.h"
 #include "common/sign/envelope.h"
 
 namespace holdfast::sdk {
@@ -9,6 +10,18 @@ namespace {
 
 constexpr std::size_t kMaxCaseBytes = 128;     // command.proto
 constexpr std::size_t kMaxReasonBytes = 1024;  // command.proto
+
+// A command that its class would refuse at the endpoint is not even signed.
+Status SignLimits(const Operator& who, ::holdfast::command::v1::Command& command) {
+  for (const auto& verb_class : who.classes) {
+    if (verb_class.class_id() != command.class_id()) continue;
+    sign::SignLimits(verb_class, *command.mutable_limits());
+    if (auto above = sign::LimitAbove(verb_class, command.limits())) {
+      return Error{Code::kInvalid, *std::move(above)};
+    }
+  }
+  return Ok();
+}
 
 }  // namespace
 
@@ -33,6 +46,7 @@ Result<SignedCommand> SignCommand(const sign::Crypto& crypto, const Operator& wh
   command.set_operator_serial(who.cert.serial());
   command.set_case_id(request.case_id);
   command.set_reason(request.reason);
+  HF_TRY(SignLimits(who, command));
   const std::string payload = command.SerializeAsString();
   if (payload.size() > sign::kMaxPayloadBytes) {
     return Error{Code::kInvalid, "the command is larger than 60 KiB; fewer targets or arguments"};

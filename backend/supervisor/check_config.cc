@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "backend/adapters/libpq/postgres_store.h"
 #include "backend/adapters/linux/address_set.h"
 #include "backend/adapters/linux/files.h"
 #include "backend/adapters/linux/unique_fd.h"
@@ -55,7 +56,13 @@ Status CheckConfig(const Config& config) {
   constexpr std::size_t kMaxCaBytes = std::size_t{16} * 1024;  // as Bundle.ca_pem
   auto fleet = ReadFleetId(*NewOpensslCrypto(), config.policy_file);
   if (!fleet.ok()) return std::move(fleet).error().In(config.file + ": fleet.policy");
-  HF_TRY(CheckLedger(config.state_dir + "/ledger.db"));
+  if (config.store_url.empty()) {
+    HF_TRY(CheckLedger(config.state_dir + "/ledger.db"));
+  } else {
+    // One that has it open may be the one that runs on this file: a start finds out (CheckStoreIsFree).
+    auto record = CheckPostgres(config.store_url, /*must_be_free=*/false);
+    if (!record.ok()) return std::move(record).error().In(config.file + ": store.url");
+  }
   auto users = LoadRedisUsers(config);
   if (!users.ok()) return std::move(users).error().In(config.file + ": redis.users");
   auto proxies = AddressSet::Parse(config.trusted_proxies);
@@ -68,6 +75,18 @@ Status CheckConfig(const Config& config) {
   auto authority = ReadWholeFile(config.tls_ca_file, kMaxCaBytes);
   if (!authority.ok()) return std::move(authority).error().In(config.file + ": tls.ca");
   return Ok();
+}
+
+Status CheckStoreIsFree(const Config& config) {
+  if (config.store_url.empty()) return Ok();  // its lock says so at the open
+  constexpr int kTries = 10;                  // the control before us may be about to end
+  constexpr useconds_t kPauseMicros = 200'000;
+  for (int left = kTries;; --left) {
+    auto record = CheckPostgres(config.store_url, /*must_be_free=*/true);
+    if (record.ok()) return record;
+    if (left == 1) return std::move(record).error().In(config.file + ": store.url");
+    (void)::usleep(kPauseMicros);
+  }
 }
 
 }  // namespace holdfast::backend

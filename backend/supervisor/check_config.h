@@ -8,6 +8,8 @@ namespace holdfast::backend {
 
 // The files that it names are there and good for their purpose: policy, certificate, key, CA, users.
 Status CheckConfig(const Config& config);
+// Before a start: no control has the record in PostgreSQL open. Waits two seconds for one that is ending.
+Status CheckStoreIsFree(const Config& config);
 // Who the processes are to Redis: drawn for the embedded one, and what redis.users says.
 Result<RedisUsers> LoadRedisUsers(const Config& config);
 

@@ -106,6 +106,8 @@ int Main(int argc, const char* const* argv) {
     std::printf("%s: good\n", config.value().file.c_str());
     return 0;
   }
+  const Status is_free = CheckStoreIsFree(config.value());
+  if (!is_free.ok()) return Complain(is_free.error(), kFailed);
   return Supervise(config.value());
 }
 

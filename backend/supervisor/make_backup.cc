@@ -351,6 +351,12 @@ Result<Written> ReadState(const Config& config, const Target& target, const Stop
 }  // namespace
 
 Result<int> MakeBackup(const Config& config, const std::string& file) {
+  if (!config.store_url.empty()) {
+    return Error{
+        Code::kUnsupported,
+        "the record is in PostgreSQL (store.url): back it up with pg_dump, and then copy " +
+            config.state_dir + "/results and blobs; docs/operations/postgresql.md says how"};
+  }
   const StopRequest stop;
   ::umask(0077);
   HF_ASSIGN_OR_RETURN(Target target, Target::Open(file));

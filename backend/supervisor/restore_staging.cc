@@ -57,6 +57,10 @@ Staging::~Staging() {
 
 Status Staging::Begin(const std::string& config_text) {
   HF_ASSIGN_OR_RETURN(const Config config, ParseConfig(config_text, server() + "/holdfastd.toml"));
+  if (!config.store_url
+           .empty()) {  // `backup` makes none; a record there is not made fit to be served again
+    return Error{Code::kInvalid, "the backup's record is in PostgreSQL (store.url): not from here"};
+  }
   state_ = Clean(config.state_dir);
   HF_TRY(CheckStateDir());
   std::error_code error;

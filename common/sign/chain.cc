@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/sign/class_limits.h"
 #include "common/sign/envelope.h"
 #include "common/sign/strict.h"
 
@@ -101,6 +102,9 @@ std::optional<Reason> CheckPermission(const pb::Command& command, const pb::Oper
     return Reason{pb::COMMAND_FAILURE_NOT_PERMITTED, std::to_string(targets) + " targets, class " +
                                                          command.class_id() + " allows " +
                                                          std::to_string(found->max_targets())};
+  }
+  if (auto above = LimitAbove(*found, command.limits())) {
+    return Reason{pb::COMMAND_FAILURE_NOT_PERMITTED, *std::move(above)};
   }
   // ParseCommand() refused not_after before issued_at, so this does not wrap.
   if (command.not_after_ms() - command.issued_at_ms() > found->max_ttl_ms()) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/ids.h"
+#include "common/sign/class_limits.h"
 #include "common/sign/strict_walk.h"
 #include "common/sign/version.h"
 
@@ -80,6 +81,9 @@ Status CheckClass(const pb::VerbClass& verb_class) {
   }
   if (!AreDistinct(verb_class.verbs())) return Bad("policy: a verb twice in a class");
   if (verb_class.max_targets() == 0) return Bad("policy: max_targets is 0");
+  if (const auto name = BoundWithoutDefault(verb_class)) {
+    return Error{Code::kInvalid, "policy: a bound of " + *name + " without a default within it"};
+  }
   return Ok();
 }
 

@@ -13,9 +13,18 @@ constexpr FieldRule kSigFields[] = {{1, kBytes}, {2, kBytes}};
 constexpr MessageRule kSig = {"holdfast.command.v1.Sig", kSigFields};
 constexpr FieldRule kEnvelopeFields[] = {{1, kString}, {2, kBytes}, {3, kMessage, kMany, 0, &kSig}};
 
+// --- limits.proto
+constexpr FieldRule kLimitsFields[] = {{1, kUint64}, {2, kUint64}, {3, kUint64}, {4, kUint64},
+                                       {5, kUint64}, {6, kUint32}, {7, kUint64}, {8, kUint32}};
+constexpr MessageRule kLimits = {"holdfast.command.v1.Limits", kLimitsFields};
+
 // --- trust.proto
-constexpr FieldRule kVerbClassFields[] = {
-    {1, kString}, {2, kString, kMany}, {3, kUint32}, {4, kUint64}};
+constexpr FieldRule kVerbClassFields[] = {{1, kString},
+                                          {2, kString, kMany},
+                                          {3, kUint32},
+                                          {4, kUint64},
+                                          {5, kMessage, kOnce, 0, &kLimits},
+                                          {6, kMessage, kOnce, 0, &kLimits}};
 constexpr MessageRule kVerbClass = {"holdfast.command.v1.VerbClass", kVerbClassFields};
 constexpr FieldRule kPolicyFields[] = {
     {1, kBytes},        {2, kUint64},       {3, kBytes},
@@ -37,9 +46,6 @@ constexpr FieldRule kPtyKeyFields[] = {{1, kBytes}, {2, kBytes}, {3, kBytes}, {4
 // --- command.proto
 constexpr FieldRule kTargetFields[] = {{1, kBytes, kMany}};
 constexpr MessageRule kTarget = {"holdfast.command.v1.Target", kTargetFields};
-constexpr FieldRule kLimitsFields[] = {{1, kUint64}, {2, kUint64}, {3, kUint64}, {4, kUint64},
-                                       {5, kUint64}, {6, kUint32}, {7, kUint64}};
-constexpr MessageRule kLimits = {"holdfast.command.v1.Limits", kLimitsFields};
 constexpr FieldRule kBlobFields[] = {{1, kBytes}, {2, kUint64}};
 constexpr MessageRule kBlob = {"holdfast.command.v1.Blob", kBlobFields};
 constexpr FieldRule kQueryFields[] = {{1, kString}};

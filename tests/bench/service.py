@@ -26,7 +26,7 @@ from balance import Stream  # noqa: E402
 from figures import Figures  # noqa: E402
 from scale import readings, world as world_module  # noqa: E402
 from scale.world import World  # noqa: E402
-import service_document  # noqa: E402
+import figures_document  # noqa: E402
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs/benchmarks"
 LINKS_PER_SECOND = 20000   # admission: the measurement is not to wait for it
@@ -283,7 +283,7 @@ def main():
         print(f"bench {arguments.bench}: {lost}", file=sys.stderr)
         return 1
     if not arguments.no_docs:
-        service_document.write(arguments.out, list(BENCHES), DOCS / "service.md")
+        figures_document.write(arguments.out, list(BENCHES), DOCS / "service.md")
     return 0
 
 

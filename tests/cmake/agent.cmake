@@ -25,6 +25,7 @@ holdfast_test(conformance_agent_verbs LABEL conformance
   DEPS holdfast_agent_verbs holdfast_backend_adapters_libpcap
   SRCS conformance/agent/verbs/archive_verb_test.cc conformance/agent/verbs/capture_verb_test.cc
     conformance/agent/verbs/change_verbs_test.cc conformance/agent/verbs/scan_verb_test.cc
+    conformance/agent/verbs/scanned_query_test.cc
     conformance/agent/verbs/collect_verb_test.cc conformance/agent/verbs/glob_walk_test.cc
     conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/find_verb_test.cc
     conformance/agent/verbs/memdump_verb_test.cc
@@ -51,7 +52,7 @@ holdfast_test(conformance_agent_tables LABEL conformance
   SRCS conformance/agent/account_tables_test.cc conformance/agent/container_tables_test.cc
     conformance/agent/database_tables_test.cc
     conformance/agent/journal_table_test.cc
-    conformance/agent/package_tables_test.cc conformance/agent/persistence_tables_test.cc
+    conformance/agent/package_tables_test.cc conformance/agent/scanned_tables_test.cc conformance/agent/persistence_tables_test.cc
     conformance/agent/sql_functions_test.cc conformance/agent/sql_language_test.cc conformance/agent/ssh_tables_test.cc
     conformance/agent/startup_tables_test.cc conformance/agent/tables/hardware_tables_test.cc
     conformance/agent/tables/kernel_question_tables_test.cc

@@ -18,6 +18,18 @@ holdfast_fuzz(control_route_fuzz DEPS holdfast_tests_control_world CORPUS fuzz/c
 holdfast_test(conformance_backend_store LABEL conformance
   DEPS holdfast_backend_adapters_sqlite holdfast_common_base
   SRCS conformance/backend/store_test.cc)
+# A private server for each program that needs one: the newest that is installed.
+file(GLOB postgres_bins LIST_DIRECTORIES true /usr/lib/postgresql/*/bin)
+list(SORT postgres_bins COMPARE NATURAL ORDER DESCENDING)
+find_program(HOLDFAST_PG_CTL pg_ctl HINTS ${postgres_bins} NO_CACHE)
+if(NOT HOLDFAST_PG_CTL)
+  message(FATAL_ERROR "the tests need PostgreSQL's server: apt-get install postgresql (./dev does it)")
+endif()
+cmake_path(GET HOLDFAST_PG_CTL PARENT_PATH HOLDFAST_POSTGRES_BIN)
+holdfast_test(conformance_backend_postgres LABEL conformance
+  DEPS holdfast_backend_adapters_libpq holdfast_common_base
+  SRCS conformance/backend/postgres_store_test.cc)
+target_compile_definitions(conformance_backend_postgres PRIVATE HOLDFAST_POSTGRES_BIN="${HOLDFAST_POSTGRES_BIN}")
 
 holdfast_test(conformance_backend_lws LABEL conformance
   DEPS holdfast_backend_adapters_lws holdfast_common_base

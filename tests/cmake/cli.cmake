@@ -12,7 +12,7 @@ holdfast_test(unit_backend_sdk LABEL unit
     unit/backend/sdk/audit_chain_test.cc unit/backend/sdk/collection_reader_test.cc
     unit/backend/sdk/fleet_toml_test.cc unit/backend/sdk/output_reader_test.cc
     unit/backend/sdk/pending_store_test.cc unit/backend/sdk/result_tracker_test.cc unit/backend/sdk/rings_test.cc
-    unit/backend/sdk/targets_test.cc unit/backend/sdk/verbs_test.cc)
+    unit/backend/sdk/targets_test.cc unit/backend/sdk/verbs_test.cc unit/backend/sdk/class_limits_text_test.cc)
 holdfast_test(unit_backend_cli LABEL unit
   DEPS holdfast_backend_cli holdfast_common_adapters_openssl
   SRCS unit/backend/cli/collection_entries_test.cc unit/backend/cli/evidence_words_test.cc unit/backend/cli/find_words_test.cc unit/backend/cli/golden_test.cc unit/backend/cli/live_test.cc unit/backend/cli/man_page_test.cc

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Memory, captures, YARA and the journal: what is only there while a machine runs."""
 import os
+import pathlib
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import threading
+import time
 import unittest
 
 from harness import procs
@@ -98,6 +100,38 @@ class EvidenceVerbsTest(AgentTest):
         out = running.communicate(timeout=60)[0]
         self.assertEqual(running.returncode, 1)
         self.assertIn(b"WORKER_DIED", out)
+
+    def test_a_cancelled_dump_leaves_the_process_running_and_no_child(self):
+        for stop in ([], ["--stop"]):
+            with self.subTest(stop=stop):
+                victim = self.victim("x=$(head -c 150000000 /dev/zero | tr '\\0' q); echo up; read y; echo on")
+                self.assertEqual(victim.stdout.readline(), b"up\n")
+                link = self.agent.children("link")[0].pid
+                readers = lambda: [p.pid for p in self.agent.children("worker") if self.reads_memory_of(p.pid, victim.pid)]
+                running = self.stack.holdfast_begin("memdump", self.agent.id, victim.pid, *stop,
+                                                    "-d", self.stack.dir / "into")
+                (worker,) = wait_for(readers, 20, "nobody reads it", every=0.005)
+                os.kill(link, signal.SIGSTOP)  # nothing is sent: it is cancelled in the middle
+                try:
+                    self.assertEqual(self.tracer(victim.pid), worker if stop else 0)
+                    job = next(j["job"] for j in self.stack.holdfast("jobs").json() if j["verb"] == "memdump")
+                    self.stack.holdfast("cancel", job, "--wait", "0")
+                finally:
+                    os.kill(link, signal.SIGCONT)
+                wait_for(lambda: not os.path.exists(f"/proc/{worker}"), 30, "a worker is left")
+                running.communicate(timeout=60)
+                self.assertEqual(running.returncode, 1)
+                self.assertEqual(self.stack.holdfast("results", job, expect=1).json()[0]["outcome"], "CANCELLED")
+                self.assertEqual((self.state(victim.pid), self.tracer(victim.pid)), ("S", 0))
+                victim.stdin.write(b"\n")
+                victim.stdin.flush()
+                self.assertEqual(victim.stdout.readline(), b"on\n")
+
+    def reads_memory_of(self, worker, pid):
+        try:
+            return f"/proc/{pid}/mem" in [os.readlink(fd) for fd in pathlib.Path(f"/proc/{worker}/fd").iterdir()]
+        except OSError:
+            return False  # a descriptor, or all of it, has gone meanwhile
 
     def tracer(self, pid):
         with open(f"/proc/{pid}/status", encoding="utf-8") as status:
@@ -200,6 +234,75 @@ class EvidenceVerbsTest(AgentTest):
         self.stack.holdfast("cancel", job)
         wait_for(lambda: not scanners(), 20, "a scanner is left")
         self.assertEqual(self.stack.holdfast("results", job, expect=1).json()[0]["outcome"], "CANCELLED")
+
+    def scanner(self):
+        """The module while it works, once it has used its first burst."""
+        found = []
+
+        def is_busy():
+            found[:] = [p for p in procs.descendants(self.agent.process.pid)
+                        if self.command(p.pid).startswith("holdfast-agent-yara") and p.cpu_seconds() > 0.25]
+            return len(found) == 1
+        wait_for(is_busy, 60, "no scanner computes")
+        return found[0]
+
+    def share_of_scanner(self, begun, seconds=4):
+        """CPU that it takes of a second; the command is cancelled then."""
+        scanner = self.scanner()
+        began, before = time.monotonic(), scanner.cpu_seconds()
+        time.sleep(seconds)
+        share = (scanner.cpu_seconds() - before) / (time.monotonic() - began)
+        polite = os.getpriority(os.PRIO_PROCESS, scanner.pid)
+        self.stack.holdfast("cancel", self.stack.holdfast("jobs").json()[0]["job"])
+        begun.communicate(timeout=30)
+        return share, polite
+
+    BOMB = "rule bomb { condition: for all i in (1..100000000000) : (i > 0) }"
+
+    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    def test_a_long_scan_takes_a_tenth_of_a_core(self):
+        (self.files / "small").write_text("x")
+        begun = self.stack.holdfast_begin("scan", self.agent.id, self.files / "small",
+                                          "--rules", self.rules(self.BOMB))
+        share, polite = self.share_of_scanner(begun)
+        self.assertLess(share, 0.1 + 0.05)  # the rest of the burst, and ticks of 10 ms
+        self.assertEqual(polite, 10)
+
+    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    def test_a_scan_that_may_take_a_core_takes_more(self):
+        (self.files / "small").write_text("x")
+        begun = self.stack.holdfast_begin("scan", self.agent.id, self.files / "small",
+                                          "--rules", self.rules(self.BOMB), "--cpu", "100")
+        share, polite = self.share_of_scanner(begun)
+        self.assertGreater(share, 0.2)  # of a machine that others use too
+        self.assertNotEqual(polite, 10)
+
+    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    def test_a_query_with_rules_takes_a_tenth_of_a_core_and_its_cancel_leaves_no_scanner(self):
+        (self.files / "small").write_text("x")
+        begun = self.stack.holdfast_begin("query", self.agent.id, "SELECT * FROM yara_file WHERE "
+                                          f"path = '{self.files}/small' AND sigrule = '{self.BOMB}'")
+        self.assertLess(self.share_of_scanner(begun)[0], 0.15)
+        wait_for(lambda: not [p for p in procs.descendants(self.agent.process.pid)
+                              if self.command(p.pid).startswith("holdfast-agent-yara")], 20, "a scanner is left")
+
+    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    def test_a_query_asks_yara_and_libmagic(self):
+        (self.files / "hay").write_text("needle-in-hay\n")
+        rule = 'rule n { strings: $a = "needle-in-hay" condition: $a }'
+        (self.stack.dir / "on-endpoint.yar").write_text(rule)
+        for by in (f"sigrule = '{rule}'", f"sigfile = '{self.stack.dir}/on-endpoint.yar'"):
+            rows = self.ask("query", "SELECT y.path, y.matches, y.strings, m.mime_type FROM yara_file y JOIN magic m "
+                                     f"ON m.path = y.path WHERE y.path = '{self.files}/hay' AND y.{by}")["rows"]
+            self.assertEqual(rows, [{"path": f"{self.files}/hay", "matches": "n", "strings": "$a:0",
+                                     "mime_type": "text/plain"}])
+        victim = self.victim(env={"MARK": "needle-in-hay"})
+        rows = self.ask("query", "SELECT p.pid, y.count FROM processes p JOIN yara_process y ON y.pid = p.pid WHERE "
+                                 f"p.pid = {victim.pid} AND y.sigrule = '{rule}'")["rows"]
+        self.assertEqual(rows, [{"pid": victim.pid, "count": 1}])
+        self.fails("SQL", ["rules: line"], "query", "SELECT * FROM yara_file WHERE path = '/etc/passwd' AND "
+                                                      "sigrule = 'rule x {'")
+        self.fails("SQL", ["needs rules"], "query", "SELECT * FROM yara_process WHERE pid = 2")
 
     @staticmethod
     def command(pid):

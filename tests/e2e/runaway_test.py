@@ -45,6 +45,16 @@ while time.monotonic() < end:
         os.setsid()
 """ % BOMB_SECONDS
 
+# Eight processes, 64 MiB each: none of them is above a limit of 256 MiB by itself.
+HOGS = """
+import os, time
+for _ in range(7):
+    if os.fork() == 0:
+        break
+kept = bytearray(os.urandom(1 << 20) * 64)
+time.sleep(%d)
+""" % BOMB_SECONDS
+
 
 class RunawayTest(StackTest):
     @classmethod
@@ -90,9 +100,9 @@ class RunawayTest(StackTest):
                 at[found[2]] = time.mktime(seconds) * 1000 + int(found[1][20:23])
         return at["ended"] - at["started"]
 
-    def run_until_its_limit(self, *argv):
+    def run_until_its_limit(self, *argv, options=()):
         """Its output is not fetched: there may be a gigabyte of it."""
-        job = self.stack.holdfast("exec", "--wait", "0", "--max-time", f"{WALL_SECONDS}s", self.agent.id,
+        job = self.stack.holdfast("exec", "--wait", "0", "--max-time", f"{WALL_SECONDS}s", *options, self.agent.id,
                                   "--", *argv, output=None).text.strip()
         self.stack.holdfast("results", job, "--wait", "2m", expect=None, timeout=180, output=None)
         (end,) = self.stack.holdfast("job", job).json()["deliveries"]
@@ -114,9 +124,25 @@ class RunawayTest(StackTest):
                       ("WALL_LIMIT", "OUTPUT_LIMIT"))
 
     def test_a_fork_bomb_ends_at_its_limit(self):
-        failure = self.run_until_its_limit(sys.executable, "-SE", "-c", BOMB, MARK, "tree")
+        failure = self.run_until_its_limit(sys.executable, "-SE", "-c", BOMB, MARK, "tree",
+                                           options=("--max-memory", "4GiB"))
         self.assertEqual(failure, "WALL_LIMIT")
         self.assertGreater(self.seen, 100)
+
+    def test_more_processes_than_it_may_have_end_it(self):
+        failure = self.run_until_its_limit(sys.executable, "-SE", "-c", BOMB, MARK, "tree",
+                                           options=("--max-processes", "50"))
+        self.assertEqual(failure, "PROCESS_LIMIT")
+
+    def test_processes_that_together_take_more_memory_than_they_may_end_it(self):
+        failure = self.run_until_its_limit(sys.executable, "-SE", "-c", HOGS, MARK,
+                                           options=("--max-memory", "256MiB"))
+        self.assertEqual(failure, "MEMORY_LIMIT")
+
+    def test_processes_that_take_turns_stay_within_their_limits(self):
+        said = self.stack.holdfast("exec", "--max-processes", "3", "--max-memory", "64MiB", self.agent.id, "--",
+                                   "sh", "-c", "for i in $(seq 100); do true | cat; done; echo done", output=None)
+        self.assertIn("done", said.text)
 
     def test_chains_of_processes_that_run_away_end_at_the_limit(self):
         failure = self.run_until_its_limit(sys.executable, "-SE", "-c", BOMB, MARK, "chains")

@@ -23,6 +23,9 @@ StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS0
 """
+# Eight processes of 60 MB each, and where the kernel bounds them.
+HOGS = "for i in 1 2 3 4 5 6 7 8; do (head -c 60M /dev/zero | tail -c 60M >/dev/null) & done; wait"
+GROUPS = "/sys/fs/cgroup/system.slice/holdfast-agent.service"
 # Every step prints STEP, what it says, and its status.
 TRY = f"""PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH DEBIAN_FRONTEND=noninteractive HOME=/root
 step() {{ name=$1; shift; echo "STEP $name"; (eval "$*") </dev/null 2>&1; echo "STATUS $name $?"; }}
@@ -38,6 +41,7 @@ step query '{HOLDFAST} query all "SELECT 1 AS one" -o json --yes'
 step exec '{HOLDFAST} exec all --yes -- sh -c "id -Z; cat /etc/shadow | wc -l"'
 step put 'echo content > /var/lib/holdfast/file && chown holdfast /var/lib/holdfast/file && {HOLDFAST} put --yes all /var/lib/holdfast/file /etc/put-by-holdfast && cat /etc/put-by-holdfast'
 step isolate '{HOLDFAST} isolate all --for 10m --yes && {HOLDFAST} release all --yes'
+step groups '{HOLDFAST} exec all --yes --max-memory 128MiB -- sh -c "{HOGS}"; {HOLDFAST} exec all --yes -- sh -c "cat /proc/self/cgroup; cat {GROUPS}/command-*/memory.max {GROUPS}/cgroup.procs"'
 step doctor 'holdfast-agent doctor'
 step restart 'systemctl restart holdfast-agent && sleep 2 && until_ok "$online"'
 step upgrade 'dpkg -i /root/{AGENT.format(NEXT)} && sleep 2 && until_ok "$online"'
@@ -106,6 +110,9 @@ class SelinuxTest(unittest.TestCase):
         self.assertIn('"one":1', steps["query"][0].replace(" ", ""))
         self.assertIn("content", steps["put"][0])
         self.assertEqual(steps["failed"][0], "")
+        self.assertIn("MEMORY_LIMIT", steps["groups"][0])
+        self.assertIn("holdfast-agent.service/command-", steps["groups"][0])
+        self.assertIn(str((512 + 32) << 20), steps["groups"][0].split())
         # The backend has no new rights (NoNewPrivileges), so its Redis does not get a domain of its own: it runs in the backend's.
         denied = [line for line in steps["denied"][0].splitlines() if "type=AVC" in line and "nnp_transition" not in line]
         self.assertEqual(denied, [])

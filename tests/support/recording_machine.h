@@ -73,6 +73,21 @@ class RecordingMachine : public Machine {
     return machine_.AskSocket(path, request, max_bytes);
   }
   Result<std::vector<BpfProgram>> LoadedBpfPrograms() override { return programs; }
+  Status CheckScanner(std::string_view rules) override {
+    scanner_asked.emplace_back(rules);
+    return scanner;
+  }
+  Result<std::vector<RuleMatch>> Scan(const ScanTask& task) override {
+    const std::string what = task.path.empty() ? "pid " + std::to_string(task.pid) : task.path;
+    scanned.push_back(what);
+    const auto found = matches.find(what);
+    return found == matches.end() ? std::vector<RuleMatch>() : found->second;
+  }
+  Result<FileKind> Describe(const std::string& path, std::chrono::milliseconds) override {
+    const auto found = kinds.find(path);
+    if (found == kinds.end()) return FileKind{"ASCII text", "text/plain", "us-ascii"};
+    return found->second;
+  }
   bool Answers(std::int64_t pid) override { return answering.contains(pid); }
   SystemFacts Facts() override {
     return {.hostname = "fixture-host",
@@ -89,6 +104,10 @@ class RecordingMachine : public Machine {
   Result<std::vector<BpfProgram>> programs = std::vector<BpfProgram>();
   std::map<std::string, FileSystemStat> rooms;  // by mount point
   std::map<NetworkDump, std::string> dumps;
+  std::vector<std::string> scanner_asked, scanned;  // rules; paths and "pid N"
+  Status scanner = Ok();
+  std::map<std::string, Result<std::vector<RuleMatch>>> matches;  // by path or "pid N"
+  std::map<std::string, Result<FileKind>> kinds;
   std::size_t piece_bytes = 0;       // read of files that are read in pieces
   std::set<std::int64_t> answering;  // pids that a signal finds
   std::set<std::string> unlisted;    // that /proc does not list, though they are there

@@ -59,6 +59,7 @@ if(HOLDFAST_BACKEND)
   # The archive where there is one: the shared library's name changes with every release of a distribution (0.14 in Debian
   # 12, 1.1.0 in 13), and one package is for both.
   pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
+  pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq>=14)  # pipeline mode
   pkg_check_modules(libyaml REQUIRED IMPORTED_TARGET yaml-0.1)
   pkg_check_modules(libpcap REQUIRED IMPORTED_TARGET libpcap)  # its compiler of filters
   pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)

@@ -11,6 +11,7 @@
 
 #include "agent/adapters/linux/os_error.h"
 #include "agent/adapters/linux/proc_tree.h"
+#include "agent/adapters/linux/tree_limits.h"
 #include "agent/core/limits.h"
 #include "common/base/little_endian.h"
 
@@ -71,6 +72,15 @@ Result<UniqueFd> RequestPipe(std::string_view request, UniqueFd& input) {
   return std::move(pipe.reader);
 }
 
+// What all its processes did together, as keeper or kernel saw it.
+void TakeExcess(LinuxWorkers::Worker& worker) {
+  const bool killed = worker.is_killed;  // by warden, which knows why
+  worker.end.memory_limit =
+      worker.end.exit_status == kOverMemoryStatus ||
+      (!killed && worker.group != nullptr && worker.group->ran_out_of_memory());
+  worker.end.process_limit = worker.end.exit_status == kOverProcessesStatus;
+}
+
 // What a worker writes its answer into.
 Result<Pipe> AnswerPipe() {
   HF_ASSIGN_OR_RETURN(Pipe pipe, MakePipe());
@@ -97,6 +107,15 @@ Status LinuxWorkers::Spawn(const WorkerStart& start) {
     plan.data_bytes = start.mem_bytes;
     plan.cpu = start.cpu;
     plan.is_subreaper = start.has_children;
+    const TreeLimits limits{start.mem_bytes, start.processes};
+    const std::string argument = TreeLimitsText(limits);
+    UniqueFd door;
+    if (start.has_children) {
+      plan.argument = argument.c_str();
+      if (groups_ != nullptr) worker->group = groups_->Make(start.id.get(), limits);
+      if (worker->group != nullptr) door = worker->group->OpenDoor();
+      plan.group_door = door.get();
+    }
     HF_ASSIGN_OR_RETURN(worker->pid, self_.Start(plan));
     worker->output = std::move(answer.reader);
   }
@@ -158,6 +177,7 @@ void LinuxWorkers::Kill(WorkerId id) {
     ::kill(worker->pid, SIGSTOP);
     EndTree(worker->pid);  // what it misses is an orphan soon, and swept
   }
+  if (worker->group != nullptr) worker->group->Kill();
   ::kill(-worker->pid, SIGKILL);
   ::kill(worker->pid, SIGKILL);
   worker->is_killed = true;
@@ -183,6 +203,7 @@ bool LinuxWorkers::OnChildEnded(pid_t pid, int wait_status, TimePoint now) {
     if (worker->pid != pid || worker->is_reaped) continue;
     worker->is_reaped = true;
     if (WIFEXITED(wait_status)) worker->end.exit_status = WEXITSTATUS(wait_status);
+    if (worker->has_children) TakeExcess(*worker);
     if (WIFSIGNALED(wait_status)) {
       worker->end.signal = WTERMSIG(wait_status);
       worker->end.cpu_limit = worker->end.signal == SIGXCPU;

@@ -27,6 +27,7 @@
 
 #include <sys/types.h>
 
+#include "agent/adapters/linux/command_groups.h"
 #include "agent/adapters/linux/self_exec.h"
 #include "agent/adapters/linux/unique_fd.h"
 #include "agent/core/worker_framer.h"
@@ -47,11 +48,13 @@ class LinuxWorkers final : public Workers {
     bool is_killed = false;
     bool is_broken = false;
     WorkerEnd end;
-    std::optional<TimePoint> give_up;  // on it, and on what it left behind
+    std::optional<TimePoint> give_up;             // on it, and on what it left behind
+    std::unique_ptr<CommandGroups::Group> group;  // of one with children, where there are groups
   };
 
-  LinuxWorkers(const SelfExec& self, std::string state_dir)
-      : self_(self), state_dir_(std::move(state_dir)) {}
+  // `groups`: null where there are none.
+  LinuxWorkers(const SelfExec& self, std::string state_dir, CommandGroups* groups = nullptr)
+      : self_(self), state_dir_(std::move(state_dir)), groups_(groups) {}
 
   Status Spawn(const WorkerStart& start) override;
   bool Input(WorkerId id, std::string_view frame) override;
@@ -86,6 +89,7 @@ class LinuxWorkers final : public Workers {
 
   const SelfExec& self_;
   const std::string state_dir_;
+  CommandGroups* const groups_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<Spare> spare_;
   bool has_orphans_ = false;

@@ -10,10 +10,9 @@
 #include <string_view>
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <unistd.h>
 
-#include "agent/adapters/linux/unique_fd.h"
+#include "agent/adapters/linux/small_file.h"
 
 namespace holdfast::agent {
 namespace {
@@ -21,19 +20,6 @@ namespace {
 // A tree that is still there after so many looks at it is one that one pass cannot catch. A look at a hundred
 // processes takes 2 ms.
 constexpr int kMaxLooks = 64;
-
-std::optional<std::string> ReadSmallFile(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.is_open()) return std::nullopt;
-  std::string out;
-  std::array<char, 4096> buffer;
-  for (;;) {
-    const auto got = ::read(file.get(), buffer.data(), buffer.size());
-    if (got < 0) return std::nullopt;
-    if (got == 0) return out;
-    out.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-}
 
 struct Stat {
   pid_t parent = -1;

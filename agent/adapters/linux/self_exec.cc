@@ -79,8 +79,10 @@ struct Image {
 
 [[noreturn]] void RunChild(const ChildPlan& plan, pid_t parent, const Image& image) {
   ::setsid();
+  // Before anything else, and so before there are children of its own.
+  const bool is_inside = plan.group_door < 0 || ::write(plan.group_door, "0", 1) == 1;
   const bool is_ready =
-      MoveFds(plan) && SetLimits(plan) && (!plan.drop_to || DropTo(*plan.drop_to));
+      is_inside && MoveFds(plan) && SetLimits(plan) && (!plan.drop_to || DropTo(*plan.drop_to));
   // After a change of user: that change clears it (prctl(2)).
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (plan.is_subreaper) ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

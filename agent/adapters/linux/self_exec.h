@@ -34,6 +34,7 @@ struct ChildPlan {
   std::array<int, 4> fds{-1, -1, -1, -1};  // what becomes 0..3; -1: as it is for 0..2, closed for 3
   std::uint64_t data_bytes = 0;            // RLIMIT_DATA; 0 = as the parent
   Duration cpu{0};                         // RLIMIT_CPU; 0 = as the parent
+  int group_door = -1;                     // cgroup.procs of the group to be in; -1: the parent's
   bool is_subreaper = false;               // orphans among its descendants become its children
   std::optional<UserIds> drop_to;  // become this user and group for good, with no new privileges
 };

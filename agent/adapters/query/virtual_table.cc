@@ -76,6 +76,7 @@ Estimate FullScan(Cost cost) {
     case Cost::kDevices: return {2000, 100};
     case Cost::kFiles: return {1e4, 1000};
     case Cost::kFileBytes: return {1e6, 1000};
+    case Cost::kMemory: return {1e8, 200};
   }
   HF_UNREACHABLE("a Cost outside its enum");
 }
@@ -91,6 +92,7 @@ Estimate Lookup(Cost cost) {
     case Cost::kDevices: return {20, 1};
     case Cost::kFiles: return {50, 1};
     case Cost::kFileBytes: return {5000, 1};
+    case Cost::kMemory: return {1e5, 1};
   }
   HF_UNREACHABLE("a Cost outside its enum");
 }

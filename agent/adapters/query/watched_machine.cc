@@ -127,6 +127,37 @@ Result<std::vector<BpfProgram>> WatchedMachine::LoadedBpfPrograms() {
   return machine_.LoadedBpfPrograms();
 }
 
+Result<std::string> WatchedMachine::ReadRules(const std::string& path) {
+  if (IsOver()) return Late();
+  return machine_.ReadRules(path);
+}
+
+Status WatchedMachine::CheckScanner(std::string_view rules) {
+  if (IsOver()) return Late();
+  return machine_.CheckScanner(rules);
+}
+
+// What is left of the query's time, if that is less.
+std::chrono::milliseconds WatchedMachine::AtMost(std::chrono::milliseconds time) const {
+  if (deadline_ == TimePoint::max()) return time;
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+  return std::clamp(left, std::chrono::milliseconds(0), time);
+}
+
+Result<std::vector<RuleMatch>> WatchedMachine::Scan(const ScanTask& task) {
+  const std::string what = task.path.empty() ? "pid " + std::to_string(task.pid) : task.path;
+  ScanTask bounded = task;
+  bounded.time = AtMost(task.time);
+  return Watch<std::vector<RuleMatch>>(what, Kind::kRegular,
+                                       [&] { return machine_.Scan(bounded); });
+}
+
+Result<FileKind> WatchedMachine::Describe(const std::string& path, std::chrono::milliseconds time) {
+  return Watch<FileKind>(path, Kind::kRegular,
+                         [&] { return machine_.Describe(path, AtMost(time)); });
+}
+
 bool WatchedMachine::Answers(std::int64_t pid) { return !IsOver() && machine_.Answers(pid); }
 
 SystemFacts WatchedMachine::Facts() { return machine_.Facts(); }

@@ -44,6 +44,10 @@ class WatchedMachine : public Machine, public Patience {
   Result<std::string> AskSocket(const std::string& path, std::string_view request,
                                 std::size_t max_bytes) override;
   Result<std::vector<BpfProgram>> LoadedBpfPrograms() override;
+  Result<std::string> ReadRules(const std::string& path) override;
+  Status CheckScanner(std::string_view rules) override;
+  Result<std::vector<RuleMatch>> Scan(const ScanTask& task) override;
+  Result<FileKind> Describe(const std::string& path, std::chrono::milliseconds time) override;
   bool Answers(std::int64_t pid) override;
   SystemFacts Facts() override;
   void Note(std::string_view text) override;
@@ -51,6 +55,7 @@ class WatchedMachine : public Machine, public Patience {
  private:
   enum class Kind : std::uint8_t { kAny, kRegular };  // what had to be at a path
   void Count(const std::string& path, const Error& error, Kind kind);
+  std::chrono::milliseconds AtMost(std::chrono::milliseconds time) const;
   template <typename Value, typename Ask>
   Result<Value> Watch(const std::string& path, Kind kind, Ask ask);
 

@@ -1,6 +1,6 @@
 #include "backend/adapters/sqlite/sqlite_rows.h"
 
-#include <algorithm>
+#include "backend/core/packed_labels.h"
 
 namespace holdfast::backend {
 namespace {
@@ -100,28 +100,6 @@ AuditRow ReadAudit(const SqliteStatement& row) {
   out.detail = row.Bytes(at++);
   out.prev_hash = row.FixedAt<Digest>(at++);
   out.hash = row.FixedAt<Digest>(at++);
-  return out;
-}
-
-std::string PackLabels(const Labels& labels) {
-  std::string out;
-  for (const auto& [key, value] : labels) {
-    if (!out.empty()) out += '\n';
-    out.append(key).append("=").append(value);
-  }
-  return out;
-}
-
-Labels UnpackLabels(std::string_view packed) {
-  Labels out;
-  while (!packed.empty()) {
-    const std::string_view line = packed.substr(0, packed.find('\n'));
-    const std::size_t equals = line.find('=');
-    if (equals != std::string_view::npos) {
-      out.emplace_back(line.substr(0, equals), line.substr(equals + 1));
-    }
-    packed.remove_prefix(std::min(packed.size(), line.size() + 1));
-  }
   return out;
 }
 

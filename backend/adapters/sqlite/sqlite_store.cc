@@ -9,6 +9,7 @@
 #include "backend/adapters/sqlite/sqlite_connection.h"
 #include "backend/adapters/sqlite/sqlite_rows.h"
 #include "backend/adapters/sqlite/sqlite_schema.h"
+#include "backend/core/packed_labels.h"
 
 namespace holdfast::backend {
 namespace {

@@ -1,4 +1,5 @@
 // What holds for every table: it ends when its time is over, and nothing that cannot be read ends it.
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
@@ -54,6 +55,11 @@ class ChangedMachine : public Machine {
   Result<std::vector<BpfProgram>> LoadedBpfPrograms() override {
     return machine_.LoadedBpfPrograms();
   }
+  Status CheckScanner(std::string_view) override { return Ok(); }
+  Result<std::vector<RuleMatch>> Scan(const ScanTask&) override { return std::vector<RuleMatch>(); }
+  Result<FileKind> Describe(const std::string&, std::chrono::milliseconds) override {
+    return FileKind();
+  }
   bool Answers(std::int64_t pid) override { return machine_.Answers(pid); }
   SystemFacts Facts() override { return machine_.Facts(); }
 
@@ -64,11 +70,16 @@ class ChangedMachine : public Machine {
 // A query that any table can answer.
 std::string QueryOf(const Table& table, std::string_view from) {
   std::string sql = "SELECT * FROM " + std::string(table.name);
-  for (const Column& column : table.columns) {
-    if ((column.marks & kRequired) == 0) continue;
-    if (column.name == "path") return sql + " WHERE path LIKE '" + std::string(from) + "%%'";
-    return sql + " WHERE " + std::string(column.name) + " = 'aa11'";
+  const auto required = std::find_if(table.columns.begin(), table.columns.end(),
+                                     [](const Column& c) { return (c.marks & kRequired) != 0; });
+  if (required == table.columns.end()) return sql;
+  sql.append(" WHERE ").append(required->name);
+  if (required->name == "path") {
+    sql.append(" LIKE '").append(from).append("%%'");
+  } else {
+    sql += required->name == "pid" ? " = 1" : " = 'aa11'";
   }
+  if (table.name.starts_with("yara_")) sql += " AND sigrule = 'rules'";
   return sql;
 }
 
@@ -123,6 +134,12 @@ class EndlessMachine : public ChangedMachine {
   Result<FileHashes> Hash(const std::string&, const Patience* patience) override {
     while (patience == nullptr || !patience->IsOver()) Work();
     return Error{Code::kCancelled, "the time is over"};
+  }
+
+  Result<std::vector<RuleMatch>> Scan(const ScanTask& task) override {
+    const auto until = std::chrono::steady_clock::now() + task.time;
+    while (std::chrono::steady_clock::now() < until) Work();
+    return Error{Code::kInternal, "it took too long"};
   }
 
  private:
@@ -281,7 +298,8 @@ TEST(TableLimitsTest, HostileFilesEndNoQuery) {
   HostileTree tree;
   for (int how = 0; how < 4; ++how) {
     tree.Replace(how);
-    ProcfsMachine machine(tree.path());
+    ProcfsMachine files(tree.path());
+    ChangedMachine machine(files);
     for (const Table* table : AllTables()) {
       QueryEngine engine(machine, AllTables(), {.wall_ms = 20'000});
       CountingSink sink(SIZE_MAX);

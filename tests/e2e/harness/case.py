@@ -11,6 +11,7 @@ class StackTest(unittest.TestCase):
     redis_users = ""
     descriptors = None
     backend_env = {}
+    init_options = ()
 
     @classmethod
     def setUpClass(cls):
@@ -20,7 +21,7 @@ class StackTest(unittest.TestCase):
         cls.stack.backend_env = cls.backend_env
         cls.addClassCleanup(cls.stack.stop)
         try:
-            cls.stack.init().start()
+            cls.stack.init(*cls.init_options).start()
             cls.set_up_agents()
         except BaseException:
             print(cls.stack.logs(), file=sys.stderr)

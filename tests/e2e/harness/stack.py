@@ -178,8 +178,8 @@ class Stack:
         keep = {k: os.environ[k] for k in ("PATH", "LANG", "ASAN_OPTIONS") if k in os.environ}
         return {**keep, "HOME": str(self.home), "HOLDFAST_E2E": str(self.dir), **more}
 
-    def init(self):
-        self.run("holdfast", *self.init_argv())
+    def init(self, *options):
+        self.run("holdfast", *self.init_argv(), *options)
         config = self.fleet / "server/holdfastd.toml"
         text = config.read_text()
         users = config.with_name("redis.users")

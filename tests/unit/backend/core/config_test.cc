@@ -47,6 +47,28 @@ TEST(ConfigTest, NamesFileLineAndKeyOfAMistake) {
             std::string::npos);
 }
 
+TEST(ConfigTest, TakesAPostgresqlWithoutAPasswordInIt) {
+  const auto complaint = [](const char* url) {
+    return Complaint(With({{"store.url", std::string(url), 3}}));
+  };
+  for (const char* const good :
+       {"", "postgresql://holdfast@db:5432/holdfast?sslmode=verify-full&passfile=/etc/pgpass",
+        "postgres:///holdfast?host=/run/postgresql"}) {
+    EXPECT_TRUE(
+        MakeConfig(With({{"store.url", std::string(good), 3}}), "/etc/holdfast/holdfastd.toml")
+            .ok())
+        << good;
+  }
+  for (const char* const bad :
+       {"postgresql://holdfast:secret@db/holdfast", "postgres://db/h?password=secret",
+        "postgres://db/h?sslmode=require&password=secret"}) {
+    EXPECT_NE(complaint(bad).find("passfile"), std::string::npos) << bad;
+    EXPECT_EQ(complaint(bad).find("secret"), std::string::npos);
+  }
+  EXPECT_NE(complaint("mysql://db/h").find("postgresql://"), std::string::npos);
+  EXPECT_NE(complaint("holdfast").find("postgresql://"), std::string::npos);
+}
+
 TEST(ConfigTest, NamesAllMistakesAtOnceUpToAScreenful) {
   EXPECT_EQ(
       Complaint(With({{"gateways.count", std::int64_t{257}, 12}, {"quite.different", true, 13}})),

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "common/adapters/openssl/openssl_crypto.h"
+#include "common/sign/class_limits.h"
 #include "tests/support/test_fleet.h"
 
 namespace holdfast::sign {
@@ -257,6 +258,30 @@ TEST_F(ChainTest, RefusesALongerTimeThanTheClassAllows) {
             pb::COMMAND_FAILURE_TTL_TOO_LONG);
   EXPECT_EQ(Changed([](pb::Command& c) { c.set_not_after_ms(kMaxMs); }),
             pb::COMMAND_FAILURE_TTL_TOO_LONG);
+}
+
+TEST_F(ChainTest, RefusesWhatIsAboveTheLimitsOfItsClassOrSignsNone) {
+  auto policy = fleet_.GoodPolicy();
+  for (auto& verb_class : *policy.mutable_classes()) {
+    verb_class.mutable_default_limits()->set_mem_bytes(100);
+    verb_class.mutable_max_limits()->set_mem_bytes(200);
+  }
+  const TrustedPolicy trust = fleet_.Trust(policy);
+  const auto with = [&](std::uint64_t bytes) {
+    pb::Command command = fleet_.GoodCommand();
+    command.mutable_limits()->set_mem_bytes(bytes);
+    command.mutable_limits()->set_wall_ms(1'000'000);  // not bounded
+    return FailureOf(CheckCommand(*crypto_, trust,
+                                  {fleet_.Sign(command), fleet_.Sign(fleet_.GoodCert())}, check_));
+  };
+  EXPECT_EQ(with(0), pb::COMMAND_FAILURE_NOT_PERMITTED);
+  EXPECT_EQ(with(201), pb::COMMAND_FAILURE_NOT_PERMITTED);
+  EXPECT_EQ(with(200), pb::COMMAND_FAILURE_UNSPECIFIED);
+  pb::Command unnamed;
+  unnamed.mutable_limits()->set_wall_ms(5);
+  SignLimits(policy.classes(0), *unnamed.mutable_limits());
+  EXPECT_EQ(unnamed.limits().mem_bytes(), 100U);
+  EXPECT_EQ(unnamed.limits().wall_ms(), 5U);
 }
 
 // --- step 7

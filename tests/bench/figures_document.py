@@ -1,5 +1,7 @@
-"""Writes the latest figure of each kind that the benches kept into docs/benchmarks/service.md, between its marks."""
+"""Writes the latest figure of each kind that benches kept into a page of docs/benchmarks/, between its marks."""
 import json
+import pathlib
+import sys
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
@@ -37,3 +39,7 @@ def write(out, names, path):
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     path.write_text(f"{before}{BEGIN}\n{table(latest(out, names))}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":  # OUT PAGE BENCH...
+    write(pathlib.Path(sys.argv[1]), sys.argv[3:], pathlib.Path(sys.argv[2]))
