@@ -51,7 +51,6 @@ bool Outbox::Fill(TimePoint now, std::optional<Lost>& lost) {
   AddBlobRequests(now);
   const std::uint64_t before = in_flight_;
   AddRecords(now, true, lost);
-  if (in_flight_ > before && HasLargeUnderWay()) yields_until_ = now + kYieldTime;
   if (!lost) AddRecords(now, false, lost);
   if (in_flight_ > before) {
     const bool has_more = std::any_of(table_.begin(), table_.end(), [](const auto& command) {
@@ -86,22 +85,9 @@ void Outbox::AddBlobRequests(TimePoint now) {
   }
 }
 
-// A terminal has at most its window under way, and somebody looks at it.
-bool Outbox::IsInteractive(const OpenCommand& command) {
-  return command.is_pty || command.stream->is_interactive();
-}
-
-bool Outbox::HasLargeUnderWay() const {
-  return std::any_of(table_.begin(), table_.end(), [](const auto& command) {
-    const link::StreamSender& sender = command->stream->sender();
-    return !IsInteractive(*command) && (sender.has_unsent() || sender.in_flight_cost() > 0);
-  });
-}
-
-bool Outbox::HasRoom(const link::StreamSender& sender, bool interactive, TimePoint now) const {
+bool Outbox::HasRoom(const link::StreamSender& sender, bool interactive) const {
   const std::uint64_t cost = sender.next_cost();
-  const bool yields = !interactive && yields_until_ && now < *yields_until_;
-  return in_flight_ == 0 || in_flight_ + cost <= path_.window_bytes(yields) ||
+  return in_flight_ == 0 || in_flight_ + cost <= path_.window_bytes() ||
          (interactive && sender.in_flight_cost() + cost <= kSmallBytes);
 }
 
@@ -115,9 +101,10 @@ void Outbox::AddRecords(TimePoint now, bool interactive, std::optional<Lost>& lo
     ++idle;
     // Behind what was lost there is nothing that control could use; its end comes as a new attempt.
     if (command.output_lost && !command.stream->has_final()) continue;
-    if (IsInteractive(command) != interactive) continue;
+    // A terminal has at most its window under way, and somebody looks at it.
+    if ((command.is_pty || command.stream->is_interactive()) != interactive) continue;
     link::StreamSender& sender = command.stream->sender();
-    if (!sender.has_record() || !HasRoom(sender, interactive, now)) continue;
+    if (!sender.has_record() || !HasRoom(sender, interactive)) continue;
     in_flight_ += sender.next_cost();
     const auto seq = sender.NextRecord(now);
     idle = 0;

@@ -3,8 +3,7 @@
 // Syncs and blob requests first, then records: round robin among the commands whose output is small
 // so far, then round robin among the others, so that a query answers while a file is fetched. What
 // is ready in one turn leaves as one message. No more is in flight over all commands than the path needs
-// (PathMeter), or what overtakes here would wait in the network; a small answer does not count, and while somebody gets
-// such answers the large ones yield: even less of them is in flight.
+// (PathMeter), or what overtakes here would wait in the network; a small answer does not count.
 //
 // Limits:    kMaxFramesPerMessage frames; a record joins a message only while it holds less than
 //            kJoinBytes, so that with one full chunk it stays below the link's maximum, and on a slow
@@ -29,8 +28,6 @@ class Outbox {
   static constexpr std::size_t kJoinBytes = 32 * 1024;
   // In flight of one small output beside the path's window.
   static constexpr std::size_t kSmallBytes = 4 * 1024;
-  // Since a small answer passed a large one: a person at a console types on, a program asks again at once.
-  static constexpr Duration kYieldTime = std::chrono::seconds(2);
 
   explicit Outbox(CommandTable& table) : table_(table) {}
 
@@ -54,9 +51,7 @@ class Outbox {
 
  private:
   void Pace();
-  bool HasRoom(const link::StreamSender& sender, bool interactive, TimePoint now) const;
-  static bool IsInteractive(const OpenCommand& command);
-  bool HasLargeUnderWay() const;
+  bool HasRoom(const link::StreamSender& sender, bool interactive) const;
   void AddSyncs(TimePoint now);
   void AddBlobRequests(TimePoint now);
   void AddRecords(TimePoint now, bool interactive, std::optional<Lost>& lost);
@@ -67,7 +62,6 @@ class Outbox {
   link::LinkMessage message_;
   std::size_t message_bytes_ = 0;
   std::size_t next_ = 0;  // whose turn it is
-  std::optional<TimePoint> yields_until_;
   bool is_up_ = false;
 };
 

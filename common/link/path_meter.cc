@@ -13,13 +13,10 @@ using std::chrono::seconds;
 constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 // How long a piece may take; what comes next waits for it.
 constexpr Duration kPieceTime = milliseconds(250);
-// In flight beyond 1.25 round trips: control acknowledges what it commits together, so acks come in lumps. A commit is part
-// of a round trip: where that is shorter, so is this.
+// In flight beyond 1.25 round trips: control acknowledges what it commits together, so acks come in lumps. A commit is part of
+// a round trip: where that is shorter, less will do, and small answers wait less.
+constexpr Duration kLeastLumpTime = milliseconds(20);
 constexpr Duration kMostLumpTime = milliseconds(80);
-// What a small answer may wait for a piece of the largest size that is on the line: 26 MB/s.
-constexpr Duration kPieceWait = milliseconds(10);
-// Within a city and our own queues before they are short.
-constexpr Duration kShortPath = milliseconds(25);
 constexpr std::uint64_t kUnknownWindowBytes = 16 * 1024;  // as TCP begins (RFC 6928)
 constexpr std::uint64_t kUnknownReadAheadBytes = 128 * 1024;
 // Pieces of up to this size suit any path; of larger ones no more than a few seconds' worth is made.
@@ -142,10 +139,7 @@ std::uint64_t PathMeter::Over(Duration time) const {
   return *rate() * static_cast<std::uint64_t>(time.count()) / 1000;
 }
 
-// While it yields on a fast and short path: half of what it holds, or one piece. Where the round trip was mostly our own queue
-// it gets shorter by that, and the next window with it. Where it was not, less arrives, until the path no longer counts as
-// fast. A slow or long one would lose too much by that, and a small answer over it would gain little.
-std::uint64_t PathMeter::window_bytes(bool yields) const {
+std::uint64_t PathMeter::window_bytes() const {
   switch (state_) {
     case State::kDown: return 0;
     case State::kUnknown: return kUnknownWindowBytes;
@@ -155,12 +149,8 @@ std::uint64_t PathMeter::window_bytes(bool yields) const {
   if (draining_since_) return Over(round_trip() * 3 / 4);
   // On a slow path a few pieces fill it: room for one more, or it would never show that it carries it.
   const std::uint64_t piece = chunk_bytes() + 2 * kRecordOverheadBytes;
-  const bool is_short = round_trip() <= kShortPath;
-  if (yields && is_short && Over(kPieceWait) >= piece) {
-    return std::max(Over(round_trip() / 2), piece);
-  }
   const std::uint64_t pieces = std::max(Over(round_trip()), piece) + piece;
-  const Duration lump = yields && is_short ? Duration(0) : std::min(kMostLumpTime, round_trip());
+  const Duration lump = std::clamp(round_trip(), kLeastLumpTime, kMostLumpTime);
   return std::max(Over(round_trip() * 5 / 4 + lump), pieces);
 }
 

@@ -43,9 +43,8 @@ class PathMeter {
 
   // Bytes per second; nullopt until something was acknowledged on this link.
   std::optional<std::uint64_t> rate() const;
-  // How much may be in flight. The caller always allows one record. `yields`: small answers are under way, and would
-  // wait behind it in every queue up to control's disk.
-  std::uint64_t window_bytes(bool yields = false) const;
+  // How much may be in flight. The caller always allows one record.
+  std::uint64_t window_bytes() const;
   // In pieces of which size to number output now: a power of two, kMinChunkBytes to kMaxChunkBytes.
   std::size_t chunk_bytes() const;
   // How much of an output may be numbered and not acknowledged: its pieces stay as they are.

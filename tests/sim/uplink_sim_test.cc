@@ -76,33 +76,6 @@ TEST(UplinkSim, AFastPathIsUsedAsIfNothingWereMeasured) {
   EXPECT_LT(sim.chunks(), 1024 + 80);  // 256 KiB each, but for the first few
 }
 
-TEST(UplinkSim, SmallAnswersPassALargeOneOnAFastPathAsIfItWereAlone) {
-  SimUplink sim(
-      {.bytes_per_second = 100'000'000, .one_way = milliseconds(1), .commit = milliseconds(1)});
-  sim.Connect();
-  const std::size_t alone = sim.Begin(500);
-  Finish(sim, seconds(1));
-  const std::size_t large = sim.Begin(2048 * kMiB);
-  sim.Step(seconds(5));
-  const std::uint64_t before = sim.stored_bytes();
-  Duration longest{};
-  for (int i = 0; i < 100; ++i) {
-    const std::size_t small = sim.Begin(500);
-    while (!sim.is_complete(small)) sim.Step(milliseconds(1));
-    if (i >= 5)
-      longest = std::max(longest, sim.took(small));  // the first find the queue, and end it
-    sim.Step(milliseconds(20));
-  }
-  EXPECT_LE(longest, 2 * sim.took(alone) + milliseconds(1));
-  EXPECT_GT(sim.stored_bytes() - before, 100 * kMiB);  // in 2.5 s: half of what the path carries
-  // Nobody asks: it has the path for itself again.
-  sim.Step(seconds(3));
-  const std::uint64_t rest = sim.stored_bytes();
-  sim.Step(seconds(1));
-  EXPECT_GT(sim.stored_bytes() - rest, 90'000'000U);
-  EXPECT_FALSE(sim.is_complete(large));
-}
-
 TEST(UplinkSim, ALongFastPathIsFilledWithinSeconds) {
   SimUplink sim({.bytes_per_second = 4'000'000, .one_way = milliseconds(150)});
   sim.Connect();

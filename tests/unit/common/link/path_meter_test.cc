@@ -98,22 +98,6 @@ TEST_F(PathMeterTest, AllowsARoundTripsWorthAndALittle) {
   EXPECT_LE(window, 1400 * kKiB);
 }
 
-TEST_F(PathMeterTest, YieldsHalfOfAFastAndShortPathAndLittleOfOthers) {
-  meter_.OnLinkUp();
-  meter_.OnSent({1000 * kKiB, 1000 * kKiB, true}, now_);
-  meter_.OnAcked(1000 * kKiB, now_ + milliseconds(10));
-  EXPECT_LE(meter_.window_bytes(true), 500 * kKiB);
-  EXPECT_GE(meter_.window_bytes(false), 1250 * kKiB);
-  for (const auto& [kib, took] :
-       {std::pair<std::uint64_t, Duration>{1000, seconds(1)}, {100, milliseconds(10)}}) {
-    meter_.OnLinkUp();
-    meter_.OnSent({kib * kKiB, kib * kKiB, true}, now_);
-    meter_.OnAcked(kib * kKiB, now_ + took);
-    EXPECT_GE(meter_.window_bytes(true), kib * kKiB) << kib;
-    EXPECT_LE(meter_.window_bytes(true), meter_.window_bytes(false)) << kib;
-  }
-}
-
 TEST_F(PathMeterTest, SendsLessNowAndThenUntilAnAckShowsTheRoundTrip) {
   meter_.OnLinkUp();
   const auto send = [&] { meter_.OnSent({100 * kKiB, 200 * kKiB, true}, now_); };
