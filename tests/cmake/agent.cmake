@@ -21,11 +21,14 @@ holdfast_test(unit_agent_slim LABEL unit
     ${PROJECT_SOURCE_DIR}/agent/slim/plain_strings.cc
     ${PROJECT_SOURCE_DIR}/agent/slim/zone_scan.cc)
 
+# What needs the scanner's program is there where that is built.
+if(TARGET holdfast-agent-yara)
+  set(scanner_tests conformance/agent/verbs/scan_verb_test.cc conformance/agent/verbs/scanned_query_test.cc)
+endif()
 holdfast_test(conformance_agent_verbs LABEL conformance
   DEPS holdfast_agent_verbs holdfast_backend_adapters_libpcap
   SRCS conformance/agent/verbs/archive_verb_test.cc conformance/agent/verbs/capture_verb_test.cc
-    conformance/agent/verbs/change_verbs_test.cc conformance/agent/verbs/scan_verb_test.cc
-    conformance/agent/verbs/scanned_query_test.cc
+    conformance/agent/verbs/change_verbs_test.cc ${scanner_tests}
     conformance/agent/verbs/collect_verb_test.cc conformance/agent/verbs/glob_walk_test.cc
     conformance/agent/verbs/file_verbs_test.cc conformance/agent/verbs/find_verb_test.cc
     conformance/agent/verbs/memdump_verb_test.cc

@@ -14,6 +14,10 @@ import unittest
 from harness import procs
 from harness.case import AgentTest, main
 from harness.procs import wait_for
+from harness.stack import BIN
+
+# Not built for every architecture.
+needs_scanner = unittest.skipUnless((BIN / "holdfast-agent-yara").exists(), "built without YARA")
 
 
 def blocks(data):
@@ -121,7 +125,7 @@ class EvidenceVerbsTest(AgentTest):
                 wait_for(lambda: not os.path.exists(f"/proc/{worker}"), 30, "a worker is left")
                 running.communicate(timeout=60)
                 self.assertEqual(running.returncode, 1)
-                self.assertEqual(self.stack.holdfast("results", job, expect=1).json()[0]["outcome"], "CANCELLED")
+                self.assertEqual(self.stack.holdfast("results", job, "-d", self.stack.dir / "into", expect=1).json()[0]["outcome"], "CANCELLED")
                 self.assertEqual((self.state(victim.pid), self.tracer(victim.pid)), ("S", 0))
                 victim.stdin.write(b"\n")
                 victim.stdin.flush()
@@ -206,7 +210,7 @@ class EvidenceVerbsTest(AgentTest):
         path.write_text(text)
         return path
 
-    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    @needs_scanner
     def test_a_scan_finds_files_and_processes_by_rules(self):
         shell = self.files / "shell\n.php"
         shell.write_text("<?php eval($_POST['needle-in-hay']);")
@@ -222,7 +226,7 @@ class EvidenceVerbsTest(AgentTest):
         self.fails("BAD_ARGUMENT", ["rules: line"], "scan", self.files, "--rules", self.rules("rule x {"))
         self.stack.holdfast("scan", self.agent.id, "--rules", rules, expect=2)
 
-    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    @needs_scanner
     def test_a_cancelled_scan_leaves_no_scanner(self):
         (self.files / "small").write_text("x")
         bomb = self.rules("rule bomb { condition: for all i in (1..100000000000) : (i > 0) }")
@@ -233,7 +237,7 @@ class EvidenceVerbsTest(AgentTest):
         wait_for(scanners, 30, "no scanner")
         self.stack.holdfast("cancel", job)
         wait_for(lambda: not scanners(), 20, "a scanner is left")
-        self.assertEqual(self.stack.holdfast("results", job, expect=1).json()[0]["outcome"], "CANCELLED")
+        self.assertEqual(self.stack.holdfast("results", job, "-d", self.stack.dir / "into", expect=1).json()[0]["outcome"], "CANCELLED")
 
     def scanner(self):
         """The module while it works, once it has used its first burst."""
@@ -259,7 +263,7 @@ class EvidenceVerbsTest(AgentTest):
 
     BOMB = "rule bomb { condition: for all i in (1..100000000000) : (i > 0) }"
 
-    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    @needs_scanner
     def test_a_long_scan_takes_a_tenth_of_a_core(self):
         (self.files / "small").write_text("x")
         begun = self.stack.holdfast_begin("scan", self.agent.id, self.files / "small",
@@ -268,7 +272,7 @@ class EvidenceVerbsTest(AgentTest):
         self.assertLess(share, 0.1 + 0.05)  # the rest of the burst, and ticks of 10 ms
         self.assertEqual(polite, 10)
 
-    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    @needs_scanner
     def test_a_scan_that_may_take_a_core_takes_more(self):
         (self.files / "small").write_text("x")
         begun = self.stack.holdfast_begin("scan", self.agent.id, self.files / "small",
@@ -277,7 +281,7 @@ class EvidenceVerbsTest(AgentTest):
         self.assertGreater(share, 0.2)  # of a machine that others use too
         self.assertNotEqual(polite, 10)
 
-    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    @needs_scanner
     def test_a_query_with_rules_takes_a_tenth_of_a_core_and_its_cancel_leaves_no_scanner(self):
         (self.files / "small").write_text("x")
         begun = self.stack.holdfast_begin("query", self.agent.id, "SELECT * FROM yara_file WHERE "
@@ -286,7 +290,7 @@ class EvidenceVerbsTest(AgentTest):
         wait_for(lambda: not [p for p in procs.descendants(self.agent.process.pid)
                               if self.command(p.pid).startswith("holdfast-agent-yara")], 20, "a scanner is left")
 
-    @unittest.skipUnless(shutil.which("holdfast-agent-yara", path=os.environ.get("HOLDFAST_BIN", "")), "built without YARA")
+    @needs_scanner
     def test_a_query_asks_yara_and_libmagic(self):
         (self.files / "hay").write_text("needle-in-hay\n")
         rule = 'rule n { strings: $a = "needle-in-hay" condition: $a }'

@@ -18,12 +18,26 @@ def redis_of(lab):
     return process
 
 
+FULL_SECONDS = 8
+
+
 def load_up(lab, deliveries, sleep_ms=400):
     """So many deliveries at once, submitted and open; every agent gets each command."""
     for _ in range(-(-deliveries // len(lab.agents))):
         wait_for(lambda: lab.client.pump() or not lab.client.busy(), 60, "command lines hang")
         lab.client.submit(*lab.marks.exec(lab.agents, lab.rng.randrange(sleep_ms), 1))
     lab.client.drain()
+
+
+def send_into_full(lab):
+    """Commands, for as long as a Redis is left full."""
+    end = time.monotonic() + FULL_SECONDS
+    while time.monotonic() < end:
+        lab.client.pump()
+        if not lab.client.busy():
+            lab.client.submit(*lab.marks.exec(lab.agents, 0, 1))
+            lab.bites.hit("sent into the full Redis")
+        time.sleep(0.5)
 
 
 def fill(lab, deliveries):
@@ -189,13 +203,7 @@ def full_memory(lab, n):
                 lab.bites.hit("refused by Redis")
             else:
                 raise AssertionError(f"never full: it takes {2 * REDIS_MIB} times {size} bytes")
-        end = time.monotonic() + 8
-        while time.monotonic() < end:
-            lab.client.pump()
-            if not lab.client.busy():
-                lab.client.submit(*lab.marks.exec(lab.agents, 0, 1))
-                lab.bites.hit("sent into the full Redis")
-            time.sleep(0.5)
+        send_into_full(lab)
         redis.call("DEL", "somebody-else")
         evicted = [line for line in redis.call("INFO", "stats").decode().split() if "evicted_keys" in line]
         redis.close()

@@ -6,14 +6,13 @@ from lab import shim
 from lab.rows import Spec, register
 from lab.slack import bound
 from lab.stack import wait_for
-from rows_redis import finish, load_up, question_answered
+from rows_redis import finish, load_up, question_answered, send_into_full
 
 SLEEPS_MS = (900, 1500)
 POLICIES = ("always", "everysec")
 # "always": one turn of Redis takes as long as an fsync, and each message takes a few turns: of a large result with
 # round trips of 7 s a few KB/s arrive.
 REST_SECONDS = 600
-FULL_SECONDS = 8
 
 
 def slow_disk(lab, n, longest_wait):
@@ -53,13 +52,7 @@ def full_disk(lab, n):
         redis = lab.stack.redis()
         lab.redis_disk.fill()
         wait_for(lambda: refuses(lab, redis), bound(lab, 10), "Redis writes on a full disk", every=0.1)
-        end = time.monotonic() + FULL_SECONDS
-        while time.monotonic() < end:
-            lab.client.pump()
-            if not lab.client.busy():
-                lab.client.submit(*lab.marks.exec(lab.agents, 0, 1))
-                lab.bites.hit("sent into the full Redis")
-            time.sleep(0.5)
+        send_into_full(lab)
         lab.redis_disk.free()
         redis.close()
         took = question_answered(lab, bound(lab, 15), "after space came")

@@ -85,22 +85,16 @@ std::vector<pid_t> ChildrenByScan(pid_t parent) {
 // Stops what is below `root` and not in `seen` yet; false if there was nothing.
 bool StopNew(pid_t root, std::set<pid_t>& seen, std::set<pid_t>& groups) {
   bool found = false;
-  std::vector<pid_t> left{root};
-  while (!left.empty()) {
-    const pid_t pid = left.back();
-    left.pop_back();
-    for (const pid_t child : ChildrenOf(pid)) {
-      left.push_back(child);
-      if (!seen.insert(child).second) continue;
-      found = true;
-      ::kill(child,
-             SIGSTOP);  // at once: it may be gone, and its child in its place, a moment later
-      const pid_t group = StatOf(child).group;
-      if (group > 1 && group != ::getpgrp() && groups.insert(group).second) {
-        ::kill(-group, SIGSTOP);
-      }
+  VisitBelow(root, [&](pid_t child) {
+    if (!seen.insert(child).second) return true;
+    found = true;
+    ::kill(child, SIGSTOP);  // at once: it may be gone, and its child in its place, a moment later
+    const pid_t group = StatOf(child).group;
+    if (group > 1 && group != ::getpgrp() && groups.insert(group).second) {
+      ::kill(-group, SIGSTOP);
     }
-  }
+    return true;
+  });
   return found;
 }
 
@@ -115,6 +109,18 @@ std::vector<pid_t> ChildrenOf(pid_t parent) {
     if (text) AppendNumbers(*text, out);
   }
   return out;
+}
+
+void VisitBelow(pid_t root, const std::function<bool(pid_t)>& visit) {
+  std::vector<pid_t> left{root};
+  while (!left.empty()) {
+    const pid_t pid = left.back();
+    left.pop_back();
+    for (const pid_t child : ChildrenOf(pid)) {
+      if (!visit(child)) return;
+      left.push_back(child);
+    }
+  }
 }
 
 bool EndTree(pid_t root) {

@@ -8,6 +8,7 @@
 // Threading: functions over /proc, without state.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include <sys/types.h>
@@ -16,6 +17,8 @@ namespace holdfast::agent {
 
 // By one look, from /proc/PID/task/*/children, or from all of /proc where the kernel does not have that file.
 std::vector<pid_t> ChildrenOf(pid_t parent);
+// Each process below `root`, once it is seen and before its children are looked for; false from `visit` ends it.
+void VisitBelow(pid_t root, const std::function<bool(pid_t)>& visit);
 // Everything below `root`, not `root` itself. False: there may be more.
 bool EndTree(pid_t root);
 

@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <string_view>
-#include <vector>
 
 #include <unistd.h>
 
@@ -51,17 +50,12 @@ std::optional<TreeLimits> ParseTreeLimits(const char* text) {
 TreeExcess ExcessBelow(pid_t root, const TreeLimits& limits) {
   std::uint64_t memory = 0;
   std::uint64_t count = 0;
-  std::vector<pid_t> left{root};
-  while (!left.empty()) {
-    const pid_t pid = left.back();
-    left.pop_back();
-    for (const pid_t child : ChildrenOf(pid)) {
-      left.push_back(child);
-      memory += OwnMemory(child);
-      // The rest of a tree that is too large need not be looked at.
-      if (++count > limits.processes) return TreeExcess::kProcesses;
-    }
-  }
+  VisitBelow(root, [&](pid_t child) {
+    memory += OwnMemory(child);
+    return ++count <=
+           limits.processes;  // the rest of a tree that is too large need not be looked at
+  });
+  if (count > limits.processes) return TreeExcess::kProcesses;
   return memory > limits.mem_bytes ? TreeExcess::kMemory : TreeExcess::kNone;
 }
 

@@ -7,9 +7,8 @@
 #include <sqlite3.h>
 
 #include "backend/adapters/sqlite/sqlite_connection.h"
-#include "backend/adapters/sqlite/sqlite_rows.h"
 #include "backend/adapters/sqlite/sqlite_schema.h"
-#include "backend/core/packed_labels.h"
+#include "backend/core/store_columns.h"
 
 namespace holdfast::backend {
 namespace {
@@ -37,67 +36,78 @@ Result<std::optional<Row>> One(SqliteStatement& query, Row (*read)(const SqliteS
 }
 
 class SqliteStore final : public SqliteLedger {
+ private:
+  // Values into a statement that writes.
+  auto Into(SqliteStatement& statement) {
+    return
+        [this, &statement](const auto&... values) { return db_.Write(statement.Bind(values...)); };
+  }
+
  public:
   explicit SqliteStore(SqliteConnection connection) : db_(std::move(connection)) {}
   Status Prepare();
 
   Result<std::vector<AgentRow>> LoadAgents() override {
-    return All(load_agents_.Bind(), ReadAgent);
+    return All(load_agents_.Bind(), ReadAgent<SqliteStatement>);
   }
   Result<std::vector<CommandRow>> LoadOpenCommands() override {
-    return All(load_commands_.Bind(), ReadCommand);
+    return All(load_commands_.Bind(), ReadCommand<SqliteStatement>);
   }
   Result<std::vector<DeliveryRow>> LoadOpenDeliveries() override {
-    return All(load_deliveries_.Bind(), ReadDelivery);
+    return All(load_deliveries_.Bind(), ReadDelivery<SqliteStatement>);
   }
   Result<std::optional<AuditRow>> LastAudit() override {
-    return One(last_audit_.Bind(), ReadAudit);
+    return One(last_audit_.Bind(), ReadAudit<SqliteStatement>);
   }
   Result<std::vector<Nonce16>> IncomingFiles() override {
     return All<Nonce16>(incoming_.Bind(),
                         [](const SqliteStatement& row) { return row.FixedAt<Nonce16>(0); });
   }
   Result<std::optional<CommandRow>> FindCommand(const Digest& digest) override {
-    return One(find_command_.Bind(digest), ReadCommand);
+    return One(find_command_.Bind(digest), ReadCommand<SqliteStatement>);
   }
   Result<std::optional<CommandRow>> FindCommandById(const CommandId& id) override {
-    return One(find_by_id_.Bind(id), ReadCommand);
+    return One(find_by_id_.Bind(id), ReadCommand<SqliteStatement>);
   }
   Result<std::vector<CommandRow>> FindCommandsByPrefix(std::string_view prefix) override;
   Result<std::vector<CommandRow>> ListCommands(std::uint64_t before_ms, std::size_t limit,
                                                bool open_only) override;
   Result<std::optional<DeliveryRow>> FindDelivery(const Digest& digest,
                                                   const AgentId& agent) override {
-    return One(find_delivery_.Bind(digest, agent), ReadDelivery);
+    return One(find_delivery_.Bind(digest, agent), ReadDelivery<SqliteStatement>);
   }
   Result<std::vector<DeliveryRow>> DeliveriesOf(const Digest& digest) override {
-    return All(deliveries_of_.Bind(digest), ReadDelivery);
+    return All(deliveries_of_.Bind(digest), ReadDelivery<SqliteStatement>);
   }
   Result<std::optional<TokenRow>> FindToken(const Digest& hash) override {
-    return One(find_token_.Bind(hash), ReadToken);
+    return One(find_token_.Bind(hash), ReadToken<SqliteStatement>);
   }
   Result<std::vector<AuditRow>> ListAudit(std::uint64_t after_seq, std::size_t limit,
                                           std::string_view digest) override {
     const std::uint64_t count = limit;
-    if (digest.empty()) return All(list_audit_.Bind(after_seq, count), ReadAudit);
-    return All(list_audit_of_.Bind(digest, after_seq, count), ReadAudit);
+    if (digest.empty()) return All(list_audit_.Bind(after_seq, count), ReadAudit<SqliteStatement>);
+    return All(list_audit_of_.Bind(digest, after_seq, count), ReadAudit<SqliteStatement>);
   }
   Result<std::string> ReadInline(const Digest& digest, const AgentId& agent, std::uint64_t offset,
                                  std::size_t max_bytes) override;
 
-  Status PutAgent(const AgentRow& row) override;
-  Status InsertCommand(const CommandRow& row) override;
+  Status PutAgent(const AgentRow& row) override { return WithAgent(row, Into(put_agent_)); }
+  Status InsertCommand(const CommandRow& row) override {
+    return WithCommand(row, Into(insert_command_));
+  }
   Status PutCommandCounts(const Digest& digest, std::uint32_t ended,
                           std::uint32_t succeeded) override {
     return db_.Write(put_counts_.Bind(ended, succeeded, digest));
   }
-  Status PutDelivery(const DeliveryRow& row) override;
-  Status PutToken(const TokenRow& row) override;
-  Status DropTokens() override { return db_.Write(drop_tokens_.Bind()); }
-  Status AppendAudit(const AuditRow& row) override {
-    return db_.Write(append_audit_.Bind(row.seq, row.at_ms, row.actor, row.action, row.digest,
-                                        row.agent_id, row.detail, row.prev_hash, row.hash));
+  Status PutDelivery(const DeliveryRow& row) override {
+    return WithDelivery(row, Into(put_delivery_));
   }
+  Status PutToken(const TokenRow& row) override {
+    if (row.uses_left == 0) return db_.Write(drop_token_.Bind(row.hash));
+    return WithToken(row, Into(put_token_));
+  }
+  Status DropTokens() override { return db_.Write(drop_tokens_.Bind()); }
+  Status AppendAudit(const AuditRow& row) override { return WithAudit(row, Into(append_audit_)); }
   Status AppendInline(const Digest& digest, const AgentId& agent, std::uint64_t offset,
                       std::string_view bytes) override {
     return db_.Write(append_inline_.Bind(digest, agent, offset, bytes));
@@ -121,18 +131,9 @@ class SqliteStore final : public SqliteLedger {
       drop_inline_;
 };
 
-#define HF_COMMAND_COLUMNS                                                                \
-  "digest, command_id, envelope, cert_envelope, verb, operator_id, detail, accepted_ms, " \
-  "not_after_ms, targets, ended, succeeded"
-#define HF_DELIVERY_COLUMNS                                                                   \
-  "digest, agent_id, state, accepted_ms, sent_ms, received_ms, started_ms, ended_ms, sends, " \
-  "attempt, next_seq, output_attempt, stored_bytes, chunk_count, stream_complete, place, "    \
-  "output_name, output_sha256, outcome, failure, message, result_envelope"
-#define HF_AUDIT_COLUMNS "seq, at_ms, actor, action, digest, agent_id, detail, prev_hash, hash"
-
 Status SqliteStore::Prepare() {
   const std::pair<SqliteStatement*, const char*> statements[] = {
-      {&load_agents_, "SELECT * FROM agents"},
+      {&load_agents_, "SELECT " HF_AGENT_COLUMNS " FROM agents"},
       {&load_commands_,
        "SELECT " HF_COMMAND_COLUMNS " FROM commands WHERE ended < targets ORDER BY rowid"},
       {&load_deliveries_, "SELECT " HF_DELIVERY_COLUMNS " FROM deliveries WHERE state != 5"},
@@ -152,9 +153,7 @@ Status SqliteStore::Prepare() {
        "SELECT " HF_DELIVERY_COLUMNS " FROM deliveries WHERE digest = ? AND agent_id = ?"},
       {&deliveries_of_,
        "SELECT " HF_DELIVERY_COLUMNS " FROM deliveries WHERE digest = ? ORDER BY agent_id"},
-      {&find_token_,
-       "SELECT hash, uses_left, expires_ms, labels, operator_id FROM tokens"
-       " WHERE hash = ?"},
+      {&find_token_, "SELECT " HF_TOKEN_COLUMNS " FROM tokens WHERE hash = ?"},
       {&list_audit_, "SELECT " HF_AUDIT_COLUMNS " FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"},
       {&list_audit_of_,
        "SELECT " HF_AUDIT_COLUMNS " FROM audit WHERE digest = ? AND digest != x'' AND seq > ?"
@@ -183,66 +182,27 @@ Status SqliteStore::Prepare() {
 }
 
 Result<std::vector<CommandRow>> SqliteStore::FindCommandsByPrefix(std::string_view prefix) {
-  // Every digest that begins with the prefix lies between it and it filled up with 0xff.
-  const std::string low(prefix.substr(0, Digest::kSize));
-  std::string high = low;
-  high.resize(Digest::kSize, '\xff');
-  return All(find_prefix_.Bind(low, high), ReadCommand);
+  const auto [low, high] = DigestsWithPrefix(prefix);
+  return All(find_prefix_.Bind(low, high), ReadCommand<SqliteStatement>);
 }
 
 Result<std::vector<CommandRow>> SqliteStore::ListCommands(std::uint64_t before_ms,
                                                           std::size_t limit, bool open_only) {
-  constexpr std::uint64_t kEndOfTime = INT64_MAX;  // what SQLite's integers reach
-  const std::uint64_t before = before_ms == 0 || before_ms > kEndOfTime ? kEndOfTime : before_ms;
   SqliteStatement& query = open_only ? list_open_commands_ : list_commands_;
-  return All(query.Bind(before, std::uint64_t{limit}), ReadCommand);
+  return All(query.Bind(BeforeOrAll(before_ms), std::uint64_t{limit}),
+             ReadCommand<SqliteStatement>);
 }
 
 Result<std::string> SqliteStore::ReadInline(const Digest& digest, const AgentId& agent,
                                             std::uint64_t offset, std::size_t max_bytes) {
-  std::string out;
+  InlineOutput out(offset, max_bytes);
   read_inline_.Bind(digest, agent, offset);
-  std::uint64_t next = offset;
-  while (out.size() < max_bytes) {
+  for (bool more = true; more;) {
     HF_ASSIGN_OR_RETURN(const bool row, read_inline_.Step());
-    if (!row) break;
-    const std::uint64_t at = read_inline_.Number(0);
-    const std::string bytes = read_inline_.Bytes(1);
-    if (at > next || at + bytes.size() <= next) break;  // a hole, or the end lies before `offset`
-    out.append(bytes, static_cast<std::size_t>(next - at), max_bytes - out.size());
-    next = at + bytes.size();
+    more = row && out.Take(read_inline_.Number(0), read_inline_.Bytes(1));
   }
   read_inline_.Reset();
-  return out;
-}
-
-Status SqliteStore::PutAgent(const AgentRow& row) {
-  return db_.Write(put_agent_.Bind(
-      row.id, row.pubkey, row.facts.view(), PackLabels(row.labels), row.address.view(),
-      row.enrolled_ms, row.last_seen_ms, row.epoch, row.instance_nonce, row.fingerprint,
-      row.incarnation, row.contact, row.prev_contact, row.clone_suspected, row.removed));
-}
-
-Status SqliteStore::InsertCommand(const CommandRow& row) {
-  return db_.Write(insert_command_.Bind(row.digest, row.command_id, row.envelope, row.cert_envelope,
-                                        row.verb, row.operator_id, row.detail, row.accepted_ms,
-                                        row.not_after_ms, row.targets, row.ended, row.succeeded));
-}
-
-Status SqliteStore::PutDelivery(const DeliveryRow& row) {
-  return db_.Write(put_delivery_.Bind(
-      row.digest, row.agent_id, std::uint32_t{static_cast<std::uint8_t>(row.state)},
-      row.accepted_ms, row.sent_ms, row.received_ms, row.started_ms, row.ended_ms, row.sends,
-      row.attempt, row.next_seq, row.output_attempt, row.stored_bytes, row.chunk_count,
-      row.stream_complete, std::uint32_t{static_cast<std::uint8_t>(row.place)}, row.output_name,
-      row.output_sha256, static_cast<std::uint32_t>(row.outcome),
-      static_cast<std::uint32_t>(row.failure), row.message, row.result_envelope));
-}
-
-Status SqliteStore::PutToken(const TokenRow& row) {
-  if (row.uses_left == 0) return db_.Write(drop_token_.Bind(row.hash));
-  return db_.Write(put_token_.Bind(row.hash, row.uses_left, row.expires_ms, PackLabels(row.labels),
-                                   row.operator_id));
+  return std::move(out.bytes());
 }
 
 }  // namespace

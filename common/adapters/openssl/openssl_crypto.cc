@@ -14,6 +14,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include "common/adapters/openssl/openssl_objects.h"
 #include "common/base/check.h"
 #include "common/sign/low_s.h"
 
@@ -24,68 +25,15 @@ constexpr std::size_t kScalarBytes = 32;
 // DER of two 33-byte integers in a sequence.
 constexpr std::size_t kMaxDerBytes = 72;
 
-template <auto kFree>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-template <typename T, auto kFree>
-using Owned = std::unique_ptr<T, Freer<kFree>>;
-
 using Bn = Owned<BIGNUM, BN_clear_free>;
 using Group = Owned<EC_GROUP, EC_GROUP_free>;
 using Point = Owned<EC_POINT, EC_POINT_free>;
 using EcdsaSig = Owned<ECDSA_SIG, ECDSA_SIG_free>;
-using Pkey = Owned<EVP_PKEY, EVP_PKEY_free>;
-using PkeyContext = Owned<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
 using DigestContext = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
 using DigestMethod = Owned<EVP_MD, EVP_MD_free>;
-using ParamBuilder = Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
-using Params = Owned<OSSL_PARAM, OSSL_PARAM_free>;
-
-// Takes back what a failed call left in the thread's error queue: TLS on the same thread would take
-// it for a failure of its own (SSL_get_error(3)).
-class QuietErrors {
- public:
-  QuietErrors() { ERR_set_mark(); }
-  ~QuietErrors() { ERR_pop_to_mark(); }
-  QuietErrors(const QuietErrors&) = delete;
-  QuietErrors& operator=(const QuietErrors&) = delete;
-};
 
 Error Denied(const char* what) { return Error{Code::kDenied, what}; }
 Error Internal(const char* what) { return Error{Code::kInternal, what}; }
-
-const unsigned char* Bytes(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-// An EVP key of P-256; null if OpenSSL refuses it, such as a point that is not on the curve.
-Pkey MakePkey(const PublicKey& public_key, const BIGNUM* secret) {
-  const ParamBuilder builder(OSSL_PARAM_BLD_new());
-  if (builder == nullptr ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME,
-                                      SN_X9_62_prime256v1, 0) != 1 ||
-      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, public_key.data(),
-                                       PublicKey::kSize) != 1) {
-    return nullptr;
-  }
-  if (secret != nullptr &&
-      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, secret) != 1) {
-    return nullptr;
-  }
-  const Params params(OSSL_PARAM_BLD_to_param(builder.get()));
-  const PkeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
-  if (params == nullptr || context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1) {
-    return nullptr;
-  }
-  EVP_PKEY* key = nullptr;
-  const int selection = secret != nullptr ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
-  if (EVP_PKEY_fromdata(context.get(), &key, selection, params.get()) != 1) return nullptr;
-  return Pkey(key);
-}
 
 class OpensslKey final : public sign::SigningKey {
  public:
@@ -97,7 +45,8 @@ class OpensslKey final : public sign::SigningKey {
     key->secret_.reset(BN_secure_new());
     const Group group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
     if (key->secret_ == nullptr || group == nullptr ||
-        BN_bin2bn(Bytes(secret32), static_cast<int>(kScalarBytes), key->secret_.get()) == nullptr) {
+        BN_bin2bn(AsBytes(secret32), static_cast<int>(kScalarBytes), key->secret_.get()) ==
+            nullptr) {
       return Internal("loading a key");
     }
     if (BN_is_zero(key->secret_.get()) ||

@@ -6,62 +6,20 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
-#include <openssl/param_build.h>
-#include <openssl/params.h>
+
+#include "common/adapters/openssl/openssl_objects.h"
 
 namespace holdfast {
 namespace {
 
-template <auto kFree>
-struct SealingFreer {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-template <typename T, auto kFree>
-using Held = std::unique_ptr<T, SealingFreer<kFree>>;
-using AgreementPkey = Held<EVP_PKEY, EVP_PKEY_free>;
-using AgreementContext = Held<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
-using CipherContext = Held<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
-using AgreementParamBuilder = Held<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
-using AgreementParams = Held<OSSL_PARAM, OSSL_PARAM_free>;
-
-// As in openssl_crypto.cc: TLS on the same thread would take them for its own.
-class SealingQuietErrors {
- public:
-  SealingQuietErrors() { ERR_set_mark(); }
-  ~SealingQuietErrors() { ERR_pop_to_mark(); }
-  SealingQuietErrors(const SealingQuietErrors&) = delete;
-  SealingQuietErrors& operator=(const SealingQuietErrors&) = delete;
-};
-
-AgreementPkey PublicPkey(const PublicKey& key) {
-  const AgreementParamBuilder builder(OSSL_PARAM_BLD_new());
-  if (key.data()[0] != POINT_CONVERSION_UNCOMPRESSED || builder == nullptr ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME,
-                                      SN_X9_62_prime256v1, 0) != 1 ||
-      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, key.data(),
-                                       PublicKey::kSize) != 1) {
-    return nullptr;
-  }
-  const AgreementParams params(OSSL_PARAM_BLD_to_param(builder.get()));
-  const AgreementContext context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
-  EVP_PKEY* made = nullptr;
-  if (params == nullptr || context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, params.get()) != 1) {
-    return nullptr;
-  }
-  return AgreementPkey(made);
-}
+using CipherContext = Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free>;
 
 class OpensslAgreementKey final : public sign::AgreementKey {
  public:
   Status Make() {
-    const SealingQuietErrors quiet;
+    const QuietErrors quiet;
     pkey_.reset(EVP_EC_gen(SN_X9_62_prime256v1));
     std::size_t written = 0;
     if (pkey_ == nullptr ||
@@ -76,10 +34,10 @@ class OpensslAgreementKey final : public sign::AgreementKey {
   const PublicKey& public_key() const override { return public_key_; }
 
   Result<sign::SharedSecret> Agree(const PublicKey& theirs) const override {
-    const SealingQuietErrors quiet;
-    const AgreementPkey peer = PublicPkey(theirs);
+    const QuietErrors quiet;
+    const Pkey peer = MakePkey(theirs, nullptr);
     if (peer == nullptr) return Error{Code::kDenied, "not a point of P-256"};
-    const AgreementContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey_.get(), nullptr));
+    const PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, pkey_.get(), nullptr));
     sign::SharedSecret secret;
     std::size_t size = sign::SharedSecret::kSize;
     if (context == nullptr || EVP_PKEY_derive_init(context.get()) != 1 ||
@@ -94,7 +52,7 @@ class OpensslAgreementKey final : public sign::AgreementKey {
   }
 
  private:
-  AgreementPkey pkey_;
+  Pkey pkey_;
   PublicKey public_key_;
 };
 
@@ -108,10 +66,6 @@ SealNonce SealNonceOf(std::uint64_t counter) {
   return nonce;
 }
 
-const unsigned char* AsBytes(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
 class OpensslSealing final : public sign::Sealing {
  public:
   Result<std::unique_ptr<sign::AgreementKey>> NewKey() const override {
@@ -122,7 +76,7 @@ class OpensslSealing final : public sign::Sealing {
 
   Result<std::string> Seal(const sign::SealKey& key, std::uint64_t counter,
                            std::string_view text) const override {
-    const SealingQuietErrors quiet;
+    const QuietErrors quiet;
     const CipherContext context(EVP_CIPHER_CTX_new());
     const SealNonce nonce = SealNonceOf(counter);
     std::string out(text.size() + sign::kSealBytes, '\0');
@@ -143,7 +97,7 @@ class OpensslSealing final : public sign::Sealing {
 
   Result<std::string> Open(const sign::SealKey& key, std::uint64_t counter,
                            std::string_view sealed) const override {
-    const SealingQuietErrors quiet;
+    const QuietErrors quiet;
     if (sealed.size() < sign::kSealBytes) return Error{Code::kDenied, "too short for a seal"};
     const std::size_t length = sealed.size() - sign::kSealBytes;
     const CipherContext context(EVP_CIPHER_CTX_new());

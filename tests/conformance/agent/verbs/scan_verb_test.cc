@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #include "agent/verbs/scanner_process.h"
+#include "tests/support/marked_process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/worker_harness.h"
 
 namespace holdfast::agent {
 namespace {
 
+using holdfast::testing::MarkedProcess;
 using holdfast::testing::ReadWhole;
 using holdfast::testing::TempDir;
 
@@ -33,7 +35,7 @@ class ScanVerbTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ScannerProcess scanner;
-    if (!scanner.Find(ScannerProcess::Places()).ok()) GTEST_SKIP() << "built without YARA";
+    ASSERT_TRUE(scanner.Find(ScannerProcess::Places()).ok());
   }
   pb::ScanArgs& args() { return *command_.mutable_scan(); }
   WorkerRun Run(const std::string& rules = kRules) {
@@ -66,18 +68,10 @@ TEST_F(ScanVerbTest, TellsEachMatchWithItsRule) {
 }
 
 TEST_F(ScanVerbTest, LooksThroughTheMemoryOfAProcess) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    execle("/bin/sleep", "sleep", "1000", nullptr,
-           std::vector<const char*>{"MARK=memory-needle", nullptr}.data());
-    _exit(127);
-  }
-  while (ReadWhole("/proc/" + std::to_string(pid) + "/comm") != "sleep\n")
-    std::this_thread::yield();
+  const MarkedProcess process;
+  const pid_t pid = process.pid();
   args().add_pids(pid);
   const WorkerRun run = Run("rule in_memory { strings: $x = \"memory-needle\" condition: $x }");
-  kill(pid, SIGKILL);
-  waitpid(pid, nullptr, 0);
   ASSERT_EQ(run.result.outcome(), pb::OUTCOME_DONE) << run.result.message();
   const RowTable rows = ReadRows(run.output);
   ASSERT_GE(rows.rows.size(), 1U);

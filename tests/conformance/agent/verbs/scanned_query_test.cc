@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 #include "agent/verbs/scanner_process.h"
+#include "tests/support/marked_process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/worker_harness.h"
 
 namespace holdfast::agent {
 namespace {
 
-using holdfast::testing::ReadWhole;
+using holdfast::testing::MarkedProcess;
 using holdfast::testing::TempDir;
 
 namespace pb = command::v1;
@@ -24,7 +25,7 @@ class ScannedQueryTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ScannerProcess scanner;
-    if (!scanner.Find(ScannerProcess::Places()).ok()) GTEST_SKIP() << "built without YARA";
+    ASSERT_TRUE(scanner.Find(ScannerProcess::Places()).ok());
   }
   WorkerRun Ask(const std::string& sql, const std::string& state_dir = "/nowhere") {
     pb::Command command;
@@ -69,19 +70,11 @@ TEST_F(ScannedQueryTest, TwoSetsOfRulesInOneQueryEachFindTheirOwn) {
 }
 
 TEST_F(ScannedQueryTest, FindsWhatIsOnlyInTheMemoryOfAProcess) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    execle("/bin/sleep", "sleep", "1000", nullptr,
-           std::vector<const char*>{"MARK=memory-needle", nullptr}.data());
-    _exit(127);
-  }
-  while (ReadWhole("/proc/" + std::to_string(pid) + "/comm") != "sleep\n")
-    std::this_thread::yield();
+  const MarkedProcess process;
+  const pid_t pid = process.pid();
   const WorkerRun run =
       Ask("SELECT pid, matches, strings FROM yara_process WHERE pid IN (" + std::to_string(pid) +
           ", 4194303) AND sigrule = 'rule m { strings: $x = \"memory-needle\" condition: $x }'");
-  kill(pid, SIGKILL);
-  waitpid(pid, nullptr, 0);
   const RowTable rows = ReadRows(run.output);
   ASSERT_EQ(rows.rows.size(), 1U) << run.result.message();
   EXPECT_EQ(rows.At(0, "pid"), std::to_string(pid));
