@@ -75,7 +75,6 @@ void PtySession::OnSize(pty::Size size, std::uint64_t now_us) {
 
 void PtySession::Emit(pty::OutputKind kind, std::string_view data) {
   const pty::OutputRecord record{kind, next_input_, at_us_, std::string(data)};
-  told_taken_ = next_input_;
   tell_taken_at_.reset();
   Record(cast_.Add(record));
   auto sealed = sealing_.Seal(keys_of_.output, next_output_++, pty::Encode(record));
@@ -122,8 +121,7 @@ void PtySession::OnTick(TimePoint now) {
   if (over_) return;
   Warn(now);
   if (tell_taken_at_ && now >= *tell_taken_at_) {
-    tell_taken_at_.reset();
-    if (told_taken_ < next_input_) Emit(pty::OutputKind::kTaken, {});
+    Emit(pty::OutputKind::kTaken, {});  // resets it
   }
 }
 

@@ -108,7 +108,6 @@ class PtySession {
   std::uint64_t at_us_ = 0;
 
   std::uint64_t next_input_ = 0;
-  std::uint64_t told_taken_ = 0;
   std::optional<TimePoint> tell_taken_at_;
   std::uint64_t next_output_ = 0;
   std::deque<std::string> frames_;

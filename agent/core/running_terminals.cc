@@ -3,6 +3,7 @@
 #include <string>
 
 #include "agent/core/running.h"
+#include "common/base/little_endian.h"
 #include "common/pty/records.h"
 #include "common/sign/envelope.h"
 
@@ -36,8 +37,8 @@ void Running::OnPtyInput(const ::holdfast::link::v1::PtyInput& input) {
     return;
   std::string frame;
   const std::size_t size = kInputFrameHeaderBytes - 4 + input.sealed().size();
-  for (std::size_t i = 0; i < 4; ++i) frame += static_cast<char>(size >> (8 * i) & 0xFF);
-  for (std::size_t i = 0; i < 8; ++i) frame += static_cast<char>(input.seq() >> (8 * i) & 0xFF);
+  AppendLittle(frame, size, 4);
+  AppendLittle(frame, input.seq(), 8);
   frame += input.sealed();
   static_cast<void>(parts_.workers.Input(*command->worker, frame));
 }

@@ -6,6 +6,7 @@
 #include "agent/tables/places.h"
 #include "agent/tables/registry.h"
 #include "agent/tables/text.h"
+#include "common/base/little_endian.h"
 
 namespace holdfast::agent {
 namespace {

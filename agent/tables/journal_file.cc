@@ -5,6 +5,7 @@
 #include "agent/tables/decompress.h"
 #include "agent/tables/text.h"
 #include "common/base/bytes.h"
+#include "common/base/little_endian.h"
 
 // Offsets and names: systemd's journal-def.h.
 namespace holdfast::agent {

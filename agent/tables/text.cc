@@ -85,14 +85,6 @@ std::uint64_t BigEndian(std::string_view bytes) {
   return number;
 }
 
-std::uint64_t LittleEndian(std::string_view bytes) {
-  std::uint64_t number = 0;
-  for (std::size_t i = std::min<std::size_t>(bytes.size(), 8); i-- > 0;) {
-    number = number << 8 | static_cast<unsigned char>(bytes[i]);
-  }
-  return number;
-}
-
 std::optional<std::string> DecodeBase64(std::string_view text) {
   std::string out;
   unsigned word = 0;

@@ -33,8 +33,6 @@ std::string_view BaseName(std::string_view path);  // what is after the last '/'
 
 // The unsigned number that these bytes are, the highest first; of more than 8 the last 8.
 std::uint64_t BigEndian(std::string_view bytes);
-// The same with the lowest first; of more than 8 the first 8.
-std::uint64_t LittleEndian(std::string_view bytes);
 
 // Base64, blanks and lines inside it; nullopt for what is none.
 std::optional<std::string> DecodeBase64(std::string_view text);

@@ -8,6 +8,7 @@
 #include "agent/tables/decompress.h"
 #include "agent/tables/text.h"
 #include "agent/tables/zstd_codes.h"
+#include "common/base/little_endian.h"
 
 namespace holdfast::agent {
 namespace {

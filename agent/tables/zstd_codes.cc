@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "agent/tables/text.h"
+#include "common/base/little_endian.h"
 
 namespace holdfast::agent {
 namespace {

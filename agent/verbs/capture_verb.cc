@@ -25,6 +25,7 @@
 #include "agent/verbs/own_link.h"
 #include "agent/verbs/verb_result.h"
 #include "agent/verbs/verbs.h"
+#include "common/base/little_endian.h"
 
 namespace holdfast::agent {
 

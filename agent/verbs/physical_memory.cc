@@ -8,8 +8,6 @@
 #include "common/base/little_endian.h"
 
 namespace holdfast::agent {
-namespace {}  // namespace
-
 std::vector<MemoryRange> ParseSystemRam(std::string_view iomem) {
   std::vector<MemoryRange> ram;
   std::string_view line;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/little_endian.h"
 #include "common/sign/sealing.h"
 
 namespace holdfast::pty {
@@ -12,18 +13,6 @@ constexpr std::size_t kOutputHeaderBytes = 1 + 2 * kNumberBytes;
 constexpr std::size_t kFrameHeaderBytes = 5;
 constexpr std::size_t kMaxKeyFrameBytes = std::size_t{4} * 1024;  // an envelope with one signature
 constexpr std::size_t kMaxSealedBytes = kOutputHeaderBytes + kMaxOutputBytes + sign::kSealBytes;
-
-void PutLe(std::string& out, std::uint64_t value, std::size_t bytes) {
-  for (std::size_t i = 0; i < bytes; ++i, value >>= 8) out += static_cast<char>(value & 0xFF);
-}
-
-std::uint64_t GetLe(std::string_view bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = bytes.size(); i-- > 0;) {
-    value = (value << 8) | static_cast<unsigned char>(bytes[i]);
-  }
-  return value;
-}
 
 Error Corrupt(const char* what) { return {Code::kCorrupt, what}; }
 
@@ -36,8 +25,8 @@ std::string Encode(const InputRecord& record) {
 
 std::string Encode(const OutputRecord& record) {
   std::string out(1, static_cast<char>(record.kind));
-  PutLe(out, record.taken, kNumberBytes);
-  PutLe(out, record.at_us, kNumberBytes);
+  AppendLittle(out, record.taken, kNumberBytes);
+  AppendLittle(out, record.at_us, kNumberBytes);
   return out += record.data;
 }
 
@@ -59,8 +48,8 @@ Result<OutputRecord> ParseOutputRecord(std::string_view bytes) {
   }
   OutputRecord record;
   record.kind = static_cast<OutputKind>(bytes[0]);
-  record.taken = GetLe(bytes.substr(1, kNumberBytes));
-  record.at_us = GetLe(bytes.substr(1 + kNumberBytes, kNumberBytes));
+  record.taken = LittleEndian(bytes.substr(1, kNumberBytes));
+  record.at_us = LittleEndian(bytes.substr(1 + kNumberBytes, kNumberBytes));
   record.data = bytes.substr(kOutputHeaderBytes);
   switch (record.kind) {
     case OutputKind::kOutput:
@@ -74,15 +63,15 @@ Result<OutputRecord> ParseOutputRecord(std::string_view bytes) {
 
 std::string EncodeSize(Size size) {
   std::string out;
-  PutLe(out, size.columns, 2);
-  PutLe(out, size.rows, 2);
+  AppendLittle(out, size.columns, 2);
+  AppendLittle(out, size.rows, 2);
   return out;
 }
 
 Result<Size> ParseSize(std::string_view bytes) {
   if (bytes.size() != 4) return Corrupt("size: length");
-  const Size size{static_cast<std::uint16_t>(GetLe(bytes.substr(0, 2))),
-                  static_cast<std::uint16_t>(GetLe(bytes.substr(2, 2)))};
+  const Size size{static_cast<std::uint16_t>(LittleEndian(bytes.substr(0, 2))),
+                  static_cast<std::uint16_t>(LittleEndian(bytes.substr(2, 2)))};
   const bool is_good =
       size.columns >= 1 && size.columns <= kMaxColumns && size.rows >= 1 && size.rows <= kMaxRows;
   if (!is_good) return Corrupt("size: out of range");
@@ -91,18 +80,18 @@ Result<Size> ParseSize(std::string_view bytes) {
 
 std::string EncodeNumber(std::uint64_t number) {
   std::string out;
-  PutLe(out, number, kNumberBytes);
+  AppendLittle(out, number, kNumberBytes);
   return out;
 }
 
 Result<std::uint64_t> ParseNumber(std::string_view bytes) {
   if (bytes.size() != kNumberBytes) return Corrupt("number: length");
-  return GetLe(bytes);
+  return LittleEndian(bytes);
 }
 
 void AppendFrame(std::string& out, FrameType type, std::string_view payload) {
   out += static_cast<char>(type);
-  PutLe(out, payload.size(), kFrameHeaderBytes - 1);
+  AppendLittle(out, payload.size(), kFrameHeaderBytes - 1);
   out += payload;
 }
 
@@ -117,7 +106,7 @@ Result<std::optional<SealedFrame>> SealedFrames::Next() {
   const std::string_view rest = std::string_view(buffer_).substr(at_);
   if (rest.size() < kFrameHeaderBytes) return std::optional<SealedFrame>();
   const auto type = static_cast<FrameType>(rest[0]);
-  const std::uint64_t length = GetLe(rest.substr(1, kFrameHeaderBytes - 1));
+  const std::uint64_t length = LittleEndian(rest.substr(1, kFrameHeaderBytes - 1));
   const bool is_key = type == FrameType::kKey;
   const std::size_t most = is_key ? kMaxKeyFrameBytes : kMaxSealedBytes;
   if ((!is_key && type != FrameType::kSealed) || length > most) {

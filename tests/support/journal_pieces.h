@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/tables/text.h"
+#include "common/base/little_endian.h"
 #include "tests/support/temp_dir.h"
 
 namespace holdfast::testing {
@@ -18,8 +18,8 @@ inline std::string JournalBytes(std::string_view name) {
   std::string bytes;
   std::string_view rest = pieces;
   while (rest.size() >= 16) {
-    const auto at = static_cast<std::size_t>(agent::LittleEndian(rest.substr(0, 8)));
-    const auto size = static_cast<std::size_t>(agent::LittleEndian(rest.substr(8, 8)));
+    const auto at = static_cast<std::size_t>(LittleEndian(rest.substr(0, 8)));
+    const auto size = static_cast<std::size_t>(LittleEndian(rest.substr(8, 8)));
     bytes.resize(at);
     bytes += rest.substr(16, size);
     rest.remove_prefix(16 + size);

@@ -8,7 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "agent/adapters/linux/unique_fd.h"
+#include "agent/adapters/linux/small_file.h"
 #include "common/base/utf8.h"
 
 namespace holdfast::agent {
@@ -21,19 +21,10 @@ std::uint64_t Millis(clockid_t clock) {
          static_cast<std::uint64_t>(at.tv_nsec) / 1'000'000;
 }
 
-// Small files only; empty if it cannot be read.
-std::string ReadSmall(const char* path) {
-  const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!file.is_open()) return {};
-  std::array<char, 4096> buffer{};
-  const auto got = ::read(file.get(), buffer.data(), buffer.size());
-  return got > 0 ? std::string(buffer.data(), static_cast<std::size_t>(got)) : std::string();
-}
-
 // PRETTY_NAME of os-release(5).
 std::string OsName() {
-  std::string text = ReadSmall("/etc/os-release");
-  if (text.empty()) text = ReadSmall("/usr/lib/os-release");
+  std::string text = ReadSmallFile("/etc/os-release").value_or("");
+  if (text.empty()) text = ReadSmallFile("/usr/lib/os-release").value_or("");
   constexpr std::string_view kKey = "PRETTY_NAME=";
   std::size_t at = text.starts_with(kKey) ? 0 : text.find("\nPRETTY_NAME=");
   if (at == std::string::npos) return "Linux";
@@ -72,8 +63,9 @@ Digest MachineFingerprint(const sign::Crypto& crypto) {
   ::uname(&name);
   std::string all = "holdfast machine v1";
   for (const std::string& part :
-       {ReadSmall("/etc/machine-id"), std::string(name.machine),
-        ReadSmall("/sys/class/dmi/id/product_uuid"), ReadSmall("/sys/class/dmi/id/board_serial")}) {
+       {ReadSmallFile("/etc/machine-id").value_or(""), std::string(name.machine),
+        ReadSmallFile("/sys/class/dmi/id/product_uuid").value_or(""),
+        ReadSmallFile("/sys/class/dmi/id/board_serial").value_or("")}) {
     all.push_back('\0');
     all.append(part);
   }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/tables/journal_file.h"
+#include "agent/tables/text.h"
 #include "tests/support/journal_pieces.h"
 #include "tests/support/query_harness.h"
 
