@@ -189,11 +189,11 @@ bool Running::EndIfExpired(OpenCommand& command, Moment at) {
 bool Running::BeginsAtOnce(const Command& parsed) const {
   if (IsOwn(parsed)) return true;
   if (parsed.has_update() || updates_.staged() || updates_.wants_restart()) return false;
-  const bool has_place =
-      parsed.has_pty() ? CountTerminals() < kMaxTerminals : CountRunning() < kMaxRunningWorkers;
-  return !parsed.has_cancel() && !NeedsBlob(parsed) && has_place &&
-         std::none_of(table_.begin(), table_.end(),
-                      [](const auto& command) { return command->phase == Phase::kQueued; });
+  // A terminal that waits for a place keeps no worker's place.
+  return !parsed.has_cancel() && !NeedsBlob(parsed) && HasPlace(parsed.has_pty()) &&
+         std::none_of(table_.begin(), table_.end(), [&](const auto& command) {
+           return command->phase == Phase::kQueued && command->is_pty == parsed.has_pty();
+         });
 }
 
 void Running::StartQueued(Moment at) {
@@ -209,7 +209,11 @@ void Running::StartQueued(Moment at) {
 bool Running::HasPlaceFor(const OpenCommand& command) const {
   if (command.is_own || IsOnTrial(command)) return true;
   if (updates_.staged() || updates_.wants_restart()) return false;
-  return command.is_pty ? CountTerminals() < kMaxTerminals : CountRunning() < kMaxRunningWorkers;
+  return HasPlace(command.is_pty);
+}
+
+bool Running::HasPlace(bool is_pty) const {
+  return is_pty ? CountTerminals() < kMaxTerminals : CountRunning() < kMaxRunningWorkers;
 }
 
 // False: the journal refuses, and will refuse the next one too.

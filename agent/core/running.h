@@ -84,6 +84,7 @@ class Running {
   bool EndIfExpired(OpenCommand& command, Moment at);
   bool Start(OpenCommand& command, Moment at);
   bool HasPlaceFor(const OpenCommand& command) const;
+  bool HasPlace(bool is_pty) const;
   void StartOwn(OpenCommand& command, Moment at);
   void AcceptUpdate(OpenCommand& command, const ::holdfast::command::v1::Command& parsed,
                     Moment at);

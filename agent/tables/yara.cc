@@ -77,6 +77,7 @@ Result<Rules> RulesOf(const Request& request, std::string_view table, Machine& m
       return Error{Code::kInvalid, "sigfile: more than 16 MiB of rules"};
     rules.text = std::move(text).value();
   }
+  if (rules.text.empty()) return Error{Code::kInvalid, "rules: there are none"};
   if (rules.text.find('\0') != std::string::npos)
     return Error{Code::kInvalid, "rules: a NUL byte is no text"};
   HF_TRY(machine.CheckScanner(rules.text));

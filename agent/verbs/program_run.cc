@@ -122,14 +122,10 @@ pb::Result ResultOf(const ChildEnd& end, std::string_view program, const WorkerL
     result.set_exit_code(end.exit_status);
     return result;
   }
-  const bool cpu = end.signal == SIGXCPU || (end.signal == SIGKILL && end.cpu_ms >= limits.cpu_ms);
-  pb::Result result =
-      cpu ? Failed(pb::COMMAND_FAILURE_CPU_LIMIT,
-                   who + ": more than " + std::to_string(limits.cpu_ms) + " ms of CPU time")
-          : Failed(pb::COMMAND_FAILURE_KILLED, who + ": ended by " + SignalText(end.signal));
-  result.set_exit_code(128 + end.signal);
-  return result;
+  return SignalFailure(end, who, limits);
 }
+
+}  // namespace
 
 pb::Result StartFailure(const StartResult& start, const ExecPlan& plan) {
   switch (start.failed_at) {
@@ -143,7 +139,17 @@ pb::Result StartFailure(const StartResult& start, const ExecPlan& plan) {
   }
 }
 
-}  // namespace
+pb::Result SignalFailure(const ChildEnd& end, std::string_view program,
+                         const WorkerLimits& limits) {
+  const std::string who(program);
+  const bool cpu = end.signal == SIGXCPU || (end.signal == SIGKILL && end.cpu_ms >= limits.cpu_ms);
+  pb::Result result =
+      cpu ? Failed(pb::COMMAND_FAILURE_CPU_LIMIT,
+                   who + ": more than " + std::to_string(limits.cpu_ms) + " ms of CPU time")
+          : Failed(pb::COMMAND_FAILURE_KILLED, who + ": ended by " + SignalText(end.signal));
+  result.set_exit_code(128 + end.signal);
+  return result;
+}
 
 pb::Result RunProgram(const ExecPlan& plan, VerbRun& run) {
   ChildProcess child;

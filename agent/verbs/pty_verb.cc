@@ -21,11 +21,13 @@
 #include "agent/core/pty_session.h"
 #include "agent/core/worker_messages.h"
 #include "agent/verbs/program_plan.h"
+#include "agent/verbs/program_run.h"
 #include "agent/verbs/pty_recording.h"
 #include "agent/verbs/verb_result.h"
 #include "agent/verbs/verbs.h"
 #include "common/adapters/mbedtls/mbedtls_crypto.h"
 #include "common/adapters/mbedtls/mbedtls_sealing.h"
+#include "common/base/little_endian.h"
 #include "common/sign/envelope.h"
 
 namespace holdfast::agent {
@@ -96,6 +98,12 @@ struct Terminal {
   UniqueFd theirs;
 };
 
+bool SetSize(int terminal, pty::Size size) {
+  const winsize window = {
+      .ws_row = size.rows, .ws_col = size.columns, .ws_xpixel = 0, .ws_ypixel = 0};
+  return ioctl(terminal, TIOCSWINSZ, &window) == 0;
+}
+
 // 0 or an errno.
 int OpenTerminal(pty::Size size, Terminal& terminal) {
   terminal.ours.reset(open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
@@ -112,9 +120,7 @@ int OpenTerminal(pty::Size size, Terminal& terminal) {
     terminal.theirs.reset(open(path.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
   }
   if (!terminal.theirs.valid()) return errno;
-  const winsize window = {
-      .ws_row = size.rows, .ws_col = size.columns, .ws_xpixel = 0, .ws_ypixel = 0};
-  return ioctl(terminal.ours.get(), TIOCSWINSZ, &window) == 0 ? 0 : errno;
+  return SetSize(terminal.ours.get(), size) ? 0 : errno;
 }
 
 // Moves bytes between the session, the terminal, the recording and warden, until it is over.
@@ -190,23 +196,17 @@ class PtyPump {
 
   // Whole frames, as warden wrote them; what waits stays, at most two reads.
   void TakeInput() {
-    const auto number = [this](std::size_t at, std::size_t bytes) {
-      std::uint64_t value = 0;
-      for (std::size_t i = at + bytes; i-- > at;) {
-        value = (value << 8) | static_cast<unsigned char>(input_[i]);
-      }
-      return value;
-    };
     constexpr std::size_t kLength = 4;
     while (session_.wants_input() && input_.size() >= kLength) {
-      const auto size = static_cast<std::size_t>(number(0, kLength));
+      const std::string_view input = input_;
+      const auto size = static_cast<std::size_t>(LittleEndian(input.substr(0, kLength)));
       if (size + kLength > kMaxInputFrameBytes || size + kLength < kInputFrameHeaderBytes) {
         input_ended_ = true;  // warden writes no such thing
         return;
       }
       if (input_.size() < kLength + size) return;
-      const std::string_view frame = std::string_view(input_).substr(0, kLength + size);
-      session_.OnInput(number(kLength, kInputFrameHeaderBytes - kLength),
+      const std::string_view frame = input.substr(0, kLength + size);
+      session_.OnInput(LittleEndian(frame.substr(kLength, kInputFrameHeaderBytes - kLength)),
                        frame.substr(kInputFrameHeaderBytes), PtyNow());
       input_.erase(0, kLength + size);
     }
@@ -236,9 +236,7 @@ class PtyPump {
   void Resize() {
     const auto size = session_.NextSize();
     if (!size) return;
-    const winsize window = {
-        .ws_row = size->rows, .ws_col = size->columns, .ws_xpixel = 0, .ws_ypixel = 0};
-    if (ioctl(terminal_, TIOCSWINSZ, &window) == 0) session_.OnSize(*size, Microseconds());
+    if (SetSize(terminal_, *size)) session_.OnSize(*size, Microseconds());
   }
 
   std::uint64_t Microseconds() const {
@@ -287,18 +285,14 @@ pb::Result ResultOfOver(Over over, const PtySession::Options& options) {
   return full;
 }
 
-pb::Result ResultOfExit(const ChildEnd& end, std::string_view program) {
+pb::Result ResultOfExit(const ChildEnd& end, std::string_view program, const WorkerLimits& limits) {
   if (end.signal == 0) {
     // A shell's status is that of the last thing typed into it: no failure of the terminal.
     pb::Result result = Done();
     result.set_exit_code(end.exit_status);
     return result;
   }
-  pb::Result result =
-      Failed(pb::COMMAND_FAILURE_KILLED,
-             std::string(program) + ": ended by signal " + std::to_string(end.signal));
-  result.set_exit_code(128 + end.signal);
-  return result;
+  return SignalFailure(end, program, limits);
 }
 
 // Closing the terminal is what sends SIGHUP to all that it runs (tty_ioctl(4)).
@@ -350,8 +344,10 @@ pb::Result RunOpen(Terminal& terminal, ChildProcess& child, PtySession& session,
   pb::Result result =
       session.over()
           ? ResultOfOver(*session.over(), options)
-          : ResultOfExit(end, Shown(run.command.pty().argv_size() > 0 ? run.command.pty().argv(0)
-                                                                      : "the shell"));
+          : ResultOfExit(
+                end,
+                Shown(run.command.pty().argv_size() > 0 ? run.command.pty().argv(0) : "the shell"),
+                run.limits);
   result.mutable_recording()->set_sha256(session.cast_sha256().str());
   result.mutable_recording()->set_size(session.cast_bytes());
   return result;
@@ -390,9 +386,9 @@ pb::Result RunPty(const pb::PtyArgs& args, VerbRun& run) {
   if (const StartResult start = child.StartOn(terminal.theirs.get(), plan);
       start.failed_at != StartStep::kStarted) {
     (void)unlink(recording.path().c_str());  // nothing was recorded
-    return Failed(pb::COMMAND_FAILURE_CANNOT_EXECUTE,
-                  Shown(plan.candidates[0]) + ": " + ErrnoText(start.error));
+    return StartFailure(start, plan);
   }
+  run.footprint.set_processes_started(run.footprint.processes_started() + 1);
   terminal.theirs.reset();  // else it would never be closed
   run.warden->SessionKey(names.agent_key.view());
   const PtySession::Options options = SessionOptions(args, run.limits);

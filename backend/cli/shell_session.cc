@@ -48,6 +48,13 @@ bool HasPlainWord(const std::vector<std::string>& words) {
                      [](const std::string& word) { return !word.starts_with("-"); });
 }
 
+// Of the first row, if it has that column: whoever answered may have left it out.
+std::string FirstCell(const Result<std::vector<QuietRow>>& rows, const std::string& column) {
+  if (!rows.ok() || rows.value().empty()) return {};
+  const auto found = rows.value().front().find(column);
+  return found == rows.value().front().end() ? std::string() : found->second;
+}
+
 }  // namespace
 
 ShellSession::ShellSession(const Call& call, Session& session, sdk::Target target,
@@ -92,6 +99,13 @@ ShellSession::Ran ShellSession::Run(const std::string& line) {
   return {call_.console.out_works(), last_status_};
 }
 
+Result<std::vector<QuietRow>> ShellSession::Ask(const Result<Verb>& verb, Duration patience) {
+  if (!verb.ok()) return verb.error();
+  Call line = call_;
+  line.shell = &shared_;
+  return QuietRun(line, session_, target_, verb.value(), patience);
+}
+
 int ShellSession::Cd(const std::vector<std::string>& words) {
   if (words.size() > 2) return Say("cd takes one directory");
   const bool goes_back = words.size() == 2 && words[1] == "-";
@@ -99,20 +113,14 @@ int ShellSession::Cd(const std::vector<std::string>& words) {
       goes_back ? before_ : ResolvePath(cwd_, words.size() == 2 ? words[1] : "/");
   const auto verb = Verb::Stat({path});
   if (!verb.ok()) return Say(verb.error().message);
-  Call line = call_;
-  line.shell = &shared_;
-  const auto rows = QuietRun(line, session_, target_, verb.value(), kOwnPatience);
+  const auto rows = Ask(verb, kOwnPatience);
   if (!rows.ok()) {
     call_.console.Say(rows.error().message);
     return kExitFailed;
   }
   // A link may lead to a directory: what it leads to is looked at through its own entry ".".
-  std::string type = rows.value().empty() ? "" : rows.value().front().at("type");
-  if (type == "symlink") {
-    const auto through = Verb::Stat({path + "/."});
-    const auto seen = QuietRun(line, session_, target_, through.value(), kOwnPatience);
-    type = seen.ok() && !seen.value().empty() ? seen.value().front().at("type") : "";
-  }
+  std::string type = FirstCell(rows, "type");
+  if (type == "symlink") type = FirstCell(Ask(Verb::Stat({path + "/."}), kOwnPatience), "type");
   if (type != "directory") {
     call_.console.Say(ForTerminal(Untrusted(path)) + ": is no directory");
     return kExitFailed;
@@ -234,15 +242,8 @@ void ShellSession::Adapt(Options& options) const {
 // How long a get will be, so that its progress has an end.
 void ShellSession::ExpectSize(Options& options) {
   if (options.command != Command::kGet || !call_.console.err_is_terminal()) return;
-  const auto verb = Verb::Stat({options.path});
-  if (!verb.ok()) return;
-  Call line = call_;
-  line.shell = &shared_;
-  const auto rows = QuietRun(line, session_, target_, verb.value(), kOwnPatience);
-  if (!rows.ok() || rows.value().empty()) return;
-  const auto size = rows.value().front().find("size");
-  if (size == rows.value().front().end()) return;
-  options.expected_bytes = std::strtoull(size->second.c_str(), nullptr, 10);
+  const std::string size = FirstCell(Ask(Verb::Stat({options.path}), kOwnPatience), "size");
+  if (!size.empty()) options.expected_bytes = std::strtoull(size.c_str(), nullptr, 10);
 }
 
 int ShellSession::RunVerb(std::vector<std::string> words, bool in_background,
@@ -298,11 +299,7 @@ const ShellSession::Listing& ShellSession::List(const std::string& directory) {
   const TimePoint now = sdk::MonotonicNow();
   if (listing.at != TimePoint{} && now - listing.at < kListedFor) return listing;
   listing = {now, {}};
-  const auto verb = Verb::Ls(directory, true, false);
-  if (!verb.ok()) return listing;
-  Call line = call_;
-  line.shell = &shared_;
-  auto rows = QuietRun(line, session_, target_, verb.value(), kListPatience);
+  auto rows = Ask(Verb::Ls(directory, true, false), kListPatience);
   interrupt_.Rearm();
   session_.client->ClearCancel();
   if (!rows.ok()) return listing;

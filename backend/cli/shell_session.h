@@ -16,6 +16,7 @@
 #include "backend/adapters/libedit/line_editor.h"
 #include "backend/cli/interrupt.h"
 #include "backend/cli/job.h"
+#include "backend/cli/quiet_run.h"
 
 namespace holdfast::cli {
 
@@ -57,6 +58,7 @@ class ShellSession final : public backend::LineCompleter {
   int RunVerb(std::vector<std::string> words, bool in_background, const std::string& line);
   void Adapt(Options& options) const;
   void ExpectSize(Options& options);
+  Result<std::vector<QuietRow>> Ask(const Result<sdk::Verb>& verb, Duration patience);
   int Say(const std::string& line) const;
   const Listing& List(const std::string& directory);
 

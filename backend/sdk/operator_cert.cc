@@ -99,18 +99,17 @@ Result<Operator> IssueOperator(const sign::Crypto& crypto, const Fleet& fleet,
   auto issuer = LoadKeyFile(crypto, fleet.paths.issuer_key(), kIssuerRole);
   if (!issuer.ok()) return std::move(issuer).error().In("loading the issuer's key");
   HF_ASSIGN_OR_RETURN(const auto policy, LoadPolicy(crypto, fleet, now));
-  OperatorCert checked;
-  HF_TRY(AddClasses(policy.policy, classes, checked));  // before anything is made
-  HF_TRY(MakeDirs(fleet.paths.operators(), kDirMode));
   Operator who;
   who.name = name;
+  who.classes = {policy.policy.classes().begin(), policy.policy.classes().end()};
+  HF_TRY(AddClasses(policy.policy, classes, who.cert));  // before anything is made
+  HF_TRY(MakeDirs(fleet.paths.operators(), kDirMode));
   HF_ASSIGN_OR_RETURN(who.key, LoadOrMakeKey(crypto, fleet.paths.operator_key(name)));
   const std::uint64_t ttl_ms = std::min(InMs(ttl), policy.policy.max_cert_ttl_ms());
   OperatorCert& cert = who.cert;
   cert.set_serial(crypto.RandomBytes<Nonce16>().str());
   cert.set_operator_id(name);
   cert.set_pubkey(who.key->public_key().str());
-  HF_TRY(AddClasses(policy.policy, classes, cert));
   cert.set_not_before_ms(now.get());
   cert.set_not_after_ms(now.get() + ttl_ms);
   cert.set_issuer_key_id(sign::KeyIdOf(crypto, issuer.value()->public_key()).str());
@@ -123,9 +122,18 @@ Result<Operator> IssueOperator(const sign::Crypto& crypto, const Fleet& fleet,
 Result<Operator> RenewOperator(const sign::Crypto& crypto, const Fleet& fleet,
                                const std::string& name, Duration ttl, WallTime now) {
   std::vector<std::string> classes;
-  if (const auto before = LoadOperator(crypto, fleet, name); before.ok()) {
+  auto before = LoadOperator(crypto, fleet, name);
+  if (before.ok()) {
     HF_ASSIGN_OR_RETURN(const auto policy, LoadPolicy(crypto, fleet, now));
     classes = ClassesToKeep(policy.policy, before.value().cert);
+    // None named would mean all of them.
+    if (classes.empty()) {
+      return Error{Code::kDenied, "the policy has none of the classes of operator '" + name +
+                                      "' any more; say which: holdfast --dir DIR operator add " +
+                                      name + " --class CLASS"};
+    }
+  } else if (before.error().code != Code::kNotFound) {
+    return std::move(before).error();
   }
   return IssueOperator(crypto, fleet, name, ttl, now, classes);
 }

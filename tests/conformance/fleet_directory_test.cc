@@ -228,6 +228,7 @@ TEST_F(FleetDirectoryTest, ARenewedCertificateHasTheClassesOfTheOneBefore) {
   const WallTime later(kToday.get() + 11 * 3'600'000 + 3'000'000);
   const auto ready = EnsureOperator(*crypto_, Loaded(), "bob", Duration(0), later);
   ASSERT_TRUE(ready.value().renewed);
+  EXPECT_EQ(ready.value().who.classes.size(), 5U);  // whose limits it signs
   EXPECT_EQ(classes_of(ready.value().who.cert), (Classes{"read", "pty"}));
   EXPECT_EQ(
       classes_of(RenewOperator(*crypto_, Loaded(), "new", kOperatorCertTtl, kToday).value().cert),
@@ -235,6 +236,14 @@ TEST_F(FleetDirectoryTest, ARenewedCertificateHasTheClassesOfTheOneBefore) {
   const auto wrong = IssueOperator(*crypto_, Loaded(), "eve", kOperatorCertTtl, kToday, {"all"});
   EXPECT_EQ(wrong.error().code, Code::kInvalid);
   EXPECT_FALSE(Exists(FleetPaths{dir()}.operator_key("eve")));  // nothing was made
+}
+
+TEST_F(FleetDirectoryTest, ACertificateThatCannotBeReadIsNotRenewedWithEveryClass) {
+  ASSERT_TRUE(Init().ok());
+  ASSERT_TRUE(IssueOperator(*crypto_, Loaded(), "bob", kOperatorCertTtl, kToday, {"read"}).ok());
+  ASSERT_TRUE(WriteFile(FleetPaths{dir()}.operator_cert("bob"), "damaged", kPlainMode).ok());
+  EXPECT_FALSE(RenewOperator(*crypto_, Loaded(), "bob", kOperatorCertTtl, kToday).ok());
+  EXPECT_FALSE(EnsureOperator(*crypto_, Loaded(), "bob", Duration(0), kToday).ok());
 }
 
 TEST_F(FleetDirectoryTest, OperatorsAreCalledLikePeopleNotLikePaths) {

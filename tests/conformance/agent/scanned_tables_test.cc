@@ -59,6 +59,8 @@ TEST(YaraTablesTest, SaysWhatItNeeds) {
   EXPECT_NE(ask("yara_file WHERE path = '/etc/passwd' AND sig_group = 'x'").find("sig_group"),
             npos);
   EXPECT_NE(ask("yara_file WHERE path = '/etc/passwd' AND sigurl = 'x'").find("sigurl"), npos);
+  EXPECT_NE(ask("yara_file WHERE path = '/etc/passwd' AND sigrule = ''").find("there are none"),
+            npos);
   EXPECT_NE(ask("yara_file WHERE path = '/etc/passwd' AND sigfile = 'x'").find("absolute"), npos);
   EXPECT_NE(ask("yara_file WHERE path = '/etc/passwd' AND sigfile = '/missing'").find("sigfile: "),
             npos);

@@ -82,6 +82,16 @@ TEST(RunningTest, SaysHowAWorkerDied) {
   rig.Deliver(rig.Sign(rig.Query('2')));
   rig.Gone(rig.LastWorker(), {0, 24, true});
   EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_CPU_LIMIT);
+  WorkerEnd end;
+  end.memory_limit = true;
+  rig.Deliver(rig.Sign(rig.Query('4')));
+  rig.Gone(rig.LastWorker(), end);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_MEMORY_LIMIT);
+  end.memory_limit = false;
+  end.process_limit = true;
+  rig.Deliver(rig.Sign(rig.Query('5')));
+  rig.Gone(rig.LastWorker(), end);
+  EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_PROCESS_LIMIT);
   rig.workers.refuse_next = 1;
   rig.Deliver(rig.Sign(rig.Query('3')));
   EXPECT_EQ(rig.FinalOf(rig.ups.back()).failure(), pb::COMMAND_FAILURE_WORKER_DIED);
