@@ -31,6 +31,8 @@ constexpr std::array<CounterRow, static_cast<std::size_t>(Counter::kClosedBase)>
     {"holdfast_stored_bytes_total", "Bytes of results stored", false},
     {"holdfast_api_connections", "Open API connections", true},
     {"holdfast_links_shed_total", "Links asked to move to a gateway that has fewer", false},
+    {"holdfast_tls_full_total", "Links that came over a full TLS handshake", false},
+    {"holdfast_tls_resumed_total", "Links that came over a resumed TLS session", false},
 }};
 
 constexpr bool AllNamed() {

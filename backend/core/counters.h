@@ -38,6 +38,8 @@ enum class Counter : std::uint8_t {
   kStoredBytes,
   kApiConnections,  // gauge
   kLinksShed,
+  kTlsFull,     // upgraded after a full TLS handshake
+  kTlsResumed,  // ... after one that a ticket made short
   kClosedBase,  // kClosedBase + CloseReason: links closed for that reason; 32 slots, last
 };
 inline constexpr std::size_t kCloseReasonSlots = 32;

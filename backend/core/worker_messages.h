@@ -30,6 +30,8 @@ enum class WorkerMessageType : std::uint8_t {
   // copy is no longer needed.
   kCopyLedger = 8,
   kDropCopy = 9,
+  // To a gateway: payload: EncodeTicketKeys(); before its first socket, and when they change.
+  kTicketKeys = 10,
   // child -> supervisor
   kReady = 16,  // the child can take sockets
   kAlive = 17,  // every second

@@ -33,9 +33,10 @@ struct FleetOptions {
   std::uint32_t in_flight = 500;  // agents that dial for the first time at once, at most
   Ramp ramp;
   Mix mix;
-  std::uint32_t seconds = 0;  // how long to run; 0 = until a signal
-  bool json = false;          // the report on stdout as one JSON object
-  bool steered = false;       // orders come on stdin, a line each: "agents N", "figures"
+  bool full_handshakes = false;  // TLS sessions are never resumed
+  std::uint32_t seconds = 0;     // how long to run; 0 = until a signal
+  bool json = false;             // the report on stdout as one JSON object
+  bool steered = false;          // orders come on stdin, a line each: "agents N", "figures"
 };
 
 }  // namespace holdfast::fleet

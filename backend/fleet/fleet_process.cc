@@ -136,6 +136,7 @@ Status RunFleetProcess(const FleetProcess& process, FigurePage& page) {
   HF_ASSIGN_OR_RETURN(Identities identities, OpenIdentities(*crypto, process));
   Links::Options options;
   options.ca_pem = process.bundle.ca_pem();
+  options.resumes = !process.options.full_handshakes;
   HF_ASSIGN_OR_RETURN(const std::unique_ptr<Links> links, Links::Create(std::move(options)));
   HF_TRY(links->WatchReadable(process.wake_fd));
   CommandCache commands(*crypto, trust);

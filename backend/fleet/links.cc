@@ -417,7 +417,7 @@ Status EpollLinks::Init() {
   epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) return Error{Code::kInternal, "epoll: " + Reason(errno)};
   if (options_.ca_pem.empty()) return Ok();
-  HF_ASSIGN_OR_RETURN(tls_, TlsClient::Create(options_.ca_pem));
+  HF_ASSIGN_OR_RETURN(tls_, TlsClient::Create(options_.ca_pem, options_.resumes));
   return Ok();
 }
 

@@ -58,7 +58,8 @@ class Link {
 class Links {
  public:
   struct Options {
-    std::string ca_pem;  // the one CA that is trusted; needed for wss
+    std::string ca_pem;   // the one CA that is trusted; needed for wss
+    bool resumes = true;  // TLS sessions
     std::size_t max_message_bytes = std::size_t{320} * 1024;
     Duration handshake_timeout = std::chrono::seconds(15);  // TCP, TLS and upgrade together
     Duration close_timeout = std::chrono::seconds(3);

@@ -79,6 +79,7 @@ void AddRunOptions(CLI::App& app, fleet::FleetOptions& options, std::string& rou
                  "Percent that are never heard of again when they are updated")
       ->check(percent);
   app.add_option("--versions", versions, "What agents say they are, such as 1.0.0:80,1.1.0:20");
+  app.add_flag("--full-handshakes", options.full_handshakes, "Never resume a TLS session");
   app.add_option("--seconds", options.seconds, "How long to run; 0 is until Ctrl-C")
       ->capture_default_str();
   app.add_flag("--json", options.json, "Print the report as one JSON object on stdout");

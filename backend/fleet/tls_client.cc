@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -49,9 +50,41 @@ bool SetServerName(SSL* ssl, const std::string& host) {
                   const_cast<char*>(host.c_str())) == 1;
 }
 
+struct SessionFreer {
+  void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+};
+using Ticket = std::unique_ptr<SSL_SESSION, SessionFreer>;
+
 class OpensslSession final : public TlsSession {
  public:
-  explicit OpensslSession(SSL* ssl) : ssl_(ssl) { SSL_set_app_data(ssl, this); }
+  // `ticket` is where the last one of this host lies; nullptr: none is wanted.
+  OpensslSession(SSL* ssl, Ticket* ticket) : ssl_(ssl), ticket_(ticket) {
+    SSL_set_app_data(ssl, this);
+    if (ticket == nullptr) return;
+    SSL_set_msg_callback(ssl, &OnRecord);
+    SSL_set_msg_callback_arg(ssl, this);
+    if (*ticket == nullptr) return;
+    // A copy: OpenSSL marks the one that was resumed as used up.
+    const Ticket offered(SSL_SESSION_dup(ticket->get()));
+    if (offered != nullptr) SSL_set_session(ssl, offered.get());
+  }
+  ~OpensslSession() override { LetGo(); }
+  OpensslSession(const OpensslSession&) = delete;
+  OpensslSession& operator=(const OpensslSession&) = delete;
+
+  static int OnTicket(SSL* ssl, SSL_SESSION* session) {
+    auto* const self = static_cast<OpensslSession*>(SSL_get_app_data(ssl));
+    if (self == nullptr || self->ticket_ == nullptr) return 0;
+    self->ticket_->reset(session);
+    return 1;  // it is ours now
+  }
+
+  static void OnRecord(int is_sent, int /*version*/, int type, const void* /*bytes*/,
+                       std::size_t /*size*/, SSL* /*ssl*/, void* self) {
+    if (type != SSL3_RT_HEADER) return;
+    auto* const session = static_cast<OpensslSession*>(self);
+    ++(is_sent == 1 ? session->sent_ : session->received_);
+  }
 
   // What a key log would get: "LABEL <client random> <secret>", in hex (SSL_CTX_set_keylog_callback(3)).
   static void OnSecret(const SSL* ssl, const char* line) {
@@ -76,7 +109,7 @@ class OpensslSession final : public TlsSession {
   Step Handshake() override {
     ERR_clear_error();
     const int done = SSL_connect(ssl_.get());
-    if (done == 1) return TakeOver();
+    if (done == 1) return OnShaken();
     const int error = SSL_get_error(ssl_.get(), done);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return Step::kAgain;
     return SSL_get_verify_result(ssl_.get()) == X509_V_OK ? Step::kFailed : Step::kUntrusted;
@@ -90,6 +123,7 @@ class OpensslSession final : public TlsSession {
   }
 
   ssize_t Read(std::span<char> into) override {
+    if (records_ == nullptr) return ReadFirst(into);
     if (plain_ == nullptr) {
       static std::array<char, TlsRecords::kMaxPlainBytes> sealed;  // one loop, one thread
       const ssize_t got = ::recv(fd_, sealed.data(), sealed.size(), 0);
@@ -107,6 +141,11 @@ class OpensslSession final : public TlsSession {
   }
 
   ssize_t Write(std::string_view bytes) override {
+    if (records_ == nullptr) {
+      ERR_clear_error();
+      const int sent = SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size()));
+      return sent > 0 ? sent : -1;
+    }
     Flush();
     if (sealed_ != nullptr) return -1;
     bytes = bytes.substr(0, TlsRecords::kMaxPlainBytes);
@@ -123,14 +162,37 @@ class OpensslSession final : public TlsSession {
   }
 
  private:
-  // OpenSSL reads record by record: what comes next is the first one under these secrets.
+  Step OnShaken() {
+    // What went before went under the handshake's keys.
+    sent_ = received_ = 0;
+    const bool waits = ticket_ != nullptr && SSL_session_reused(ssl_.get()) == 0;
+    return waits ? Step::kDone : TakeOver();
+  }
+
+  ssize_t ReadFirst(std::span<char> into) {
+    ERR_clear_error();
+    const int got = SSL_read(ssl_.get(), into.data(), static_cast<int>(into.size()));
+    if (got <= 0) return SSL_get_error(ssl_.get(), got) == SSL_ERROR_WANT_READ ? -1 : 0;
+    if (SSL_pending(ssl_.get()) == 0 && TakeOver() != Step::kDone) return 0;
+    return got;
+  }
+
+  // An end without TLS's goodbye would make OpenSSL think ill of the ticket.
+  void LetGo() {
+    if (ssl_ != nullptr && SSL_is_init_finished(ssl_.get()) == 1) {
+      SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
+    ssl_.reset();
+  }
+
+  // OpenSSL reads record by record: what comes next is the next one under these secrets.
   Step TakeOver() {
     const bool known =
         own_.size() == TlsRecords::kSecretBytes && peer_.size() == TlsRecords::kSecretBytes;
     if (!known || SSL_pending(ssl_.get()) > 0) return Step::kFailed;
-    records_ = std::make_unique<TlsRecords>(own_, peer_);
+    records_ = std::make_unique<TlsRecords>(own_, peer_, sent_, received_);
     own_ = peer_ = std::string();
-    ssl_.reset();
+    LetGo();
     return Step::kDone;
   }
 
@@ -139,12 +201,17 @@ class OpensslSession final : public TlsSession {
   std::unique_ptr<std::string> plain_;   // opened, and not read yet
   std::unique_ptr<std::string> sealed_;  // of a record, what the socket did not take
   std::string own_, peer_;               // secrets, until they are used
+  Ticket* const ticket_;
+  std::uint32_t sent_ = 0, received_ = 0;  // records, while OpenSSL is there
   int fd_ = -1;
 };
 
 class OpensslClient final : public TlsClient {
  public:
-  OpensslClient() : context_(SSL_CTX_new(TLS_client_method())) { HF_CHECK(context_ != nullptr); }
+  explicit OpensslClient(bool resumes)
+      : resumes_(resumes), context_(SSL_CTX_new(TLS_client_method())) {
+    HF_CHECK(context_ != nullptr);
+  }
 
   Status Init(const std::string& ca_pem) {
     const std::unique_ptr<BIO, SslFreer> bio(
@@ -157,8 +224,12 @@ class OpensslClient final : public TlsClient {
     }
     SSL_CTX_set_mode(context_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                          SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_options(context_.get(), SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(context_.get(), SSL_OP_NO_COMPRESSION);
+    // Client: the ticket is shown to us; it is not kept there.
+    SSL_CTX_set_session_cache_mode(
+        context_.get(),
+        resumes_ ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
+    SSL_CTX_sess_set_new_cb(context_.get(), &OpensslSession::OnTicket);
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_3_VERSION);
     if (SSL_CTX_set_ciphersuites(context_.get(), "TLS_AES_128_GCM_SHA256") != 1) {
       return Error{Code::kInternal, LastError()};
@@ -172,7 +243,7 @@ class OpensslClient final : public TlsClient {
   Result<std::unique_ptr<TlsSession>> NewSession(const std::string& host) override {
     SSL* const ssl = SSL_new(context_.get());
     if (ssl == nullptr) return Error{Code::kInternal, LastError()};
-    auto session = std::make_unique<OpensslSession>(ssl);
+    auto session = std::make_unique<OpensslSession>(ssl, resumes_ ? &tickets_[host] : nullptr);
     const bool is_address = IsAddress(host);
     const bool named = is_address
                            ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1
@@ -182,7 +253,9 @@ class OpensslClient final : public TlsClient {
   }
 
  private:
+  const bool resumes_;
   const std::unique_ptr<SSL_CTX, SslFreer> context_;
+  std::map<std::string, Ticket> tickets_;  // by host: of what was checked for that name only
 };
 
 std::string Base64(std::string_view bytes) {
@@ -196,8 +269,8 @@ std::string Base64(std::string_view bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<TlsClient>> TlsClient::Create(const std::string& ca_pem) {
-  auto client = std::make_unique<OpensslClient>();
+Result<std::unique_ptr<TlsClient>> TlsClient::Create(const std::string& ca_pem, bool resumes) {
+  auto client = std::make_unique<OpensslClient>(resumes);
   HF_TRY(client->Init(ca_pem));
   return std::unique_ptr<TlsClient>(std::move(client));
 }

@@ -2,6 +2,9 @@
 //
 // OpenSSL shakes hands, and checks what an agent checks: that the certificate leads to the one given CA and
 // names the host that was dialled. Then its 20 KB are let go, and TlsRecords goes on with the secrets. TLS 1.3 alone.
+// After a full handshake OpenSSL stays until the first answer is read: the ticket comes before it, and its secret
+// is OpenSSL's alone. One ticket a host serves all agents of the process: real ones have one each, the server's work
+// is the same, and a million would take a gigabyte.
 //
 // Ownership: a session borrows its client and the socket; it closes neither.
 // Threading: loop thread only.
@@ -35,7 +38,8 @@ class TlsSession {
 
 class TlsClient {
  public:
-  static Result<std::unique_ptr<TlsClient>> Create(const std::string& ca_pem);
+  // `resumes`: sessions are resumed; else each handshake is a full one.
+  static Result<std::unique_ptr<TlsClient>> Create(const std::string& ca_pem, bool resumes);
   virtual ~TlsClient() = default;
   virtual Result<std::unique_ptr<TlsSession>> NewSession(const std::string& host) = 0;
 };

@@ -16,6 +16,8 @@ constexpr std::size_t kHeaderBytes = 5;
 constexpr std::size_t kTagBytes = 16;
 constexpr std::size_t kMaxRecordBytes = TlsRecords::kMaxPlainBytes + 256;  // RFC 8446, 5.2
 constexpr char kApplicationData = 23;
+constexpr char kHandshake = 22;
+constexpr char kNewTicket = 4;
 constexpr char kVersion[] = {3, 3};  // of every record, for old middle boxes
 
 const unsigned char* Bytes(std::string_view text) {
@@ -82,8 +84,12 @@ TlsRecords::Direction TlsRecords::From(std::string_view secret) {
   return out;
 }
 
-TlsRecords::TlsRecords(std::string_view own_secret, std::string_view peer_secret)
-    : own_(From(own_secret)), peer_(From(peer_secret)) {}
+TlsRecords::TlsRecords(std::string_view own_secret, std::string_view peer_secret,
+                       std::uint64_t sent, std::uint64_t received)
+    : own_(From(own_secret)), peer_(From(peer_secret)) {
+  own_.sequence = sent;
+  peer_.sequence = received;
+}
 
 std::string TlsRecords::Seal(std::string_view plain) {
   HF_CHECK(plain.size() <= kMaxPlainBytes);
@@ -143,6 +149,11 @@ bool TlsRecords::OpenOne(std::string_view record, std::string& plain) {
       EVP_DecryptFinal_ex(cipher, inner + inner_bytes, &written) == 1;
   // The type is the last byte that is not zero; zeros behind it are padding.
   while (holds && plain.size() > at && plain.back() == '\0') plain.pop_back();
+  // A ticket alone in its record, as OpenSSL sends it (RFC 8446, 4.6.1).
+  if (holds && plain.size() > at + 1 && plain.back() == kHandshake && plain[at] == kNewTicket) {
+    plain.resize(at);
+    return true;
+  }
   const bool is_data = holds && plain.size() > at && plain.back() == kApplicationData;
   plain.resize(is_data ? plain.size() - 1 : at);
   return is_data;

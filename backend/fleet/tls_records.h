@@ -6,8 +6,8 @@
 //
 //   secrets --> [TlsRecords] --> Seal(plain) -> record;  OnBytes(records) -> Next(): plain | kOver
 //
-// Limits:    kMaxPlainBytes a record. What follows a handshake in TLS 1.3 (tickets, new keys) is the end: our
-//            backend sends neither. A partial record is kept, nothing else.
+// Limits:    kMaxPlainBytes a record. Tickets that come late are passed over; all else that may follow a handshake in
+//            TLS 1.3 (new keys) is the end: our backend does not ask. A partial record is kept, nothing else.
 // Threading: loop thread only.
 // Errors:    Open of a record that does not hold: the end.
 // Design:    docs/decisions/0074-the-simulators-own-websocket.md
@@ -28,8 +28,9 @@ class TlsRecords {
   static constexpr std::size_t kMaxPlainBytes = std::size_t{16} * 1024;
   static constexpr std::size_t kSecretBytes = 32;  // of SHA-256
 
-  // *_traffic_secret_0 of the two sides.
-  TlsRecords(std::string_view own_secret, std::string_view peer_secret);
+  // *_traffic_secret_0 of the two sides, and how many records went under them already.
+  TlsRecords(std::string_view own_secret, std::string_view peer_secret, std::uint64_t sent = 0,
+             std::uint64_t received = 0);
 
   // The record of at most kMaxPlainBytes.
   std::string Seal(std::string_view plain);

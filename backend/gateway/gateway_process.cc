@@ -88,6 +88,7 @@ void GatewayProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
     case WorkerMessageType::kDrain: return OnDrain(payload);
     case WorkerMessageType::kShed: return OnShed(payload);
     case WorkerMessageType::kReload: return OnReload(payload);
+    case WorkerMessageType::kTicketKeys: return OnTicketKeys(payload);
     default: return;  // not for a gateway
   }
 }
@@ -121,6 +122,14 @@ void GatewayProcess::OnReload(std::string_view payload) {
   if (!taken.ok()) {
     log_.Write(LogLine(LogLevel::kError, "certificate_refused").Err(taken.error()));
   }
+}
+
+void GatewayProcess::OnTicketKeys(std::string_view payload) {
+  if (const auto keys = DecodeTicketKeys(payload)) server_->SetTicketKeys(*keys);
+}
+
+void GatewayProcess::OnTlsDone(bool resumed) {
+  worker_->counters().Add(resumed ? Counter::kTlsResumed : Counter::kTlsFull);
 }
 
 void GatewayProcess::OnAgentSocket(std::string_view peer_address, UniqueFd fd) {

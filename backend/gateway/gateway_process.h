@@ -37,6 +37,7 @@ class GatewayProcess final : private WorkerProcessDelegate,
 
   std::optional<std::uint32_t> RefuseUpgrade() override;
   void OnOpened(LwsLink& link) override;
+  void OnTlsDone(bool resumed) override;
   void OnMessage(LwsLink& link, std::string_view message) override;
   void OnPong(LwsLink& link) override;
   void OnNotOpened(std::string_view peer_address) override;
@@ -61,6 +62,7 @@ class GatewayProcess final : private WorkerProcessDelegate,
   void ReportHandshakes();
   void TellOfRefusal(std::string_view peer_address, link::CloseReason reason);
   void OnReload(std::string_view payload);
+  void OnTicketKeys(std::string_view payload);
 
   struct ev_loop* const loop_;
   const Config& config_;

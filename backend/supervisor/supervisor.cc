@@ -56,6 +56,8 @@ Supervisor::Supervisor(struct ev_loop* loop, Config config)
       config_(std::move(config)),
       log_("supervisor", config_.log_level),
       host_(HostWord()),
+      ticket_keys_([crypto = std::shared_ptr<sign::Crypto>(NewOpensslCrypto())](
+                       std::span<std::uint8_t> out) { crypto->Random(out); }),
       proxy_refusals_(log_),
       proxied_(loop, *this, proxy_refusals_),
       descriptors_(RaiseDescriptorLimit()),
@@ -129,6 +131,7 @@ Status Supervisor::PrepareState() {
   ::unlink((config_.run_dir() + "/ready").c_str());
   HF_ASSIGN_OR_RETURN(config_text_, MemoryFile(config_.text));
   HF_ASSIGN_OR_RETURN(certificate_, ReadCertificate(config_));
+  RenewTicketKeys();
   return PrepareRedisUsers();
 }
 
@@ -274,6 +277,9 @@ int Supervisor::Run() {
 
 void Supervisor::OnChildReady(Child& child) {
   SendLive(child, certificate_changed_);
+  if (child.spec().role == "gateway" && !config_.tls_plain) {
+    child.Send(WorkerMessageType::kTicketKeys, EncodeTicketKeys(ticket_keys_.pair()));
+  }
   if (control_ && &child == control_.get()) {
     SendPoison();  // before the gateways know whom to ask: what it is about must not come first
     for (Child* const other : children()) {
@@ -331,7 +337,16 @@ void Supervisor::OnTick() {
   if (!was_ready_ && !stopping_) CheckReady();
 }
 
+void Supervisor::RenewTicketKeys() {
+  if (!ticket_keys_.OnTime(MonotonicNow()) || config_.tls_plain) return;
+  for (Child* const child : children()) {
+    if (child->spec().role != "gateway" || !child->ready()) continue;
+    child->Send(WorkerMessageType::kTicketKeys, EncodeTicketKeys(ticket_keys_.pair()));
+  }
+}
+
 void Supervisor::OnSecond() {
+  RenewTicketKeys();
   for (Child* const child : children()) child->OnSecond();
   probe_->OnSecond();
   proxy_refusals_.OnSecond();

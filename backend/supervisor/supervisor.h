@@ -39,6 +39,7 @@
 #include "backend/core/roll.h"
 #include "backend/core/scale.h"
 #include "backend/core/source_admission.h"
+#include "backend/core/ticket_keys.h"
 #include "backend/supervisor/admin_server.h"
 #include "backend/supervisor/child.h"
 #include "backend/supervisor/order_socket.h"
@@ -89,6 +90,7 @@ class Supervisor final : private ListenerDelegate,
   Child::Spec WorkerSpec(std::string role, std::string slot) const;
   void NoteDeath(Child& child);
   void SendPoison();
+  void RenewTicketKeys();
 
   // supervisor_sockets.cc
   void AcceptAgents();
@@ -162,6 +164,7 @@ class Supervisor final : private ListenerDelegate,
   UniqueFd gateway_login_, control_login_;
   std::string certificate_;  // what new connections are served with: to see whether it changed
   bool certificate_changed_ = false;  // since the start
+  TicketKeys ticket_keys_;            // TLS sessions outlive a gateway
   std::unique_ptr<Listener> agents_;
   std::unique_ptr<Listener> api_;
   AddressSet proxies_;

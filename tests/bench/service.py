@@ -49,8 +49,8 @@ class Failed(Exception):
 class Service:
     """A world with all its agents connected."""
 
-    def __init__(self, agents, tls, rests_first=False):
-        self.agents, self.rests_first = agents, rests_first
+    def __init__(self, agents, tls, rests_first=False, resumes=True):
+        self.agents, self.rests_first, self.resumes = agents, rests_first, resumes
         self.world = World(agents, tls, LINKS_PER_SECOND)
         self.fleet = None
         self.connect_s = self.connect_cpu_s = self.rest_cpu_s = 0.0
@@ -59,7 +59,7 @@ class Service:
     def __enter__(self):
         try:
             self.world.start()
-            self.fleet = self.world.start_fleet()
+            self.fleet = self.world.start_fleet(self.resumes)
             if self.rests_first:
                 cpu = self.cpu()
                 time.sleep(BEAT_SECONDS)
@@ -200,11 +200,25 @@ def storm(arguments, figures):
         figures.add(f"storm, {kind}: all back", seconds, "s", 60, how, digits=1)
         figures.add(f"storm, {kind}: back a second", service.agents / seconds, "/s", None, how, digits=0)
         figures.add(f"storm, {kind}: dials an agent", (after["dials"] - dials["dials"]) / service.agents, "", None, how)
-        how = f"{service.agents} {kind} agents connect as fast as both ends can: full handshake, Hello, proof, Welcome"
-        figures.add(f"connecting, {kind}: links a second", service.agents / service.connect_s, "/s",
-                    1500 if arguments.tls else None, how, at_most=False, digits=0)
-        figures.add(f"connecting, {kind}: server CPU a link", service.connect_cpu_s / service.agents * 1e6, "us", None, how,
-                    digits=0)
+        first = connecting(service, figures, f"{kind}, resumed" if arguments.tls else kind)
+    if arguments.tls:
+        with Service(arguments.agents, True, resumes=False) as service:
+            full = connecting(service, figures, "TLS, full", 1500)
+        figures.add("connecting, TLS: resumed over full", first / full, "", 2, "the two above, each in a run of its own",
+                    at_most=False)
+
+
+def connecting(service, figures, kind, wanted=None):
+    """Links a second; of those that were to resume, all but the first of each process must have."""
+    metrics = service.world.stack.metrics()
+    full, resumed = (metrics.get(f"holdfast_tls_{which}_total", 0) for which in ("full", "resumed"))
+    print(f"  {kind}: {full:.0f} full handshakes, {resumed:.0f} resumed", flush=True)
+    how = f"{service.agents} agents ({kind}) connect as fast as both ends can: handshake, Hello, proof, Welcome"
+    rate = service.agents / service.connect_s
+    figures.add(f"connecting, {kind}: links a second", rate, "/s", wanted, how, at_most=False, digits=0)
+    figures.add(f"connecting, {kind}: server CPU a link", service.connect_cpu_s / service.agents * 1e6, "us", None, how,
+                digits=0)
+    return rate
 
 
 def drain(arguments, figures):

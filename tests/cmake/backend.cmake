@@ -33,7 +33,7 @@ target_compile_definitions(conformance_backend_postgres PRIVATE HOLDFAST_POSTGRE
 
 holdfast_test(conformance_backend_lws LABEL conformance
   DEPS holdfast_backend_adapters_lws holdfast_common_base
-  SRCS conformance/backend/lws_server_test.cc)
+  SRCS conformance/backend/lws_server_test.cc conformance/backend/lws_server_tls_test.cc)
 
 holdfast_test(conformance_backend_linux LABEL conformance
   DEPS holdfast_backend_adapters_linux holdfast_common_base
@@ -63,6 +63,7 @@ holdfast_test(unit_backend_gateway LABEL unit
     unit/backend/core/live_settings_test.cc unit/backend/core/metrics_text_test.cc
     unit/backend/core/placement_test.cc unit/backend/core/proxy_header_test.cc unit/backend/core/redis_access_test.cc
     unit/backend/core/rebalance_test.cc unit/backend/core/roll_test.cc unit/backend/core/scale_test.cc
+    unit/backend/core/ticket_keys_test.cc
     unit/backend/core/source_admission_test.cc)
 holdfast_test(unit_backend_supervisor LABEL unit DEPS holdfast_backend_supervisor
   SRCS unit/backend/supervisor/backup_archive_test.cc)

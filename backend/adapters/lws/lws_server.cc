@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,7 @@ class Server final : public LwsServer {
   Status Start();
   Status Adopt(int fd, std::string peer_address) override;
   Status SetCertificate(std::string cert_file, std::string key_file) override;
+  void SetTicketKeys(const TicketKeyPair& keys) override { tickets_ = keys; }
 
  private:
   static int OnCallback(struct lws* wsi, enum lws_callback_reasons reason, void* user, void* in,
@@ -77,6 +79,7 @@ class Server final : public LwsServer {
   struct lws_context* context_ = nullptr;
   struct lws_vhost* vhost_ = nullptr;  // of new sockets; older ones live in context_
   ServerLink* adopting_ = nullptr;
+  std::optional<TicketKeyPair> tickets_;  // its address is known to each SSL_CTX
   ev_timer second_{};
   ev_check turn_start_{};
   ev_prepare turn_end_{};
@@ -243,7 +246,9 @@ void Server::OnSecond() {
 int Server::OnCallback(struct lws* wsi, enum lws_callback_reasons reason, void* user, void* in,
                        std::size_t bytes) {
   if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS) {
-    TuneServerTls(user);  // the SSL_CTX, for this reason
+    // The SSL_CTX, for this reason; libwebsockets shows of whom by a vhost's stand-in for a connection.
+    auto* const server = static_cast<Server*>(lws_context_user(lws_get_context(wsi)));
+    TuneServerTls(user, server->tickets_);
     return 0;
   }
   auto* const link =
@@ -264,7 +269,9 @@ int Server::OnLinkCallback(ServerLink& link, struct lws* wsi, enum lws_callback_
       link.OnHttp();
       // `in` is a zero-terminated word here, its length is not given.
       return ConfirmUpgrade(link, wsi, in.data() == nullptr ? "" : in.data());
-    case LWS_CALLBACK_ESTABLISHED: return link.OnEstablished();
+    case LWS_CALLBACK_ESTABLISHED:
+      if (tls()) core_.delegate.OnTlsDone(IsResumed(lws_get_ssl(wsi)));
+      return link.OnEstablished();
     case LWS_CALLBACK_RECEIVE: return link.OnReceive(in);
     case LWS_CALLBACK_RECEIVE_PONG: link.OnPong(); return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE: return link.OnWriteable();

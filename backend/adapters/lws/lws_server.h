@@ -23,6 +23,7 @@
 #include <string>
 #include <string_view>
 
+#include "backend/core/ticket_keys.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
 
@@ -66,6 +67,8 @@ class LwsServerDelegate {
   // Asked before each upgrade. Seconds: 503 with that as Retry-After.
   virtual std::optional<std::uint32_t> RefuseUpgrade() { return std::nullopt; }
   virtual void OnOpened(LwsLink& link) = 0;
+  // Just before OnOpened(), over TLS: whether a ticket made the handshake short.
+  virtual void OnTlsDone(bool /*resumed*/) {}
   virtual void OnMessage(LwsLink& link, std::string_view message) = 0;  // one whole message
   virtual void OnPong(LwsLink& /*link*/) {}
   // `link` is null for a socket that ended before its upgrade; OnNotOpened() said which, just before.
@@ -96,6 +99,8 @@ class LwsServer {
   // For sockets adopted from now on; links keep what they have. Read anew even if the names are the same.
   // Not for a server without TLS. A certificate that was in use is kept in memory until the server ends.
   virtual Status SetCertificate(std::string cert_file, std::string key_file) = 0;
+  // From now on TLS 1.3 clients get tickets under these; until then nobody does.
+  virtual void SetTicketKeys(const TicketKeyPair& keys) = 0;
 };
 
 }  // namespace holdfast::backend

@@ -78,10 +78,10 @@ class World:
             slot = argv[argv.index("--slot") + 1] if "--slot" in argv else "redis"
             self.server_processes[slot] = process.pid
 
-    def start_fleet(self):
+    def start_fleet(self, resumes=True):
         binary = stack_module.BIN / "holdfast-fleet"
         return Child([binary, "--bundle", self.simulation, "--agents", self.agents, "--source-base", "127.1.0.0",
-                      "--in-flight", "800", "--steered"], self.stack.env())
+                      "--in-flight", "800", "--steered", *([] if resumes else ["--full-handshakes"])], self.stack.env())
 
     def order(self, *words):
         """What an administrator orders with holdfastd; returns when it says that it is done."""

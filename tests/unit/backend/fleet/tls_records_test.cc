@@ -61,6 +61,15 @@ TEST_F(TlsRecordsTest, EndsAtARecordThatWasChangedOrCameTwice) {
   EXPECT_EQ(plain, "data");
 }
 
+TEST_F(TlsRecordsTest, GoesOnWhereOthersCounted) {
+  TlsRecords ahead(Hex(kClientSecret), Hex(kServerSecret), 1, 0);
+  std::string plain;
+  EXPECT_FALSE(TlsRecords(Hex(kServerSecret), Hex(kClientSecret)).Open(ahead.Seal("data"), plain));
+  TlsRecords follows(Hex(kServerSecret), Hex(kClientSecret), 0, 2);
+  EXPECT_TRUE(follows.Open(ahead.Seal("more"), plain));
+  EXPECT_EQ(plain, "more");
+}
+
 TEST_F(TlsRecordsTest, EndsAtWhatIsNoDataAndAtALengthThatIsNone) {
   std::string plain;
   EXPECT_FALSE(server_.Open(std::string("\x15\x03\x03\x00\x02\x01\x00", 7),
