@@ -1,8 +1,25 @@
 #include "agent/core/outbox.h"
 
 #include <algorithm>
+#include <memory>
 
 namespace holdfast::agent {
+namespace {
+
+// A terminal has at most its window under way, and somebody looks at it.
+bool IsSmall(const OpenCommand& command) {
+  return command.is_pty || command.stream->is_interactive();
+}
+
+bool HasUnsent(const std::unique_ptr<OpenCommand>& command) {
+  return command->stream->sender().has_unsent();
+}
+
+bool IsLargeAndUnsent(const std::unique_ptr<OpenCommand>& command) {
+  return !IsSmall(*command) && HasUnsent(command);
+}
+
+}  // namespace
 
 void Outbox::OnLinkUp(TimePoint now) {
   is_up_ = true;
@@ -16,6 +33,7 @@ void Outbox::OnLinkUp(TimePoint now) {
 void Outbox::OnLinkDown() {
   is_up_ = false;
   path_.OnLinkDown();
+  large_.OnLinkDown();
   for (const auto& command : table_) {
     command->stream->OnLinkDown();
     if (command->blob) command->blob->OnLinkDown();
@@ -27,10 +45,11 @@ void Outbox::OnTick(TimePoint now) {
     if (command->stream->sender().OnTick(now)) path_.OnTimeout();
     if (command->blob) command->blob->OnTick(now);
   }
+  Pace(now);
 }
 
 // What the path can take, to all who number and wait.
-void Outbox::Pace() {
+void Outbox::Pace(TimePoint now) {
   in_flight_ = 0;
   for (const auto& command : table_) in_flight_ += command->stream->sender().in_flight_cost();
   const AnswerStream::Pace pace{path_.chunk_bytes(), path_.read_ahead_bytes()};
@@ -39,13 +58,14 @@ void Outbox::Pace() {
     command->stream->set_pace(pace);
     command->stream->sender().set_ack_timeout(patience);
   }
+  large_.OnTurn(path_.rate(), now);
 }
 
 bool Outbox::Fill(TimePoint now, std::optional<Lost>& lost) {
   lost.reset();
   message_.Clear();  // keeps the chunk's buffer
   message_bytes_ = 0;
-  Pace();
+  Pace(now);
   if (!is_up_) return false;
   AddSyncs(now);
   AddBlobRequests(now);
@@ -53,9 +73,8 @@ bool Outbox::Fill(TimePoint now, std::optional<Lost>& lost) {
   AddRecords(now, true, lost);
   if (!lost) AddRecords(now, false, lost);
   if (in_flight_ > before) {
-    const bool has_more = std::any_of(table_.begin(), table_.end(), [](const auto& command) {
-      return command->stream->sender().has_unsent();
-    });
+    // What waits for the large lane's rate says nothing of what the path carries.
+    const bool has_more = large_.HasRoom() && std::any_of(table_.begin(), table_.end(), HasUnsent);
     path_.OnSent({in_flight_ - before, in_flight_, has_more}, now);
   }
   return message_.frames_size() > 0;
@@ -87,6 +106,7 @@ void Outbox::AddBlobRequests(TimePoint now) {
 
 bool Outbox::HasRoom(const link::StreamSender& sender, bool interactive) const {
   const std::uint64_t cost = sender.next_cost();
+  if (!interactive && !large_.HasRoom()) return false;
   return in_flight_ == 0 || in_flight_ + cost <= path_.window_bytes() ||
          (interactive && sender.in_flight_cost() + cost <= kSmallBytes);
 }
@@ -94,6 +114,7 @@ bool Outbox::HasRoom(const link::StreamSender& sender, bool interactive) const {
 void Outbox::AddRecords(TimePoint now, bool interactive, std::optional<Lost>& lost) {
   const std::size_t join_bytes = std::min(kJoinBytes, path_.chunk_bytes());
   std::size_t idle = 0;  // commands in a row that had nothing
+  bool passes = false;
   while (idle < table_.size() && message_.frames_size() < link::kMaxFramesPerMessage &&
          message_bytes_ < join_bytes) {
     next_ = next_ + 1 < table_.size() ? next_ + 1 : 0;
@@ -101,20 +122,25 @@ void Outbox::AddRecords(TimePoint now, bool interactive, std::optional<Lost>& lo
     ++idle;
     // Behind what was lost there is nothing that control could use; its end comes as a new attempt.
     if (command.output_lost && !command.stream->has_final()) continue;
-    // A terminal has at most its window under way, and somebody looks at it.
-    if ((command.is_pty || command.stream->is_interactive()) != interactive) continue;
+    if (IsSmall(command) != interactive) continue;
     link::StreamSender& sender = command.stream->sender();
     if (!sender.has_record() || !HasRoom(sender, interactive)) continue;
-    in_flight_ += sender.next_cost();
+    const std::uint64_t cost = sender.next_cost();
+    in_flight_ += cost;
     const auto seq = sender.NextRecord(now);
     idle = 0;
     auto& up = *message_.add_frames()->mutable_up();
     if (auto filled = command.stream->Fill(*seq, up); !filled.ok()) {
       message_.mutable_frames()->RemoveLast();
       lost = Lost{command.digest, filled.error()};
-      return;
+      break;
     }
+    if (!interactive) large_.OnSent(cost);
+    passes = passes || command.is_pty || (interactive && up.has_final());
     message_bytes_ += up.chunk().data().size() + up.final().envelope().size();
+  }
+  if (passes && std::any_of(table_.begin(), table_.end(), IsLargeAndUnsent)) {
+    large_.OnSmallAnswer(now);
   }
 }
 
@@ -123,6 +149,7 @@ std::optional<TimePoint> Outbox::NextDeadline() const {
   const auto consider = [&](const std::optional<TimePoint>& at) {
     if (at && (!soonest || *at < *soonest)) soonest = at;
   };
+  if (is_up_) consider(large_.NextDeadline());
   for (const auto& command : table_) {
     consider(command->stream->sender().NextDeadline());
     if (command->blob) consider(command->blob->NextDeadline());

@@ -3,7 +3,8 @@
 // Syncs and blob requests first, then records: round robin among the commands whose output is small
 // so far, then round robin among the others, so that a query answers while a file is fetched. What
 // is ready in one turn leaves as one message. No more is in flight over all commands than the path needs
-// (PathMeter), or what overtakes here would wait in the network; a small answer does not count.
+// (PathMeter), or what overtakes here would wait in the network; a small answer does not count, and large output
+// gives way to it (LargeLane).
 //
 // Limits:    kMaxFramesPerMessage frames; a record joins a message only while it holds less than
 //            kJoinBytes, so that with one full chunk it stays below the link's maximum, and on a slow
@@ -16,6 +17,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/core/large_lane.h"
 #include "agent/core/open_command.h"
 #include "common/base/result.h"
 #include "common/link/codec.h"
@@ -50,7 +52,7 @@ class Outbox {
   void Shrink() { message_ = link::LinkMessage(); }
 
  private:
-  void Pace();
+  void Pace(TimePoint now);
   bool HasRoom(const link::StreamSender& sender, bool interactive) const;
   void AddSyncs(TimePoint now);
   void AddBlobRequests(TimePoint now);
@@ -58,6 +60,7 @@ class Outbox {
 
   CommandTable& table_;
   link::PathMeter path_;
+  LargeLane large_;
   std::uint64_t in_flight_ = 0;  // cost over all commands, while Fill() runs
   link::LinkMessage message_;
   std::size_t message_bytes_ = 0;

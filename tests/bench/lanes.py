@@ -11,6 +11,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
@@ -76,8 +77,8 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
     stack_module.BIN = arguments.bin.resolve()
-    if shutil.disk_usage("/tmp").free < ROOM_BYTES:
-        raise SystemExit("not enough room in /tmp: 6 GiB are needed")
+    if shutil.disk_usage(tempfile.gettempdir()).free < ROOM_BYTES:
+        raise SystemExit("not enough room for temporary files: 6 GiB are needed")
     figures = Figures(arguments.out, "lanes")
     stack = Stack(gateways=0)
     try:

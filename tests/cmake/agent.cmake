@@ -3,7 +3,7 @@ holdfast_test(unit_agent_core LABEL unit
   DEPS holdfast_agent_core holdfast_common_adapters_mbedtls
   SRCS unit/agent/core/admission_test.cc unit/agent/core/blob_fetch_test.cc unit/agent/core/framers_test.cc
     unit/agent/core/hello_test.cc unit/agent/core/isolation_test.cc unit/agent/core/set_back_test.cc
-    unit/agent/core/running_test.cc unit/agent/core/update_record_test.cc unit/agent/core/updates_test.cc
+    unit/agent/core/large_lane_test.cc unit/agent/core/running_test.cc unit/agent/core/update_record_test.cc unit/agent/core/updates_test.cc
     unit/agent/core/warden_test.cc
     support/fake_crypto.cc)
 

@@ -127,6 +127,38 @@ TEST(UplinkSim, WhatWasNumberedWhileTheLinkWasDownSuitsAnyPath) {
   EXPECT_TRUE(sim.is_exact(large));
 }
 
+// A fast path's queue is as long as the window that fills it; after the first small answer there is none.
+TEST(UplinkSim, SmallAnswersPassALargeOutputOnAFastPathAsIfItWereIdle) {
+  const SimUplink::Path path{
+      .bytes_per_second = 100'000'000, .one_way = milliseconds(1), .commit = milliseconds(4)};
+  SimUplink idle(path);
+  idle.Connect();
+  idle.Begin(500);
+  const Duration alone = Finish(idle, seconds(1));
+
+  SimUplink sim(path);
+  sim.Connect();
+  const std::size_t large = sim.Begin(400 * kMiB);
+  sim.Step(seconds(1));
+  Duration first{};
+  Duration longest{};
+  const std::uint64_t before = sim.stored_bytes();
+  const TimePoint begun = sim.now();
+  while (sim.now() < begun + seconds(4)) {
+    const std::size_t small = sim.Begin(500);
+    while (!sim.is_complete(small)) sim.Step(milliseconds(1));
+    auto& worst = first == Duration(0) ? first : longest;
+    worst = std::max(worst, sim.took(small));
+    sim.Step(milliseconds(10));
+  }
+  ASSERT_FALSE(sim.is_complete(large));
+  EXPECT_GT(first, 2 * alone);
+  EXPECT_LE(longest, 2 * alone);
+  EXPECT_GE(sim.stored_bytes() - before, 4 * 20'000'000U);
+  Finish(sim, seconds(20));
+  EXPECT_TRUE(sim.is_exact(large));
+}
+
 // Rate in kB/s, round trip in ms.
 class PathsSim : public ::testing::TestWithParam<std::tuple<std::uint64_t, int>> {};
 INSTANTIATE_TEST_SUITE_P(Grid, PathsSim,
