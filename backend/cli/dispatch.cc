@@ -15,6 +15,7 @@ int Dispatch(const Call& call) {
     case Command::kHash:
     case Command::kGet:
     case Command::kFind:
+    case Command::kTimeline:
     case Command::kTail:
     case Command::kArchive:
     case Command::kPs: return RunRead(call);

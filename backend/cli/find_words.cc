@@ -9,6 +9,9 @@
 #include "backend/cli/duration_text.h"
 
 namespace holdfast::cli {
+
+using ::holdfast::command::v1::FindArgs;
+
 namespace {
 
 constexpr std::uint32_t kSetIdBits = 06000;
@@ -83,9 +86,8 @@ Result<std::uint32_t> OctalMode(const std::string& text) {
   return mode;
 }
 
-Result<::holdfast::command::v1::FindArgs> FindArgsOf(const std::string& path,
-                                                     const FindOptions& words, WallTime now) {
-  ::holdfast::command::v1::FindArgs args;
+Result<FindArgs> FindArgsOf(const std::string& path, const FindOptions& words, WallTime now) {
+  FindArgs args;
   args.set_path(path);
   args.set_name(words.name);
   args.set_iname(words.iname);
@@ -111,6 +113,44 @@ Result<::holdfast::command::v1::FindArgs> FindArgsOf(const std::string& path,
   args.set_max_results(words.max_results);
   args.set_estimate(words.estimate);
   return args;
+}
+
+FindArgs EstimateOf(const std::string& path) {
+  FindArgs args;
+  args.set_path(path);
+  args.set_estimate(true);
+  return args;
+}
+
+std::string ProcessesEstimate(const std::vector<std::int32_t>& pids) {
+  std::string sql = "SELECT count(*) AS processes, sum(resident_size) AS bytes FROM processes";
+  for (std::size_t i = 0; i < pids.size(); ++i) {
+    sql += (i == 0 ? " WHERE pid IN (" : ", ") + std::to_string(pids[i]);
+  }
+  return pids.empty() ? sql : sql + ")";
+}
+
+Result<std::string> TimelineQuery(const std::string& path, const FindOptions& words, WallTime now) {
+  HF_ASSIGN_OR_RETURN(const std::int64_t newer, MomentOf("--newer", words.newer, now));
+  HF_ASSIGN_OR_RETURN(const std::int64_t older, MomentOf("--older", words.older, now));
+  if (path.empty() || path.front() != '/') {
+    return Error{Code::kInvalid, "'" + path + "' is no absolute path"};
+  }
+  std::string below = path.substr(0, path.find_last_not_of('/') + 1) + "/";
+  std::string quoted;
+  for (const char c : below) quoted.append(c == '\'' ? 2 : 1, c);
+  std::string sql =
+      "SELECT datetime(mtime, 'unixepoch') AS mtime, type, mode, uid, gid, size, path FROM "
+      "timeline "
+      "WHERE path LIKE '" +
+      quoted + "%%'";
+  // To LIKE these two stand for others.
+  if (below.find_first_of("%_") != std::string::npos) {
+    sql += " AND instr(path, '" + quoted + "') = 1";
+  }
+  if (newer != 0) sql += " AND mtime >= " + std::to_string(newer);
+  if (older != 0) sql += " AND mtime < " + std::to_string(older);
+  return sql;
 }
 
 }  // namespace holdfast::cli

@@ -1,4 +1,4 @@
-// FindArgsOf: what `find` was asked for in words, as it is signed.
+// FindArgsOf: what `find`, and what looks through files as it does, was asked for in words, as it is signed.
 //
 // Times that were typed as an age are counted back from this machine's clock: what is signed is absolute.
 //
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backend/cli/options.h"
 #include "common/base/result.h"
@@ -19,6 +20,14 @@ namespace holdfast::cli {
 
 Result<::holdfast::command::v1::FindArgs> FindArgsOf(const std::string& path,
                                                      const FindOptions& words, WallTime now);
+
+// How much there is to look through below `path`.
+::holdfast::command::v1::FindArgs EstimateOf(const std::string& path);
+// How many processes there are, and how much memory they have; empty: all.
+std::string ProcessesEstimate(const std::vector<std::int32_t>& pids);
+
+// What lies below `path`, in the order of its last change: the query that `timeline` stands for. Of the words only the times count.
+Result<std::string> TimelineQuery(const std::string& path, const FindOptions& words, WallTime now);
 
 // "2h" before `now`, "2026-11-30", "2026-11-30T12:00:00" or "2026-11-30 12:00" (UTC), as Unix seconds.
 std::optional<std::int64_t> ParseMoment(const std::string& text, WallTime now);

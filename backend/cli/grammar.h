@@ -32,6 +32,7 @@ class Grammar {
     AddTailAndArchive();
     AddCollections();
     AddFind();
+    AddTimeline();
     AddShorthands();
     AddActs();
     AddChanges();
@@ -159,6 +160,12 @@ class Grammar {
         ->type_name("FILE");
     app->add_flag("--force", options_.force, "Replace the file of --as if it is there");
   }
+  void AddMoments(CLI::App* app) {
+    app->add_option("--newer", options_.find.newer,
+                    "Changed since then: 2h (ago), 2026-11-30, 2026-11-30T12:00:00 (UTC)")
+        ->type_name("TIME");
+    app->add_option("--older", options_.find.older, "Changed before then")->type_name("TIME");
+  }
   void AddPath(CLI::App* app) {
     app->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
   }
@@ -179,6 +186,7 @@ class Grammar {
   void AddTailAndArchive();
   void AddCollections();
   void AddFind();
+  void AddTimeline();
   void AddShorthands();
   void AddActs();
   void AddChanges();

@@ -98,6 +98,8 @@ void Grammar::AddScan() {
                    "Most rows of one file or process (default: 100)")
       ->check(AtLeastOne)
       ->type_name("N");
+  scan->add_flag("--estimate", o.estimate,
+                 "Only how much there is to look through, of one PATH or of processes");
   AddMaxRows(scan)->check(AtLeastOne);
   AddLimits(scan);
   AddPace(scan);

@@ -151,10 +151,7 @@ void Grammar::AddFind() {
   find->add_option("--max-size", o.max_size, "At most so many bytes")
       ->check(NotNegative)
       ->type_name("BYTES");
-  find->add_option("--newer", o.newer,
-                   "Changed since then: 2h (ago), 2026-11-30, 2026-11-30T12:00:00 (UTC)")
-      ->type_name("TIME");
-  find->add_option("--older", o.older, "Changed before then")->type_name("TIME");
+  AddMoments(find);
   find->add_option("--user", o.user, "Owner: a name of the endpoint, or a number")
       ->type_name("USER");
   find->add_option("--perm", o.perm, "All of these permission bits, octal")->type_name("MODE");
@@ -180,6 +177,21 @@ void Grammar::AddFind() {
            "What is named must hold together. Symbolic links are found, not followed.\n"
            "  holdfast find all /home --name '*.sh' --newer 2d --grep 'curl '\n"
            "  holdfast find web01 / --type f --suid");
+}
+
+void Grammar::AddTimeline() {
+  CLI::App* timeline =
+      AddVerb("timeline", "Files in the order of their last change", Command::kTimeline);
+  FindOptions& o = options_.find;
+  AddPath(timeline);
+  AddMoments(timeline);
+  timeline->add_flag("--estimate", o.estimate, "Only how much there is to look at, within 2 s");
+  AddMaxRows(timeline);
+  AddPace(timeline);
+  AddNotes(timeline,
+           "Short for a query of the table timeline, which has a column bodyfile for mactime.\n"
+           "  holdfast timeline web01 /etc --newer 2d\n"
+           "  holdfast query web01 \"SELECT bodyfile FROM timeline WHERE path LIKE '/etc/%%'\"");
 }
 
 // Words that stand for a query: shorthands.h has the SQL.

@@ -28,6 +28,7 @@ enum class Command : std::uint8_t {
   kPs,
   kKill,
   kFind,
+  kTimeline,
   kTail,
   kArchive,
   kCollect,
@@ -117,6 +118,7 @@ struct ScanOptions {
   bool processes = false;
   Duration item_time{0};
   std::uint32_t max_matches = 0;
+  bool estimate = false;
 };
 
 // update: as it was typed.

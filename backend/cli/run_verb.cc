@@ -63,6 +63,12 @@ Result<Verb> MakeTail(const Options& o) {
   return Verb::TailJournal(args);
 }
 
+Result<Verb> MakeTimeline(const Options& o) {
+  if (o.find.estimate) return Verb::Find(EstimateOf(o.path));
+  HF_ASSIGN_OR_RETURN(const std::string sql, TimelineQuery(o.path, o.find, sdk::WallNow()));
+  return Verb::Query(sql);
+}
+
 Result<Verb> MakeRead(const Call& call) {
   const Options& o = call.options;
   switch (o.command) {
@@ -79,6 +85,7 @@ Result<Verb> MakeRead(const Call& call) {
       HF_ASSIGN_OR_RETURN(const auto args, FindArgsOf(o.path, o.find, sdk::WallNow()));
       return Verb::Find(args);
     }
+    case Command::kTimeline: return MakeTimeline(o);
     default: return Verb::Ps();
   }
 }
@@ -132,6 +139,14 @@ Result<Verb> MakeRun(const Call& call, sdk::Client& client) {
   return Verb::Run(args);
 }
 
+// One command, so of one kind.
+Result<Verb> MakeScanEstimate(const Options& o) {
+  const bool of_processes = o.scan.processes || !o.pids.empty();
+  if (o.paths.size() == 1 && !of_processes) return Verb::Find(EstimateOf(o.paths.front()));
+  if (o.paths.empty()) return Verb::Query(ProcessesEstimate(o.pids));
+  return Error{Code::kInvalid, "--estimate takes one PATH, or processes and no PATH"};
+}
+
 Result<Verb> MakeScan(const Call& call, sdk::Client& client) {
   const Options& o = call.options;
   Verb::ScanArgs args;
@@ -142,6 +157,7 @@ Result<Verb> MakeScan(const Call& call, sdk::Client& client) {
   args.item_time = o.scan.item_time;
   args.max_matches = o.scan.max_matches;
   HF_TRY(Verb::Scan(args));
+  if (o.scan.estimate) return MakeScanEstimate(o);
   HF_ASSIGN_OR_RETURN(const auto upload, UploadShown(call, client, o.scan.rules));
   args.sha256 = upload.sha256;
   args.size = upload.size;

@@ -203,6 +203,7 @@ void ShellSession::Adapt(Options& options) const {
   switch (options.command) {
     case Command::kLs:
     case Command::kFind:
+    case Command::kTimeline:
     case Command::kCat:
     case Command::kGet:
     case Command::kTail:

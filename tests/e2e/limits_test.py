@@ -96,6 +96,27 @@ class LimitsTest(FilesTest):
         self.fails("NO_SUCH_FILE", [str(self.files / "missing")], "find", self.files / "missing",
                    "--estimate")
 
+    def test_a_timeline_and_a_scan_have_the_estimate_of_find(self):
+        place = self.files / "a_place"
+        place.mkdir()
+        (self.files / "a-place").mkdir()
+        (self.files / "a-place" / "beside").write_text("x")
+        for name, at in (("new", 2000), ("old", 1000), ("older", 500)):
+            (place / name).write_bytes(b"x" * 10)
+            os.utime(place / name, (at, at))
+        rows = self.ask("timeline", place, "--newer", "1970-01-01T00:10")["rows"]
+        self.assertEqual([(row["path"], row["mtime"]) for row in rows],
+                         [(f"{place}/old", "1970-01-01 00:16:40"), (f"{place}/new", "1970-01-01 00:33:20")])
+        rules = self.stack.dir / "rules.yar"
+        rules.write_text("rule x { condition: true }")
+        for argv in (("timeline", place), ("scan", place, "--rules", rules)):
+            row = self.ask(*argv, "--estimate")["rows"][0]
+            self.assertEqual((row["files"], row["bytes"], row["complete"]), (3, 30, 1))
+        row = self.ask("scan", "--rules", rules, "--pid", os.getpid(), "--estimate")["rows"][0]
+        self.assertEqual(row["processes"], 1)
+        self.assertGreater(row["bytes"], 1 << 20)
+        self.stack.holdfast("scan", self.agent.id, place, self.files, "--rules", rules, "--estimate", expect=2)
+
     def test_an_estimate_of_a_collection_reads_and_keeps_nothing(self):
         (self.files / "one.log").write_bytes(b"x" * 1000)
         (self.files / "two.log").write_bytes(b"x" * 500)

@@ -25,6 +25,34 @@ TEST(FindWordsTest, MomentsAreAgesOrDates) {
   }
 }
 
+TEST(FindWordsTest, ATimelineIsAQueryOfWhatLiesBelowAPath) {
+  FindOptions words;
+  const auto sql = [&words](const std::string& path) {
+    const auto made = TimelineQuery(path, words, kNow);
+    return made.ok() ? made.value().substr(made.value().find("WHERE")) : made.error().message;
+  };
+  EXPECT_EQ(sql("/etc"), "WHERE path LIKE '/etc/%%'");
+  EXPECT_EQ(sql("/etc//"), "WHERE path LIKE '/etc/%%'");
+  EXPECT_EQ(sql("/"), "WHERE path LIKE '/%%'");
+  EXPECT_EQ(sql("/it's"), "WHERE path LIKE '/it''s/%%'");
+  EXPECT_EQ(sql("/my_dir"), "WHERE path LIKE '/my_dir/%%' AND instr(path, '/my_dir/') = 1");
+  EXPECT_EQ(sql("etc"), "'etc' is no absolute path");
+  EXPECT_EQ(sql(""), "'' is no absolute path");
+  words.newer = "1h";
+  words.older = "2026-11-30T12:00:00";
+  EXPECT_EQ(sql("/x"), "WHERE path LIKE '/x/%%' AND mtime >= 1796036400 AND mtime < 1796040000");
+  words.older = "soon";
+  EXPECT_NE(sql("/x").find("--older: 'soon' is no time"), std::string::npos);
+}
+
+TEST(FindWordsTest, AnEstimateOfProcessesCountsThoseThatAreMeant) {
+  EXPECT_EQ(ProcessesEstimate({}),
+            "SELECT count(*) AS processes, sum(resident_size) AS bytes FROM processes");
+  EXPECT_EQ(ProcessesEstimate({1, 22}),
+            "SELECT count(*) AS processes, sum(resident_size) AS bytes FROM processes WHERE pid IN "
+            "(1, 22)");
+}
+
 TEST(FindWordsTest, WordsBecomeWhatIsSigned) {
   FindOptions words;
   words.name = "*.sh";
