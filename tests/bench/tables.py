@@ -6,8 +6,9 @@
 
 Each table is scanned as a whole by a process of its own that runs the agent's code (holdfast-table-bench): median
 of RUNS, fewer where one takes long. The processes are real ones that sleep, for /proc is what is measured; the
-files are empty ones below OUT, and are removed afterwards. Prints a table and appends one JSON line per figure to
-OUT/tables.jsonl. A figure that misses its target is shown as such and does not fail the run.
+files are empty ones below OUT, and are removed afterwards. Prints a table, appends one JSON line per figure to
+OUT/tables.jsonl, and with all tables at full size writes docs/benchmarks/tables.md anew. A figure that misses its target is
+shown as such and does not fail the run; nor does a table that this machine cannot answer, which is named.
 """
 import argparse
 import json
@@ -22,10 +23,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from figures import Figures  # noqa: E402
 
+PROCESSES, FILES = 5000, 1_000_000
 RUNS = 5
 SLOW_MS = 4000          # a table that takes longer runs once
 PER_DIRECTORY = 1000
-OF_FILES = ("file", "hash", "timeline", "extended_attributes")
+PLACE = "@FILES@"       # in the question of a table of files
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/benchmarks/tables.md"
 MIB = 1024
 
 
@@ -81,9 +85,11 @@ class Sleepers:
 
 
 def measure(tool, sql):
-    """Median ms, rows, KiB of memory."""
-    first = json.loads(subprocess.run([tool, "run", sql, "1"], check=True, capture_output=True,
-                                      text=True).stdout)
+    """Median ms, rows, KiB of memory, runs; or why there is no answer."""
+    ran = subprocess.run([tool, "run", sql, "1"], check=False, capture_output=True, text=True)
+    if ran.returncode != 0:
+        return ran.stderr.strip()
+    first = json.loads(ran.stdout)
     if first["ms"][0] > SLOW_MS:
         return first["ms"][0], first["rows"], first["peak_kib"], 1
     more = json.loads(subprocess.run([tool, "run", sql, str(RUNS)], check=True, capture_output=True,
@@ -91,18 +97,30 @@ def measure(tool, sql):
     return statistics.median(more["ms"]), more["rows"], first["peak_kib"], RUNS
 
 
-def add(figures, name, measured, target, how):
+def add(figures, rows_of_page, name, measured, target, how):
+    if isinstance(measured, str):
+        print(f"{name}: not measured: {measured}", flush=True)
+        rows_of_page.append(f"| {name} | | | | not measured: {measured} |")
+        return
     ms, rows, kib, runs = measured
     figures.add(f"{name}: time", ms, "ms", target, f"{how}; {rows} rows; median of {runs}")
     figures.add(f"{name}: memory", kib / MIB, "MiB", None, f"{how}; peak beyond what it began with")
+    rows_of_page.append(f"| {name} | {rows:,} | {ms:,.2f} ms | {kib / MIB:.1f} MiB | `{how}`; median of {runs} |")
+
+
+def write_page(machine, rows):
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    lines = ["| table | rows | time | memory | question |", "|---|---|---|---|---|", *rows, "", f"Machine: {machine}."]
+    PAGE.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + after, encoding="utf-8")
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--processes", type=int, default=5000)
-    parser.add_argument("--files", type=int, default=1_000_000)
+    parser.add_argument("--processes", type=int, default=PROCESSES)
+    parser.add_argument("--files", type=int, default=FILES)
     parser.add_argument("--only", action="append")
     arguments = parser.parse_args()
     tool = (arguments.bin / "holdfast-table-bench").resolve()
@@ -113,29 +131,31 @@ def main():
         raise SystemExit(f"there is no table {', '.join(sorted(unknown))}")
     wanted = {name: sql for name, sql in tables.items() if name in (arguments.only or tables)}
 
-    figures = Figures(arguments.out, "tables")
+    figures, rows = Figures(arguments.out, "tables"), []
+    of_files = [name for name, sql in wanted.items() if PLACE in sql]
     if "processes" in wanted:
         running = sum(name.isdigit() for name in os.listdir("/proc"))
-        add(figures, f"processes, {running} as they are", measure(tool, wanted["processes"]), 20,
+        add(figures, rows, f"processes, {running} as they are", measure(tool, wanted["processes"]), 20,
             f"SELECT * FROM processes, {running} processes")
     with Sleepers(tool, arguments.processes) as sleepers:
         time.sleep(1)  # all of them asleep
         for name, sql in wanted.items():
-            if name not in OF_FILES:
+            if name not in of_files:
                 progress(name)
                 measured = measure(tool, sql)
                 progress("")
-                add(figures, name, measured, None, f"{sql}, {sleepers.count} more processes")
-    if not set(wanted) & set(OF_FILES):
+                add(figures, rows, name, measured, None, f"{sql}, {sleepers.count} more processes")
+    if not of_files:
         return
     folder = (arguments.out / "tables-files").resolve()
     with Files(folder, arguments.files):
-        for name in OF_FILES:
-            if name in wanted:
-                progress(name)
-                measured = measure(tool, wanted[name].replace("@FILES@", str(folder)))
-                progress("")
-                add(figures, name, measured, None, f"{wanted[name]}, {arguments.files} empty files")
+        for name in of_files:
+            progress(name)
+            measured = measure(tool, wanted[name].replace(PLACE, str(folder)))
+            progress("")
+            add(figures, rows, name, measured, None, f"{wanted[name].replace(PLACE, 'FILES')}, {arguments.files} empty files")
+    if arguments.only is None and (arguments.processes, arguments.files) == (PROCESSES, FILES):
+        write_page(figures.machine, rows)
 
 
 if __name__ == "__main__":

@@ -22,3 +22,7 @@ add_test(NAME bench.seed
   COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/bench/seed/seed_test.py)
 set_tests_properties(bench.seed PROPERTIES LABELS bench TIMEOUT 60
   ENVIRONMENT "HOLDFAST_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
+add_test(NAME bench.flame_graph
+  COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/bench/flame_graph_test.py)
+set_tests_properties(bench.flame_graph PROPERTIES LABELS bench TIMEOUT 60
+  ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1")

@@ -2,7 +2,7 @@
 // at the agent's optimisation, without a fleet around it.
 //
 //   holdfast-table-bench list             a line for each table: name, tab, what a full scan of it is
-//   holdfast-table-bench run SQL N        N times; prints a JSON line: times in ms, rows, note, peak memory beyond start
+//   holdfast-table-bench run SQL N        N times; prints a JSON line: times in ms, rows, peak memory beyond start
 //   holdfast-table-bench sleepers N       N processes that wait, until standard input ends; prints "ready"
 #include <algorithm>
 #include <chrono>
@@ -69,10 +69,13 @@ int Run(const std::string& sql, int times) {
     const std::chrono::duration<double, std::milli> took = Clock::now() - began;
     list += (i == 0 ? "" : ", ") + std::to_string(took.count());
   }
-  std::printf("{\"ms\": [%s], \"rows\": %llu, \"peak_kib\": %ld, \"done\": %s}\n", list.c_str(),
-              static_cast<unsigned long long>(sink.rows), PeakKib() - before,
-              end.stop == QueryStop::kDone ? "true" : "false");
-  return end.stop == QueryStop::kDone ? 0 : 1;
+  if (end.stop != QueryStop::kDone) {
+    std::fprintf(stderr, "%s\n", end.message.c_str());
+    return 1;
+  }
+  std::printf("{\"ms\": [%s], \"rows\": %llu, \"peak_kib\": %ld}\n", list.c_str(),
+              static_cast<unsigned long long>(sink.rows), PeakKib() - before);
+  return 0;
 }
 
 // Shares its parent's memory, so that thousands fit: it must not touch any of it.
