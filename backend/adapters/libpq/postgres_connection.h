@@ -59,6 +59,11 @@ class PostgresConnection {
     std::string url;   // as libpq takes it
     std::string name;  // application_name: distinct for each process
     std::function<void()> on_progress;
+    // For who is no control, and has time.
+    std::function<bool()> stop =
+        nullptr;  // asked while an answer is awaited: true gives the session up
+    std::chrono::milliseconds answer_wait = kAnswerWait;
+    const char* idle_in_transaction = "10s";
   };
   using OnRow = std::function<void(const PostgresRow&)>;
 
