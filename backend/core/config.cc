@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "backend/core/redis_place.h"
 #include "common/base/edit_distance.h"
 
 namespace holdfast::backend {
@@ -88,17 +89,9 @@ Status SetLevel(LogLevel& out, const ConfigValue& value) {
 
 Status SetRedisUrl(std::string& out, const ConfigValue& value) {
   HF_TRY(SetText(out, value));
-  if (out.empty() || out.starts_with("unix:///")) return Ok();
-  constexpr std::string_view kScheme = "redis://";
-  if (!out.starts_with(kScheme)) {
-    return Invalid("must be \"\", \"unix:///PATH\" or \"redis://HOST:PORT\"");
-  }
-  const std::string_view rest = std::string_view(out).substr(kScheme.size());
-  // The same shape as a server's URL: HOST:PORT and nothing else.
-  if (!ParseServerUrl("ws://" + std::string(rest)).ok()) {
-    return Invalid("must be redis://HOST:PORT with nothing behind the port");
-  }
-  return Ok();
+  if (out.empty()) return Ok();
+  const auto place = ParseRedisPlace(out);
+  return place.ok() ? Ok() : Status(place.error());
 }
 
 Status SetStoreUrl(std::string& out, const ConfigValue& value) {

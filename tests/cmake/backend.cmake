@@ -66,6 +66,7 @@ holdfast_test(unit_backend_gateway LABEL unit
     unit/backend/core/gateway_router_test.cc
     unit/backend/core/live_settings_test.cc unit/backend/core/metrics_text_test.cc
     unit/backend/core/placement_test.cc unit/backend/core/proxy_header_test.cc unit/backend/core/redis_access_test.cc
+    unit/backend/core/redis_place_test.cc
     unit/backend/core/rebalance_test.cc unit/backend/core/record_move_test.cc unit/backend/core/roll_test.cc unit/backend/core/scale_test.cc
     unit/backend/core/source_admission_test.cc)
 holdfast_test(unit_backend_supervisor LABEL unit DEPS holdfast_backend_supervisor
