@@ -186,7 +186,7 @@ Status PostgresConnection::TakeLock(milliseconds at_most) {
   }
   connection_.reset();
   return Error{
-      Code::kUnavailable,
+      Code::kExists,
       "store: another control has this record open (its advisory lock is held); one fleet, "
       "one running holdfastd"};
 }
@@ -282,8 +282,20 @@ Status PostgresConnection::Ensure() {
   if (away_ && Clock::now() < retry_at_) return *away_;
   Status status = Connect(kConnectSlice);
   if (status.ok()) status = Introduce();
-  if (status.ok()) status = TakeLock(kConnectSlice);
-  if (status.ok()) status = StillOwner();
+  if (status.ok()) {
+    status = TakeLock(kConnectSlice);
+    if (!status.ok() && status.error().code == Code::kExists) {
+      status = Error{Code::kUnavailable, status.error().message};  // no row is in the way
+      const auto now = Clock::now();
+      if (!refused_since_) refused_since_ = now;
+      // Not a remain of ours any more: those end with the session that asks.
+      if (now - *refused_since_ >= kRefusedWait) must_reload_ = status.error();
+    }
+  }
+  if (status.ok()) {
+    refused_since_.reset();
+    status = StillOwner();
+  }
   if (status.ok()) status = Prepare();
   if (status.ok()) {
     away_.reset();
