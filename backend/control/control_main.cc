@@ -7,6 +7,7 @@
 
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/control/control_process.h"
+#include "backend/core/worker_messages.h"
 #include "common/adapters/openssl/openssl_crypto.h"
 
 namespace holdfast::backend {
@@ -22,7 +23,8 @@ int RunControl(const Config& config, const WorkerIdentity& identity) {
   if (!started.ok()) {
     LogWriter(identity.slot, config.log_level)
         .Write(LogLine(LogLevel::kError, "control_failed").Err(started.error()));
-    return 1;
+    const bool is_taken = !config.store_url.empty() && started.error().code == Code::kExists;
+    return is_taken ? kRecordTakenExit : 1;
   }
   ev_run(loop, 0);
   return control.exit_status();

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "backend/core/redis_place.h"
 #include "common/base/edit_distance.h"
 
 namespace holdfast::backend {
@@ -88,46 +89,14 @@ Status SetLevel(LogLevel& out, const ConfigValue& value) {
 
 Status SetRedisUrl(std::string& out, const ConfigValue& value) {
   HF_TRY(SetText(out, value));
-  if (out.empty() || out.starts_with("unix:///")) return Ok();
-  constexpr std::string_view kScheme = "redis://";
-  if (!out.starts_with(kScheme)) {
-    return Invalid("must be \"\", \"unix:///PATH\" or \"redis://HOST:PORT\"");
-  }
-  const std::string_view rest = std::string_view(out).substr(kScheme.size());
-  // The same shape as a server's URL: HOST:PORT and nothing else.
-  if (!ParseServerUrl("ws://" + std::string(rest)).ok()) {
-    return Invalid("must be redis://HOST:PORT with nothing behind the port");
-  }
-  return Ok();
+  if (out.empty()) return Ok();
+  const auto place = ParseRedisPlace(out);
+  return place.ok() ? Ok() : Status(place.error());
 }
 
-// libpq says what is wrong with the rest. A password has no place here: each process reads this file, and people
-// show it to each other.
 Status SetStoreUrl(std::string& out, const ConfigValue& value) {
   HF_TRY(SetText(out, value));
-  if (out.empty()) return Ok();
-  std::string_view rest = out;
-  const std::size_t scheme = rest.find("://");
-  const std::string_view name = rest.substr(0, std::min(scheme, rest.size()));
-  if (scheme == std::string_view::npos || (name != "postgresql" && name != "postgres")) {
-    return Invalid(
-        "must be \"\" or postgresql://USER@HOST:PORT/DATABASE, with libpq's parameters behind a "
-        "\"?\"");
-  }
-  rest.remove_prefix(scheme + 3);
-  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
-  const std::size_t at = authority.rfind('@');
-  const bool in_user =
-      at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
-  const bool in_query = rest.find("?password=") != std::string_view::npos ||
-                        rest.find("&password=") != std::string_view::npos;
-  if (in_user || in_query) {
-    return Invalid(
-        "must not hold the password; put it into a file of libpq's format that only holdfastd can "
-        "read, and "
-        "name that: ?passfile=/PATH");
-  }
-  return Ok();
+  return out.empty() ? Ok() : CheckStoreUrl(out);
 }
 
 template <auto Member>
@@ -300,6 +269,33 @@ Result<ListenAddress> ParseListenAddress(std::string_view text) {
   const auto [stop, error] = std::from_chars(port_text.data(), end, out.port);
   if (port_text.empty() || error != std::errc() || stop != end) return wrong();
   return out;
+}
+
+// libpq says what is wrong with the rest. A password has no place here: each process reads the file that this stands in,
+// people show it to each other, and a command line is seen by all.
+Status CheckStoreUrl(std::string_view url) {
+  std::string_view rest = url;
+  const std::size_t scheme = rest.find("://");
+  const std::string_view name = rest.substr(0, std::min(scheme, rest.size()));
+  if (scheme == std::string_view::npos || (name != "postgresql" && name != "postgres")) {
+    return Invalid(
+        "must be \"\" or postgresql://USER@HOST:PORT/DATABASE, with libpq's parameters behind a "
+        "\"?\"");
+  }
+  rest.remove_prefix(scheme + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+  const std::size_t at = authority.rfind('@');
+  const bool in_user =
+      at != std::string_view::npos && authority.substr(0, at).find(':') != std::string_view::npos;
+  const bool in_query = rest.find("?password=") != std::string_view::npos ||
+                        rest.find("&password=") != std::string_view::npos;
+  if (in_user || in_query) {
+    return Invalid(
+        "must not hold the password; put it into a file of libpq's format that only holdfastd can "
+        "read, and "
+        "name that: ?passfile=/PATH");
+  }
+  return Ok();
 }
 
 Result<ServerUrl> ParseServerUrl(std::string_view text) {

@@ -45,6 +45,8 @@ struct ServerUrl {
 };
 Result<ServerUrl> ParseServerUrl(std::string_view text);
 Result<ListenAddress> ParseListenAddress(std::string_view text);
+// store.url, or another one like it: of a PostgreSQL, and without a password.
+Status CheckStoreUrl(std::string_view url);
 
 struct Config {
   std::string file;  // absolute path of the file this came from

@@ -161,6 +161,7 @@ class ControlCore {
   std::string last_entry_;  // of our own stream, not yet trimmed
   TimePoint swept_at_{};
   TimePoint forgot_at_{};
+  std::optional<TimePoint> failure_logged_at_;
   std::deque<RouteOut> out_;
   std::vector<LogLine> logs_;
   ControlFigures figures_;

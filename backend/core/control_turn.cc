@@ -141,7 +141,14 @@ void ControlCore::AfterCommit(Moment now) {
 
 void ControlCore::AfterFailure(const Error& why, Moment now) {
   ++figures_.failed_commits;
-  Log(LogLine(LogLevel::kError, "commit_failed").Err(why));
+  // Each turn fails while the store is away, dozens in a second: the log must not fill a disk over it.
+  constexpr std::chrono::seconds kLogPause{5};
+  if (!failure_logged_at_ || now.at - *failure_logged_at_ >= kLogPause) {
+    failure_logged_at_ = now.at;
+    Log(LogLine(LogLevel::kError, "commit_failed")
+            .Num("failed", static_cast<std::int64_t>(figures_.failed_commits))
+            .Err(why));
+  }
   audit_.Undo();
   agents_.Undo();
   revoked_.clear();

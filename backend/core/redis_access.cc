@@ -62,12 +62,12 @@ std::string_view ToString(RedisRole role) {
 std::string_view RedisRules(RedisRole role) {
   // Each (...) is a selector of Redis 7: these commands on these keys only, %R to read, %W to write.
   switch (role) {
-    case RedisRole::kSupervisor: return "+ping";
+    case RedisRole::kSupervisor: return "+ping +role";
     case RedisRole::kGateway:
-      return "+ping (+xadd +expire %W~hf:{c.*}:in) (+xread +xrevrange %R~hf:{g.*}:in) "
+      return "+ping +role (+xadd +expire %W~hf:{c.*}:in) (+xread +xrevrange %R~hf:{g.*}:in) "
              "(+unlink %W~hf:{g.*}:in)";
     case RedisRole::kControl:
-      return "+ping (+xadd +expire +xtrim +unlink %W~hf:{g.*}:in) (+xread +xrevrange "
+      return "+ping +role (+xadd +expire +xtrim +unlink %W~hf:{g.*}:in) (+xread +xrevrange "
              "%R~hf:{c.*}:in) "
              "(+xtrim +unlink %W~hf:{c.*}:in)";
     case RedisRole::kAdmin: return "~* &* +@all";

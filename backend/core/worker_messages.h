@@ -41,6 +41,8 @@ enum class WorkerMessageType : std::uint8_t {
   kCopySaid = 19,  // from control, about kCopyLedger. payload: AnswerCopy() (copy_request.h)
 };
 
+// What a control ends with whose record another one has: to start it again is of no use.
+inline constexpr int kRecordTakenExit = 3;
 inline constexpr int kSupervisorFd = 3;
 inline constexpr int kCountersFd = 4;
 inline constexpr int kConfigFd = 5;

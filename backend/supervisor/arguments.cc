@@ -17,7 +17,9 @@ constexpr char kAbout[] =
     "while\n"
     "  holdfastd --dir D scale N          let it go on with N gateways\n"
     "  holdfastd backup --dir D FILE      copy all that it knows into FILE, also while it runs\n"
-    "  holdfastd restore FILE --dir D     make D from such a copy\n\n"
+    "  holdfastd restore FILE --dir D     make D from such a copy\n"
+    "  holdfastd migrate-store --help     take its record to another database, while it does not "
+    "run\n\n"
     "SIGTERM or SIGINT ends it in order; SIGHUP is reload, SIGUSR2 roll. Every key of F: "
     "docs/operations/configuration.md";
 
@@ -30,6 +32,7 @@ struct Line {
   CLI::App* scale = nullptr;
   CLI::App* backup = nullptr;
   CLI::App* restore = nullptr;
+  CLI::App* migrate = nullptr;
 };
 
 void AddOptions(CLI::App& app, Arguments& out, Line& line) {
@@ -54,7 +57,14 @@ void AddWords(CLI::App& app, Arguments& out, Line& line) {
   line.backup =
       app.add_subcommand("backup", "copy ledger, results and configuration into one file");
   line.backup->add_option("FILE", out.text, "tar archive to make; -: standard output")->required();
-  for (CLI::App* const word : {line.check, line.reload, line.roll, line.scale, line.backup}) {
+  line.migrate =
+      app.add_subcommand("migrate-store", "copy the record into another database, and compare");
+  line.migrate
+      ->add_option("--to", out.text,
+                   "a PostgreSQL as store.url names it, or `file`: ledger.db in state.dir")
+      ->required();
+  for (CLI::App* const word :
+       {line.check, line.reload, line.roll, line.scale, line.backup, line.migrate}) {
     word->add_option("--config", out.config_file, "configuration file");
     word->add_option("--dir", line.dir, "fleet directory");
   }
@@ -110,6 +120,7 @@ Result<Arguments> ParseArguments(int argc, const char* const* argv) {
   if (out.config_file.empty()) out.config_file = line.dir + "/server/holdfastd.toml";
   if (line.check->parsed()) out.command = Arguments::Command::kCheckConfig;
   if (line.backup->parsed()) out.command = Arguments::Command::kBackup;
+  if (line.migrate->parsed()) out.command = Arguments::Command::kMigrateStore;
   for (const CLI::App* const order : {line.reload, line.roll, line.scale}) {
     if (!order->parsed()) continue;
     out.command = Arguments::Command::kOrder;

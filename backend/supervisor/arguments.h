@@ -21,12 +21,14 @@ struct Arguments {
     kPrint,
     kOrder,
     kBackup,
-    kRestore
+    kRestore,
+    kMigrateStore
   };
   Command command = Command::kSupervise;
   std::string config_file;
   WorkerIdentity identity;  // kWorker
-  std::string text;         // kPrint: what; kOrder: "roll", "reload" or "scale N"; kBackup: FILE
+  std::string text;         // kPrint: what; kOrder: "roll", "reload" or "scale N"; kBackup: FILE;
+                            // kMigrateStore: a URL or kToFile
   RestoreOptions restore;   // kRestore
 };
 Result<Arguments> ParseArguments(int argc, const char* const* argv);

@@ -97,10 +97,11 @@ void Child::OnExit(int status) {
   channel_.reset();
   const bool restarts = std::exchange(restarts_, false);
   const bool expected = !wanted_ || restarts;
+  last_exit_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   log_.Write(LogLine(expected ? LogLevel::kInfo : LogLevel::kWarn, "child_ended")
                  .Id("role", spec_.role)
                  .Id("slot", spec_.slot)
-                 .Num("exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1)
+                 .Num("exit", last_exit_)
                  .Num("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
   SetState(wanted_ ? State::kWaiting : State::kEnded);
   if (restarts && wanted_) {

@@ -84,6 +84,7 @@ class Child final : private WorkerChannelDelegate {
   bool ended() const { return state_ == State::kEnded; }
   const std::string& instance() const { return instance_; }
   std::uint64_t starts() const { return starts_; }
+  int last_exit() const { return last_exit_; }  // status of the one that ended last; -1: a signal
   // Of the running one; of the last one while none runs; null before the first.
   const CounterBlock* counters() const { return page_ ? &page_->block() : nullptr; }
   // Once it has ended: what it died over (CounterBlock::AtHand()), told once. Empty: nothing, or not known.
@@ -114,6 +115,7 @@ class Child final : private WorkerChannelDelegate {
   TimePoint heard_at_{};
   TimePoint kill_at_{};  // kStopping
   std::uint64_t starts_;
+  int last_exit_ = 0;
   std::uint64_t sent_sockets_ = 0;
   bool wanted_ = true;     // start again when it ends
   bool restarts_ = false;  // and at once, because we asked it to end

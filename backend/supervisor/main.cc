@@ -17,6 +17,7 @@
 #include "backend/supervisor/check_config.h"
 #include "backend/supervisor/give_order.h"
 #include "backend/supervisor/make_backup.h"
+#include "backend/supervisor/migrate_store.h"
 #include "backend/supervisor/supervisor.h"
 
 namespace holdfast::backend {
@@ -99,6 +100,9 @@ int Main(int argc, const char* const* argv) {
   }
   if (arguments.value().command == Arguments::Command::kBackup) {
     return Finish(MakeBackup(config.value(), arguments.value().text));
+  }
+  if (arguments.value().command == Arguments::Command::kMigrateStore) {
+    return Finish(MigrateStore(config.value(), arguments.value().text));
   }
   const Status checked = CheckConfig(config.value());
   if (!checked.ok()) return Complain(checked.error(), kUsage);

@@ -4,18 +4,30 @@
 
 namespace holdfast::backend {
 
-RedisProbe::RedisProbe(struct ev_loop* loop, std::string url, RedisLogin login)
-    : connection_(loop, *this, kMaxAnswerBytes), url_(std::move(url)), login_(std::move(login)) {}
+RedisProbe::RedisProbe(struct ev_loop* loop, const std::string& url, RedisLogin login)
+    : connection_(loop, *this, kMaxAnswerBytes),
+      finder_(loop, url, *this),
+      login_(std::move(login)) {}
 
 void RedisProbe::OnSecond() {
   // As for the others (decisions/0031): it may answer on a new connection, and will not on this one.
   if (connection_.silent_s() > kMaxUnanswered) connection_.Drop();
-  if (!connection_.up()) return connection_.Dial(url_, login_);
+  if (!connection_.up()) return finder_.Find();
   ++unanswered_;
-  connection_.Send(0, 0, {"PING"});
+  connection_.Send(kPing, 0, {"PING"});
 }
 
-void RedisProbe::OnConnected() { OnSecond(); }
+void RedisProbe::OnFound(const std::string& address) { connection_.Dial(address, login_); }
+
+void RedisProbe::OnNotFound(std::string why) {
+  answered_ = false;
+  trouble_ = std::move(why);
+}
+
+void RedisProbe::OnConnected() {
+  if (finder_.has_sentinels()) connection_.Send(kRole, 0, {"ROLE"});
+  OnSecond();
+}
 
 void RedisProbe::OnConnectionLost(std::string why) {
   answered_ = false;
@@ -23,8 +35,14 @@ void RedisProbe::OnConnectionLost(std::string why) {
   connection_.Drop();
 }
 
-void RedisProbe::OnReply(int /*kind*/, std::size_t /*tag*/, const redisReply* reply) {
+void RedisProbe::OnReply(int kind, std::size_t /*tag*/, const redisReply* reply) {
   if (reply == nullptr) return;
+  if (kind == kRole && reply->type != REDIS_REPLY_ERROR) {
+    if (IsMaster(*reply)) return;
+    OnConnectionLost("");
+    trouble_ = "no master yet";
+    return;
+  }
   answered_ = reply->type != REDIS_REPLY_ERROR;  // -LOADING is not an answer
   trouble_ = answered_ ? std::string("no answer") : std::string(reply->str, reply->len);
   unanswered_ = 0;

@@ -1,5 +1,5 @@
 // RedisProbe: asks Redis once a second whether it is there, for /healthz. Silence for kMaxUnanswered seconds is a
-// lost connection, which is dialled again.
+// lost connection, which is dialled again. With Sentinels only a master counts.
 #pragma once
 
 #include <string>
@@ -7,12 +7,13 @@
 #include <ev.h>
 
 #include "backend/adapters/hiredis/redis_connection.h"
+#include "backend/adapters/hiredis/redis_finder.h"
 
 namespace holdfast::backend {
 
-class RedisProbe final : private RedisConnectionOwner {
+class RedisProbe final : private RedisConnectionOwner, private RedisFinderOwner {
  public:
-  RedisProbe(struct ev_loop* loop, std::string url, RedisLogin login);
+  RedisProbe(struct ev_loop* loop, const std::string& url, RedisLogin login);
   void OnSecond();
   bool answers() const { return unanswered_ < kMaxUnanswered && answered_; }
   // Why not: Redis's own words if it said no.
@@ -20,12 +21,15 @@ class RedisProbe final : private RedisConnectionOwner {
 
  private:
   static constexpr int kMaxUnanswered = 3;
+  enum Kind : int { kPing, kRole };
+  void OnFound(const std::string& address) override;
+  void OnNotFound(std::string why) override;
   void OnConnected() override;
   void OnConnectionLost(std::string why) override;
   void OnReply(int kind, std::size_t tag, const redisReply* reply) override;
 
   RedisConnection connection_;
-  const std::string url_;
+  RedisFinder finder_;
   const RedisLogin login_;
   std::string trouble_ = "no answer";
   int unanswered_ = 0;  // PINGs since the last answer

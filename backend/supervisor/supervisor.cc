@@ -272,7 +272,7 @@ int Supervisor::Run() {
   ev_run(loop_, 0);
   static_cast<void>(::unlink((config_.run_dir() + "/ready").c_str()));
   log_.Write(LogLine(LogLevel::kInfo, "stopped"));
-  return 0;
+  return exit_status_;
 }
 
 void Supervisor::OnChildReady(Child& child) {
@@ -295,10 +295,21 @@ void Supervisor::OnChildReady(Child& child) {
 
 void Supervisor::OnChildEnded(Child& child) {
   NoteDeath(child);
-  if (&child == control_.get()) EndCopy("control ended before the backup was whole");
+  if (&child == control_.get()) {
+    EndCopy("control ended before the backup was whole");
+    StandDownIfTaken();
+  }
   sources_.OwnerGone(&child);
   UpdateAccepting();
   if (stopping_) ContinueStop();
+}
+
+// Another holdfastd serves the fleet. Ours would keep the links of agents that nobody asks for anything.
+void Supervisor::StandDownIfTaken() {
+  if (stopping_ || control_->last_exit() != kRecordTakenExit) return;
+  log_.Write(LogLine(LogLevel::kError, "record_taken"));
+  exit_status_ = 1;
+  Stop();
 }
 
 void Supervisor::NoteDeath(Child& child) {

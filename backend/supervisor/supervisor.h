@@ -88,6 +88,7 @@ class Supervisor final : private ListenerDelegate,
   std::unique_ptr<Child> NewGateway(std::size_t number, std::uint64_t starts);
   Child::Spec RedisSpec() const;
   Child::Spec WorkerSpec(std::string role, std::string slot) const;
+  void StandDownIfTaken();
   void NoteDeath(Child& child);
   void SendPoison();
   void RenewTicketKeys();
@@ -206,6 +207,7 @@ class Supervisor final : private ListenerDelegate,
   int ticks_ = 0;
   int stop_ticks_ = 0;
   bool stopping_ = false;
+  int exit_status_ = 0;
   bool was_ready_ = false;
 };
 

@@ -30,6 +30,10 @@ holdfast_test(conformance_backend_postgres LABEL conformance
   DEPS holdfast_backend_adapters_libpq holdfast_common_base
   SRCS conformance/backend/postgres_store_test.cc)
 target_compile_definitions(conformance_backend_postgres PRIVATE HOLDFAST_POSTGRES_BIN="${HOLDFAST_POSTGRES_BIN}")
+holdfast_test(conformance_backend_record_rows LABEL conformance
+  DEPS holdfast_backend_adapters_libpq holdfast_backend_adapters_sqlite holdfast_common_base
+  SRCS conformance/backend/record_rows_test.cc)
+target_compile_definitions(conformance_backend_record_rows PRIVATE HOLDFAST_POSTGRES_BIN="${HOLDFAST_POSTGRES_BIN}")
 
 holdfast_test(conformance_backend_lws LABEL conformance
   DEPS holdfast_backend_adapters_lws holdfast_common_base
@@ -62,7 +66,8 @@ holdfast_test(unit_backend_gateway LABEL unit
     unit/backend/core/gateway_router_test.cc
     unit/backend/core/live_settings_test.cc unit/backend/core/metrics_text_test.cc
     unit/backend/core/placement_test.cc unit/backend/core/proxy_header_test.cc unit/backend/core/redis_access_test.cc
-    unit/backend/core/rebalance_test.cc unit/backend/core/roll_test.cc unit/backend/core/scale_test.cc
+    unit/backend/core/redis_place_test.cc
+    unit/backend/core/rebalance_test.cc unit/backend/core/record_move_test.cc unit/backend/core/roll_test.cc unit/backend/core/scale_test.cc
     unit/backend/core/ticket_keys_test.cc
     unit/backend/core/source_admission_test.cc)
 holdfast_test(unit_backend_supervisor LABEL unit DEPS holdfast_backend_supervisor

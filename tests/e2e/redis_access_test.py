@@ -21,11 +21,12 @@ PASSWORDS = {role: secrets.token_hex(16) for role in ROLES}
 LINES = "".join(f"{role} holdfast-{role} {PASSWORDS[role]}\n" for role in ROLES)
 GATEWAYS, CONTROLS = "hf:{g.h.g0.0}:in", "hf:{c.h.c0.0}:in"
 KEYS = (GATEWAYS, CONTROLS, "hf:{g.h.g0.0}:lease", "other")
-# What a role may do beside PING, with the keys.
+# What a role may do, with the keys; and without one.
 MAY = {"supervisor": {},
        "gateway": {"xadd": {CONTROLS}, "expire": {CONTROLS}, "xread": {GATEWAYS}, "xrevrange": {GATEWAYS}, "unlink": {GATEWAYS}},
        "control": {"xadd": {GATEWAYS}, "expire": {GATEWAYS}, "xread": {CONTROLS}, "xrevrange": {CONTROLS},
                    "xtrim": {GATEWAYS, CONTROLS}, "unlink": {GATEWAYS, CONTROLS}}}
+KEYLESS = {"ping", "role"}
 ARGUMENTS = {"xadd": ("{}", "*", "m", "x"), "xread": ("STREAMS", "{}", "0"), "unlink": ("{}",), "expire": ("{}", "60"),
              "xrevrange": ("{}", "+", "-"), "xtrim": ("{}", "MINID", "5-0")}
 FOR_ANYBODY = {"auth", "hello", "quit", "reset"}  # Redis asks no user for these
@@ -88,7 +89,7 @@ class RedisAccessTest(StackTest):
             self.assertIn(word, known)
         for role in ROLES:
             redis = self.client(role)
-            listed = FOR_ANYBODY | {"ping"} | set(MAY[role])  # the latter on their keys: below
+            listed = FOR_ANYBODY | KEYLESS | set(MAY[role])  # the latter on their keys: below
             for name, words in known.items():
                 if name not in listed:
                     self.assertEqual(refusal(redis, *words),

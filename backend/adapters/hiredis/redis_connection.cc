@@ -135,6 +135,12 @@ bool IsDenial(std::string_view error) {
          error.starts_with("WRONGPASS");
 }
 
+bool IsMaster(const redisReply& reply) {
+  if (reply.type != REDIS_REPLY_ARRAY || reply.elements == 0) return false;
+  const redisReply& role = *reply.element[0];
+  return role.type == REDIS_REPLY_STRING && std::string_view(role.str, role.len) == "master";
+}
+
 // The first thing on the connection; what follows it is refused by Redis if it fails.
 void RedisConnection::LogIn(const RedisLogin& login) {
   if (login.empty()) return;

@@ -36,6 +36,9 @@ inline constexpr std::size_t kReadAheadBytes = std::size_t{512} * 1024;
 // Redis's word for "you may not": nothing that waiting helps.
 bool IsDenial(std::string_view error);
 
+// Of a reply to ROLE.
+bool IsMaster(const redisReply& reply);
+
 class RedisConnectionOwner {
  public:
   virtual ~RedisConnectionOwner() = default;

@@ -70,6 +70,8 @@ RedisStreams::RedisStreams(struct ev_loop* loop, Options options, StreamTranspor
     : loop_(loop),
       options_(std::move(options)),
       delegate_(delegate),
+      finder_(loop, options_.url, *this),
+      where_(options_.url),
       writer_(loop, *this, kMaxAnswerBytes),
       reader_(loop, *this, kMaxReadBytes),
       reply_seconds_(kReplySeconds),
@@ -93,7 +95,7 @@ void RedisStreams::OnTimer(struct ev_loop* /*loop*/, ev_timer* timer, int /*even
   if (self->ready_) {
     self->ReadMore();
   } else {
-    self->Dial();
+    self->finder_.Find();
   }
 }
 
@@ -108,11 +110,13 @@ void RedisStreams::LookForSilence() {
   const bool was_away = now() - std::exchange(looked_at_, now()) > 2 * kLookSeconds;
   if (was_away) return;
   if (now() - silent_at_ > kPatientSeconds) reply_seconds_ = kReplySeconds;
-  if (writer_.silent_s() <= reply_seconds_ &&
-      reader_.silent_s() <= reply_seconds_ + kReadBlockMs / 1000.0) {
+  // A dial may have gone to a master that is just being deposed: the next Sentinel knows better, so no patience there.
+  const bool is_dialling = finder_.has_sentinels() && !ready_;
+  const double patience = is_dialling ? kReplySeconds : reply_seconds_;
+  if (writer_.silent_s() <= patience && reader_.silent_s() <= patience + kReadBlockMs / 1000.0) {
     return;
   }
-  std::string why = "no answer for " + std::to_string(static_cast<int>(reply_seconds_)) + " s";
+  std::string why = "no answer for " + std::to_string(static_cast<int>(patience)) + " s";
   silent_at_ = now();
   reply_seconds_ = std::min(2 * reply_seconds_, kMostReplySeconds);
   OnConnectionLost(std::move(why));
@@ -130,22 +134,31 @@ void RedisStreams::CountError() {
 
 void RedisStreams::TellIfDenied(std::string_view error) {
   if (!IsDenial(error) || std::exchange(told_denied_, true)) return;
-  delegate_.OnDenied(Error{Code::kDenied, "Redis at " + options_.url + ": " + std::string(error)});
+  delegate_.OnDenied(Error{Code::kDenied, "Redis at " + where_ + ": " + std::string(error)});
 }
 
-void RedisStreams::Dial() {
-  writer_.Dial(options_.url, options_.login);
+void RedisStreams::OnFound(const std::string& address) {
+  where_ = address;
+  writer_.Dial(address, options_.login);
   // The first may have failed at once, and the next try be planned.
-  if (!ev_is_active(&timer_)) reader_.Dial(options_.url, options_.login);
+  if (!ev_is_active(&timer_)) reader_.Dial(address, options_.login);
+}
+
+void RedisStreams::OnNotFound(std::string why) {
+  where_ = options_.url;
+  OnConnectionLost(std::move(why));
 }
 
 void RedisStreams::OnConnected() {
   if (!writer_.up() || !reader_.up()) return;
+  // One that was a master may not know yet that it is none; whoever is made a replica cuts its clients, or says READONLY.
+  if (finder_.has_sentinels()) writer_.Send(kRole, 0, {"ROLE"});
   // A server that still loads its data set answers, but takes nothing.
   writer_.Send(kProbe, 0, {"PING"});
 }
 
 void RedisStreams::OnConnectionLost(std::string why) {
+  finder_.Drop();
   writer_.Drop();
   reader_.Drop();
   waiting_.clear();
@@ -159,7 +172,7 @@ void RedisStreams::OnConnectionLost(std::string why) {
   backoff_ms_ = std::min(backoff_ms_ * 2, kMaxBackoffMs);
   if (std::exchange(told_lost_, true)) return;
   CountError();
-  delegate_.OnLost(Error{Code::kUnavailable, "Redis at " + options_.url + ": " + std::move(why)});
+  delegate_.OnLost(Error{Code::kUnavailable, "Redis at " + where_ + ": " + std::move(why)});
 }
 
 void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
@@ -168,6 +181,7 @@ void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
     return OnConnectionLost("a reply of another type than any to what was asked");
   }
   switch (static_cast<Kind>(kind)) {
+    case kRole: return OnRoleReply(reply);
     case kProbe:
       if (reply->type == REDIS_REPLY_ERROR) return OnConnectionLost(std::string(Text(*reply)));
       ready_ = true;
@@ -177,7 +191,7 @@ void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
     case kAdd:
       in_flight_bytes_ -= tag;
       OnWriteReply(reply);
-      return Pump();
+      return Pump();  // nothing waits after a loss
     case kExpire:
       // Without the right to it all goes on, and a dead process's stream stays: that is to be told.
       if (reply->type == REDIS_REPLY_ERROR) TellIfDenied(Text(*reply));
@@ -196,14 +210,23 @@ bool RedisStreams::IsOfKind(Kind kind, const redisReply& reply) {
     case kAdd: return IsText(reply);
     case kExpire:
     case kOther: return reply.type == REDIS_REPLY_INTEGER;
+    case kRole: return reply.type == REDIS_REPLY_ARRAY;
     case kRead: return reply.type == REDIS_REPLY_ARRAY || reply.type == REDIS_REPLY_NIL;
     case kLast: return reply.type == REDIS_REPLY_ARRAY;
   }
   return false;
 }
 
+void RedisStreams::OnRoleReply(const redisReply* reply) {
+  if (reply->type == REDIS_REPLY_ERROR) return OnConnectionLost(std::string(Text(*reply)));
+  if (!IsMaster(*reply)) OnConnectionLost("it is not the master, or not yet");
+}
+
 void RedisStreams::OnWriteReply(const redisReply* reply) {
   if (reply->type != REDIS_REPLY_ERROR) return;
+  // There is another master by now, and who knows it.
+  if (finder_.has_sentinels() && Text(*reply).starts_with("READONLY"))
+    return OnConnectionLost(std::string(Text(*reply)));
   CountError();
   TellIfDenied(Text(*reply));
   // WRONGTYPE is the business of the stream's owner alone; the others concern every stream.

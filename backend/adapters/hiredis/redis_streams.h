@@ -1,7 +1,8 @@
 // RedisStreams: StreamTransport on a real Redis, over two connections that come back by themselves.
 //
 // One connection writes, pipelined; the other waits in XREAD for our own stream. When either is lost
-// both are dropped, OnLost() is said once, and both are dialled again until OnRestored().
+// both are dropped, OnLost() is said once, and both are dialled again until OnRestored(). With Sentinels each dial
+// asks one of them first, and what is dialled must say itself that it is the master.
 //
 //   Add Trim Remove --> writer --> [Redis] --> reader --> delegate
 //
@@ -16,7 +17,8 @@
 // Ownership: borrows loop and delegate until destroyed.
 // Threading: loop thread only. The delegate may call every method from inside its own.
 // Errors:    Add(): see stream_transport.h. When Redis refuses a write (OOM, LOADING, MISCONF, READONLY)
-//            Add() says kUnavailable for the next 100 ms: whoever repeats need not fill a pipe in vain.
+//            Add() says kUnavailable for the next 100 ms: whoever repeats need not fill a pipe in vain. With Sentinels
+//            READONLY is a loss instead: that Redis is no master any more.
 #pragma once
 
 #include <cstdint>
@@ -29,15 +31,18 @@
 #include <ev.h>
 
 #include "backend/adapters/hiredis/redis_connection.h"
+#include "backend/adapters/hiredis/redis_finder.h"
 #include "backend/core/counters.h"
 #include "backend/core/stream_transport.h"
 
 namespace holdfast::backend {
 
-class RedisStreams final : public StreamTransport, private RedisConnectionOwner {
+class RedisStreams final : public StreamTransport,
+                           private RedisConnectionOwner,
+                           private RedisFinderOwner {
  public:
   struct Options {
-    std::string url;                   // unix:///path or redis://host:port
+    std::string url;                   // as ParseRedisPlace() takes it
     std::string own_stream;            // read by us, written by others
     CounterBlock* counters = nullptr;  // kRedisErrors is counted there
     RedisLogin login;
@@ -56,20 +61,22 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   bool connected() const override { return ready_; }
 
  private:
-  enum Kind : int { kProbe, kAdd, kExpire, kOther, kRead, kLast };
+  enum Kind : int { kRole, kProbe, kAdd, kExpire, kOther, kRead, kLast };
   struct Waiting {
     std::string stream;
     std::string message;
   };
+  void OnFound(const std::string& address) override;
+  void OnNotFound(std::string why) override;
   void OnConnected() override;
   void OnConnectionLost(std::string why) override;
   void OnReply(int kind, std::size_t tag, const redisReply* reply) override;
+  void OnRoleReply(const redisReply* reply);
   void OnReadReply(const redisReply* reply);
   void OnLastReply(const redisReply* reply);
   static bool IsOfKind(Kind kind, const redisReply& reply);
   void OnWriteReply(const redisReply* reply);
   bool Deliver(const redisReply& reply);
-  void Dial();
   void Start(int watcher_wait_ms);
   void LookForSilence();
   void Pump();
@@ -85,6 +92,8 @@ class RedisStreams final : public StreamTransport, private RedisConnectionOwner 
   struct ev_loop* const loop_;
   const Options options_;
   StreamTransportDelegate& delegate_;
+  RedisFinder finder_;
+  std::string where_;  // what it found last, for people
   RedisConnection writer_;
   RedisConnection reader_;
   ev_timer timer_{};      // redial, or read again after a refusal

@@ -152,11 +152,12 @@ Status PostgresConnection::Introduce() {
     connection_.reset();
     return Error{Code::kUnsupported, "store: this PostgreSQL is too old; 12 or newer is needed"};
   }
+  const std::string idle = std::string("SET idle_in_transaction_session_timeout = '") +
+                           options_.idle_in_transaction + "'";
   for (const char* const sql :
        {"SET synchronous_commit = on", "SET statement_timeout = '4s'", "SET lock_timeout = '2s'",
-        "SET idle_in_transaction_session_timeout = '10s'", "SET tcp_keepalives_idle = 5",
-        "SET tcp_keepalives_interval = 2", "SET tcp_keepalives_count = 2",
-        "SET client_min_messages = error"}) {
+        idle.c_str(), "SET tcp_keepalives_idle = 5", "SET tcp_keepalives_interval = 2",
+        "SET tcp_keepalives_count = 2", "SET client_min_messages = error"}) {
     HF_TRY(Ask(sql));
   }
   HF_ASSIGN_OR_RETURN(const PostgresResult safe, Ask("SELECT current_setting('fsync')::bytea"));
@@ -185,7 +186,7 @@ Status PostgresConnection::TakeLock(milliseconds at_most) {
   }
   connection_.reset();
   return Error{
-      Code::kUnavailable,
+      Code::kExists,
       "store: another control has this record open (its advisory lock is held); one fleet, "
       "one running holdfastd"};
 }
@@ -208,7 +209,7 @@ Status PostgresConnection::Migrate(std::span<const char* const> steps) {
          std::to_string(steps.size()) + "); COMMIT";
   if (PQsendQuery(connection_.get(), all.c_str()) != 1) return Lost("cannot send");
   Status status = Ok();
-  auto deadline = Clock::now() + kAnswerWait;
+  auto deadline = Clock::now() + options_.answer_wait;
   for (;;) {
     HF_ASSIGN_OR_RETURN(const PostgresResult result, Next(deadline));
     if (result == nullptr) break;
@@ -281,8 +282,20 @@ Status PostgresConnection::Ensure() {
   if (away_ && Clock::now() < retry_at_) return *away_;
   Status status = Connect(kConnectSlice);
   if (status.ok()) status = Introduce();
-  if (status.ok()) status = TakeLock(kConnectSlice);
-  if (status.ok()) status = StillOwner();
+  if (status.ok()) {
+    status = TakeLock(kConnectSlice);
+    if (!status.ok() && status.error().code == Code::kExists) {
+      status = Error{Code::kUnavailable, status.error().message};  // no row is in the way
+      const auto now = Clock::now();
+      if (!refused_since_) refused_since_ = now;
+      // Not a remain of ours any more: those end with the session that asks.
+      if (now - *refused_since_ >= kRefusedWait) must_reload_ = status.error();
+    }
+  }
+  if (status.ok()) {
+    refused_since_.reset();
+    status = StillOwner();
+  }
   if (status.ok()) status = Prepare();
   if (status.ok()) {
     away_.reset();
@@ -309,7 +322,7 @@ Result<PostgresResult> PostgresConnection::Ask(const char* sql, const PostgresVa
     return Lost("cannot send");
   }
   PostgresResult out;
-  auto deadline = Clock::now() + kAnswerWait;
+  auto deadline = Clock::now() + options_.answer_wait;
   for (;;) {
     HF_ASSIGN_OR_RETURN(PostgresResult result, Next(deadline));
     if (result == nullptr) break;
@@ -329,12 +342,13 @@ Result<PostgresResult> PostgresConnection::Next(Clock::time_point& deadline) {
     if (unsent == 0 && PQisBusy(raw) == 0) break;
     const short events = unsent > 0 ? POLLIN | POLLOUT : POLLIN;
     if (!WaitFor(raw, events, Until(deadline))) {
+      if (options_.stop && options_.stop()) return Lost("interrupted");
       if (Clock::now() < deadline) continue;  // a signal
       connection_.reset();
       return Lost("no answer from PostgreSQL for " +
-                  std::to_string(kAnswerWait / std::chrono::seconds(1)) + " s");
+                  std::to_string(options_.answer_wait / std::chrono::seconds(1)) + " s");
     }
-    deadline = Clock::now() + kAnswerWait;
+    deadline = Clock::now() + options_.answer_wait;
     if (options_.on_progress) options_.on_progress();
     if (PQconsumeInput(raw) != 1) return Lost("the session ended");
   }
@@ -366,7 +380,7 @@ Status PostgresConnection::Sync(const OnRow* on_row) {
   if (connection_ == nullptr) return *away_;
   if (PQpipelineSync(connection_.get()) != 1) return Lost("cannot send");
   Status status = Ok();
-  auto deadline = Clock::now() + kAnswerWait;
+  auto deadline = Clock::now() + options_.answer_wait;
   bool is_corrupt = false;
   committed_ = false;
   for (std::size_t at = 0;;) {

@@ -17,7 +17,7 @@
 // Limits:    every wait has a bound, below; a silent process is killed after 15 s.
 // Ownership: owns the PGconn.
 // Threading: loop thread only.
-// Errors:    as Store says; Open() also kDenied (who we are), kUnsupported (schema, server), kInvalid (URL).
+// Errors:    as Store says; Open() also kExists (another control has it), kDenied (who we are), kUnsupported (schema, server), kInvalid (URL).
 // Design:    docs/decisions/0130-the-record-in-postgresql.md
 #pragma once
 
@@ -54,11 +54,18 @@ class PostgresConnection {
   static constexpr std::chrono::milliseconds kConnectPause{200};
   // A control that was just killed may leave its lock for a moment.
   static constexpr std::chrono::milliseconds kLockWait{2000};
+  // Later: held by somebody else for so long, the record is theirs.
+  static constexpr std::chrono::milliseconds kRefusedWait{5000};
 
   struct Options {
     std::string url;   // as libpq takes it
     std::string name;  // application_name: distinct for each process
     std::function<void()> on_progress;
+    // For who is no control, and has time.
+    std::function<bool()> stop =
+        nullptr;  // asked while an answer is awaited: true gives the session up
+    std::chrono::milliseconds answer_wait = kAnswerWait;
+    const char* idle_in_transaction = "10s";
   };
   using OnRow = std::function<void(const PostgresRow&)>;
 
@@ -110,8 +117,9 @@ class PostgresConnection {
   bool wants_write_ = false;                            // what PQconnectPoll waits for
   Clock::time_point connect_until_{};
   Clock::time_point retry_at_{};
-  std::optional<Error> away_;  // why there is no session
-  std::size_t sent_ = 0;       // statements since the last Sync()
+  std::optional<Error> away_;                       // why there is no session
+  std::optional<Clock::time_point> refused_since_;  // the lock, each time since then
+  std::size_t sent_ = 0;                            // statements since the last Sync()
   std::optional<std::size_t> fence_at_;
   bool committed_ = false;  // the last Sync() saw COMMIT succeed
   bool in_turn_ = false;

@@ -12,6 +12,7 @@
 
 #include <libpq-fe.h>
 
+#include "backend/core/record_rows.h"
 #include "common/base/bytes.h"
 
 namespace holdfast::backend {
@@ -22,6 +23,14 @@ class PostgresValues {
   explicit PostgresValues(const Values&... values) {
     cells_.reserve(sizeof...(values));
     (Add(values), ...);
+  }
+  static PostgresValues Of(const RecordRow& row) {
+    PostgresValues out;
+    out.cells_.reserve(row.size());
+    for (const RecordCell& cell : row) {
+      std::visit([&out](const auto& value) { out.Add(value); }, cell);
+    }
+    return out;
   }
   std::vector<std::string>& cells() { return cells_; }
   const std::vector<std::string>& cells() const { return cells_; }
@@ -69,6 +78,19 @@ class PostgresRow {
     const auto fixed = Fixed::From(View(column));
     if (!fixed) corrupt = true;
     return fixed.value_or(Fixed{});
+  }
+
+  RecordRow Row() const {      // all columns
+    constexpr Oid kInt8 = 20;  // pg_type.dat
+    RecordRow out;
+    for (int column = 0; column < PQnfields(result_); ++column) {
+      if (PQftype(result_, column) == kInt8) {
+        out.emplace_back(Number(column));
+      } else {
+        out.emplace_back(Bytes(column));
+      }
+    }
+    return out;
   }
 
   mutable bool corrupt = false;

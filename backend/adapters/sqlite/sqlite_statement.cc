@@ -62,6 +62,29 @@ void SqliteStatement::BindOne(int at, std::string_view bytes) {
   HF_CHECK(sqlite3_bind_blob64(statement_, at, data, bytes.size(), SQLITE_STATIC) == SQLITE_OK);
 }
 
+SqliteStatement& SqliteStatement::BindRow(const RecordRow& cells) {
+  Reset();
+  int at = 0;
+  for (const RecordCell& cell : cells) {
+    std::visit([this, &at](const auto& value) { BindOne(++at, value); }, cell);
+  }
+  return *this;
+}
+
+RecordRow SqliteStatement::Row() const {
+  const int columns = sqlite3_column_count(statement_);
+  RecordRow out;
+  out.reserve(static_cast<std::size_t>(columns));
+  for (int column = 0; column < columns; ++column) {
+    if (sqlite3_column_type(statement_, column) == SQLITE_INTEGER) {
+      out.emplace_back(Number(column));
+    } else {
+      out.emplace_back(Bytes(column));
+    }
+  }
+  return out;
+}
+
 std::uint64_t SqliteStatement::Number(int column) const {
   return static_cast<std::uint64_t>(sqlite3_column_int64(statement_, column));
 }

@@ -14,6 +14,7 @@
 
 #include <sqlite3.h>
 
+#include "backend/core/record_rows.h"
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 
@@ -41,12 +42,14 @@ class SqliteStatement {
     (BindOne(++at, values), ...);
     return *this;
   }
+  SqliteStatement& BindRow(const RecordRow& cells);
   Result<bool> Step();  // true: a row is there
   Status Run();         // steps to the end, then resets
   void Reset();
 
   std::uint64_t Number(int column) const;
   std::string Bytes(int column) const;
+  RecordRow Row() const;  // all columns: numbers as such, everything else as bytes
   // The wrong size gives zeros: rows are written by us, and a damaged one fails its own checks.
   template <typename Fixed>
   Fixed FixedAt(int column) const {

@@ -78,7 +78,7 @@ TEST(PostgresStoreTest, RefusesARecordThatAnotherControlHasOpen) {
   OnPostgres first;
   const auto second = backend::OpenPostgresStore(first.url, "another");
   ASSERT_FALSE(second.ok());
-  EXPECT_EQ(second.error().code, Code::kUnavailable);
+  EXPECT_EQ(second.error().code, Code::kExists);
   EXPECT_NE(second.error().message.find("another control"), std::string::npos);
   EXPECT_FALSE(backend::CheckPostgres(first.url, true).ok());
   EXPECT_TRUE(backend::CheckPostgres(first.url, false).ok());
@@ -164,6 +164,26 @@ TEST(PostgresStoreTest, DoesNotComeBackToARecordThatAnotherControlHadMeanwhile) 
     old.open->Keep();
   }
   EXPECT_TRUE(old.open->must_reload());
+}
+
+TEST(PostgresStoreTest, GivesUpARecordThatAnotherControlKeeps) {
+  OnPostgres old;
+  (void)Say(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE "
+      "'control-%'");
+  const auto other = backend::OpenPostgresStore(old.url, "other");
+  ASSERT_TRUE(other.ok());
+  for (int i = 0; i < 500 && !old.open->must_reload(); ++i) {
+    (void)old.store().InsertCommand(Command('a'));
+    const Status away = old.store().Commit();
+    ASSERT_FALSE(away.ok());
+    EXPECT_EQ(away.error().code, Code::kUnavailable);  // kExists would be a row's
+    old.store().Rollback();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  ASSERT_TRUE(old.open->must_reload());
+  EXPECT_NE(old.open->must_reload()->message.find("another control"), std::string::npos);
+  EXPECT_TRUE(other.value()->LastAudit().ok());
 }
 
 // The answer to a commit may be lost although it took effect: the core believes that it did not.

@@ -3,10 +3,14 @@ import socket
 
 
 class Redis:
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
-        self.socket.connect(str(path))
+    def __init__(self, place):
+        """`place`: a path, or (host, port)."""
+        if isinstance(place, tuple):
+            self.socket = socket.create_connection(place, timeout=10)
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(10)
+            self.socket.connect(str(place))
         self.file = self.socket.makefile("rb")
 
     def close(self):

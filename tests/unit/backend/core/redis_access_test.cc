@@ -33,7 +33,7 @@ TEST(RedisAccessTest, WritesHashesAndTurnsEverybodyElseOff) {
   EXPECT_EQ(AclText(*crypto, users),
             "user default reset off\n"
             "user s reset on "
-            "#ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad +ping\n");
+            "#ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad +ping +role\n");
   for (const RedisRole role : {RedisRole::kSupervisor, RedisRole::kGateway, RedisRole::kControl}) {
     EXPECT_EQ(RedisRules(role).find('@'), std::string_view::npos)
         << "a category lets in new commands";

@@ -1,0 +1,66 @@
+#include "backend/core/redis_place.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace holdfast::backend {
+namespace {
+
+TEST(RedisPlaceTest, OneRedisIsItsOwnAddress) {
+  for (const char* const url : {"unix:///run/redis.sock", "redis://10.0.0.5:6379"}) {
+    const auto place = ParseRedisPlace(url);
+    ASSERT_TRUE(place.ok()) << url;
+    EXPECT_EQ(place.value().url, url);
+    EXPECT_TRUE(place.value().sentinels.empty());
+  }
+}
+
+TEST(RedisPlaceTest, NamesSentinelsInTheirOrderAndTheirMaster) {
+  const auto place = ParseRedisPlace("sentinel://a.example:26379,10.0.0.6:1,b:65535/hold-fast.1_x");
+  ASSERT_TRUE(place.ok());
+  EXPECT_EQ(place.value().sentinels,
+            (std::vector<std::string>{"redis://a.example:26379", "redis://10.0.0.6:1",
+                                      "redis://b:65535"}));
+  EXPECT_EQ(place.value().master, "hold-fast.1_x");
+}
+
+TEST(RedisPlaceTest, RefusesWhatIsNoneOfTheThree) {
+  std::string many = "sentinel://a:1";
+  for (std::size_t i = 0; i < kMaxSentinels; ++i) many += ",a:1";
+  for (const std::string& bad :
+       {std::string(), std::string("unix://relative"), std::string("rediss://a:1"),
+        std::string("redis://a"), std::string("redis://a:1/0"), std::string("sentinel://a:1"),
+        std::string("sentinel://a:1/"), std::string("sentinel:///m"), std::string("sentinel://a/m"),
+        std::string("sentinel://a:1,/m"), std::string("sentinel://a:1,,b:1/m"),
+        std::string("sentinel://a:1/m/n"), std::string("sentinel://a:1/m n"),
+        std::string("sentinel://a:0/m"), std::string("sentinel://a:1/") + std::string(65, 'm'),
+        many + "/m"}) {
+    const auto place = ParseRedisPlace(bad);
+    ASSERT_FALSE(place.ok()) << bad;
+    EXPECT_EQ(place.error().code, Code::kInvalid);
+  }
+}
+
+TEST(RedisPlaceTest, TakesFromASentinelAHostAndAPortAndNothingElse) {
+  EXPECT_EQ(RedisAddressOf("10.0.0.5", "6379").value(), "redis://10.0.0.5:6379");
+  EXPECT_EQ(RedisAddressOf("fe80::1", "1").value(), "redis://fe80::1:1");
+  for (const auto& [host, port] :
+       std::vector<std::pair<std::string, std::string>>{{"", "1"},
+                                                        {"a b", "1"},
+                                                        {"a\n", "1"},
+                                                        {"a/..", "1"},
+                                                        {std::string(254, 'a'), "1"},
+                                                        {"a", ""},
+                                                        {"a", "0"},
+                                                        {"a", "65536"},
+                                                        {"a", "-1"},
+                                                        {"a", "1x"},
+                                                        {"a", " 1"}}) {
+    EXPECT_FALSE(RedisAddressOf(host, port).ok()) << host << ":" << port;
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::backend
