@@ -18,7 +18,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What an endpoint does; the other scripts are about the backend, the tools and the pages.
 TESTS = ("verbs", "file_verbs", "process_verbs", "collect", "lifecycle", "trust", "lying_control", "forgery", "kills", "queue",
-         "frozen_redis", "processes", "certificates", "doctor", "proxy", "runaway", "full_disk")
+         "frozen_redis", "processes", "certificates", "doctor", "proxy", "runaway", "full_disk", "limits", "class_limits",
+         "evidence_verbs", "pty", "pty_intruder", "shell", "fleet", "poison", "strangers", "update", "update_attacks")
 # What cannot be under qemu-user, whatever the agent does, and why.
 SUBREAPER = "qemu-user does not pass PR_SET_CHILD_SUBREAPER on, so orphans go to init"
 MEASURED = "ends as it should; its size is not found, as the process is the emulator's"
@@ -92,9 +93,13 @@ def main():
         place.chmod(0o755)
         for program in pathlib.Path(binaries).resolve().iterdir():
             (place / program.name).symlink_to(program)
-        (place / "holdfast-agent").unlink()
-        (place / "holdfast-agent").symlink_to(pathlib.Path(agent).resolve())
-        environment = os.environ | {"HOLDFAST_BIN": name}
+        # YARA too, where it was made (`./dev package yara --arch`): this machine's would not do.
+        for program in ("holdfast-agent", "holdfast-agent-yara"):
+            (place / program).unlink(missing_ok=True)
+            foreign = pathlib.Path(agent).resolve().parent / program
+            if foreign.exists():
+                (place / program).symlink_to(foreign)
+        environment = os.environ | {"HOLDFAST_BIN": name, "HOLDFAST_AGENT_ARCH": arch}
         if arch in PROCESSOR:
             environment["QEMU_CPU"] = PROCESSOR[arch]
         child = subprocess.Popen(

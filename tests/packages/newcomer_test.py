@@ -16,6 +16,11 @@ import unittest
 from system import System
 from system_case import ROOT, SystemCase
 
+# As Debian's installer and images have them; debootstrap leaves the first alone.
+SOURCES = """deb http://deb.debian.org/debian {suite} main
+deb http://deb.debian.org/debian {suite}-updates main
+deb http://deb.debian.org/debian-security {suite}-security main
+"""
 SECONDS = 3600  # at most, on a machine with other work
 
 
@@ -37,6 +42,7 @@ class NewcomerTest(SystemCase):
             subprocess.run(["git", "clone", "--quiet", "--bare", ROOT, f"{place}/holdfast.git"], check=True)
             shutil.copytree(f"{place}/holdfast.git", self.system.path("/srv/holdfast.git"))
         shutil.copyfile("/etc/resolv.conf", self.system.path("/etc/resolv.conf"))
+        self.system.path("/etc/apt/sources.list").write_text(SOURCES.format(suite=self.suite.split("-", maxsplit=1)[0]))
         clone = clone.replace("URL-OF-THIS-REPOSITORY", "/srv/holdfast.git")
         began = time.monotonic()
         status, said = self.system.run(f"cd /root && {clone} && nice -n 5 {demo} --once", expect=None, seconds=SECONDS)

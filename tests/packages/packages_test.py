@@ -13,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from system_case import AGENT, BACKEND, HOLDFAST, NEXT, PACKAGES, ROOT, VERSION, YARA, SystemCase  # noqa: E402
+from system_case import AGENT, BACKEND, HOLDFAST, NEXT, PACKAGES, ROOT, VERSION, YARA, YARA_RPM, SystemCase  # noqa: E402
 
 LINK_GAP_SECONDS = 5  # over an upgrade
 # An idle agent: after it has settled, over so long, at most.
@@ -221,16 +221,21 @@ class ContentTest(unittest.TestCase):
             self.assertLessEqual(size, most)
         if shutil.which("lintian") is None:
             self.fail("lintian is not installed")
-        said = subprocess.run(["lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning",
-                               PACKAGES / AGENT.format(VERSION), PACKAGES / YARA, PACKAGES / BACKEND,
-                               PACKAGES / f"libholdfast-dev_{VERSION}_amd64.deb"],
+        # Of other machines' too, where they were made.
+        made = sorted(PACKAGES.glob(f"*holdfast-*_{VERSION}_*.deb"))
+        for name in (AGENT.format(VERSION), YARA, BACKEND, f"libholdfast-dev_{VERSION}_amd64.deb"):
+            self.assertIn(PACKAGES / name, made)
+        said = subprocess.run(["lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error,warning", *made],
                               capture_output=True, text=True, check=False)
         self.assertEqual(said.returncode, 0, said.stdout)
+        print(f"  lintian finds nothing in {', '.join(path.name for path in made)}", flush=True)
 
     def test_rpmlint_finds_no_error(self):
-        said = subprocess.run(["rpmlint", "--config", ROOT / "packaging/agent/rpmlint.toml",
-                               PACKAGES / f"holdfast-agent-{VERSION}-1.x86_64.rpm",
-                               PACKAGES / f"holdfast-agent-yara-{VERSION}-1.x86_64.rpm"], capture_output=True, text=True, check=False)
+        made = sorted(PACKAGES.glob(f"holdfast-*-{VERSION}-1.*.rpm"))
+        for name in (f"holdfast-agent-{VERSION}-1.x86_64.rpm", YARA_RPM):
+            self.assertIn(PACKAGES / name, made)
+        said = subprocess.run(["rpmlint", "--config", ROOT / "packaging/agent/rpmlint.toml", *made], capture_output=True, text=True,
+                              check=False)
         self.assertRegex(said.stdout, r"\b0 errors\b", said.stdout + said.stderr)
         self.assertEqual(said.returncode, 0)
 
@@ -271,6 +276,20 @@ class ContentTest(unittest.TestCase):
         for word in ("libc6-dev", "sqlite3", "libmbedtls-dev", "libprotobuf-dev", "nettle-dev", "libwebsockets"):
             (found,) = [name for name in parts if name.startswith(word)]
             self.assertRegex(parts[found], r"^\d", found)
+
+    def test_every_package_carries_the_licences_of_all_that_is_in_it(self):
+        for package in sorted(PACKAGES.glob(f"*holdfast-*_{VERSION}_*.deb")):
+            name = package.name.split("_")[0]
+            unpack = f"dpkg-deb --fsys-tarfile {package} | tar -xO ./usr/share/doc/{name}/"
+            listed = json.loads(subprocess.run(unpack + f"{name}.spdx.json", shell=True, capture_output=True, check=True).stdout)
+            text = subprocess.run(unpack + "copyright", shell=True, capture_output=True, check=True).stdout.decode(errors="replace")
+            self.assertNotIn("no copyright file was found", text, package.name)
+            parts = [f"{p['name']} {p['versionInfo']}" for p in listed["packages"] if p["name"] != name]
+            self.assertTrue(parts, package.name)
+            for part in parts:
+                found = re.search(rf"(?m)^={{78}}\n{re.escape(part)}\n={{78}}\n(?s:(.*?))(?=\n={{78}}\n|\Z)", text)
+                self.assertIsNotNone(found, f"{package.name}: {part}")
+                self.assertRegex(found[1], r"(?i)licen[sc]e", f"{package.name}: {part}")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ step isolate '{HOLDFAST} isolate all --for 10m --yes && {HOLDFAST} release all -
 step groups '{HOLDFAST} exec all --yes --max-memory 128MiB -- sh -c "{HOGS}"; {HOLDFAST} exec all --yes -- sh -c "cat /proc/self/cgroup; cat {GROUPS}/command-*/memory.max {GROUPS}/cgroup.procs"'
 step doctor 'holdfast-agent doctor'
 step restart 'systemctl restart holdfast-agent && sleep 2 && until_ok "$online"'
+step clock 'was=$(date +%s); date -u -s @86400 && systemctl restart holdfast-agent && until_ok "holdfast-agent doctor | grep not.valid.yet"; holdfast-agent doctor; date -u -s @$((was + 60)) && (until_ok "$online" || until_ok "$online")'
 step upgrade 'dpkg -i /root/{AGENT.format(NEXT)} && sleep 2 && until_ok "$online"'
 step failed 'systemctl list-units --failed --no-legend --plain "holdfast*"'
 step purge 'dpkg --purge holdfast-agent && ! ls /var/lib/holdfast-agent /usr/sbin/holdfast-agent'
@@ -110,6 +111,8 @@ class SelinuxTest(unittest.TestCase):
         self.assertIn('"one":1', steps["query"][0].replace(" ", ""))
         self.assertIn("content", steps["put"][0])
         self.assertEqual(steps["failed"][0], "")
+        self.assertIn("1970", steps["clock"][0])
+        self.assertIn("not valid yet", steps["clock"][0])
         self.assertIn("MEMORY_LIMIT", steps["groups"][0])
         self.assertIn("holdfast-agent.service/command-", steps["groups"][0])
         self.assertIn(str((512 + 32) << 20), steps["groups"][0].split())
