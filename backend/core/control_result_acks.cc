@@ -22,6 +22,7 @@ void Results::Keep() {
 }
 
 void Results::Undo(Moment now) {
+  in_doubt_ = true;
   forget_.clear();
   for (const DeliveryKey& key : ackable_) {
     const auto found = streams_.find(key);
@@ -35,6 +36,13 @@ void Results::Undo(Moment now) {
       Rewind(key, stream, now);
     }
   }
+}
+
+// A commit whose answer was lost may have taken effect: a store elsewhere finds that out when it is reached again, and
+// the process ends then. Until it is, no file may be cut back or deleted on the word of the rows here.
+bool Results::IsCertain() {
+  if (in_doubt_ && ports_.store.LastAudit().ok()) in_doubt_ = false;
+  return !in_doubt_;
 }
 
 // Goes on from what the ledger has. Not from what the receiver last called durable: while a job ran,

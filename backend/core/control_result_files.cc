@@ -56,7 +56,7 @@ void Results::OnFileDone(FileDone done, Moment now) {
   const bool mismatch = !done.status.ok() && done.status.error().code == Code::kCorrupt;
   const bool short_file = done.status.ok() && done.length != job.stored_bytes;
   if (job.doomed || short_file || (!done.status.ok() && !mismatch) || !Ensure(key)) {
-    if (Ensure(key)) {  // a file that no row came to name
+    if (IsCertain() && Ensure(key)) {  // a file that no row came to name
       const DeliveryRow& row = *ports_.ledger.Find(key);
       if (row.place != OutputPlace::kIncoming || row.output_name != job.file.name) {
         ports_.files.Forget(job.file);

@@ -203,10 +203,14 @@ void Results::Advance(Moment now) {
     if (found != streams_.end()) ackable_.insert(*it);
     it = held_.erase(it);
   }
+  if (ready_.empty()) return;
+  const bool is_certain = IsCertain();
   for (const DeliveryKey& key : std::exchange(ready_, {})) {
     const auto found = streams_.find(key);
     if (found == streams_.end() || found->second.job) continue;
-    if (Ensure(key)) {
+    if (!is_certain) {
+      Rewind(key, found->second, now);
+    } else if (Ensure(key)) {
       Process(key, found->second, now);
     } else {
       DropWaiting(found->second);

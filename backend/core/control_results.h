@@ -141,6 +141,7 @@ class Results {
                   bool complete);
   void ForgetStrangeRefusal(const DeliveryKey& key, const link::v1::Up& up);
   bool Ensure(const DeliveryKey& key);
+  bool IsCertain();
   void Process(const DeliveryKey& key, Stream& stream, Moment now);
   bool IsInPlace(const link::v1::Up& up, const DeliveryRow& before) const;
   void Take(const DeliveryKey& key, Stream& stream, link::v1::Up up, Moment now);
@@ -169,6 +170,7 @@ class Results {
   std::set<DeliveryKey> ready_;    // records wait and no job runs
   TimePoint ready_since_{};        // when the first of them came
   bool only_receipts_ = true;      // of what came since then
+  bool in_doubt_ = false;          // the last commit failed, and the store was not reached since
   std::set<DeliveryKey> ackable_;  // may owe an Ack
   std::set<DeliveryKey> held_;
   std::set<DeliveryKey> flowing_;  // sent output and not their Final: these share the credit

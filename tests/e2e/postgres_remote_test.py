@@ -11,6 +11,7 @@ from harness.stack import free_ports, set_key
 
 RECOVERY_SECONDS = 20
 FROZEN_SECONDS = 12
+STREAMS, PIECES, PIECE_BYTES = 6, 60, 200_000
 ANSWER_SECONDS = 10  # kAnswerWait 5 s, a turn of two waits at most, and the way there and back
 
 
@@ -91,6 +92,27 @@ class RemotePostgresTest(StackTest):
         if [p.pid for p in self.stack.processes("control")] != [control.pid]:
             self.assertIn("event=control_reloads", log)
         self.assertEqual(self.stack.metrics()["holdfast_links_opened_total"], links)  # nobody was cut
+
+    def test_outputs_are_whole_when_the_server_freezes_in_their_middle(self):
+        """A commit that nobody waited for takes effect when the server goes on: by then control has asked for the pieces again,
+        and must not have cut back what the record names."""
+        copies = [self.stack.dir / f"copy-{n}" for n in range(STREAMS)]
+        jobs = [self.stack.holdfast("exec", self.agent.id, "--wait", "0", "--", "/bin/sh", "-c",
+                                    f"for i in $(seq {PIECES}); do head -c {PIECE_BYTES} /dev/urandom | tee -a {copy}; sleep 0.2; done")
+                .json()[0]["job"] for copy in copies]
+        for _ in range(3):
+            time.sleep(2)
+            with self.postgres.frozen():
+                time.sleep(9)
+        log = lambda: self.stack.log.read_text(errors="replace")
+        print(f"commits that took effect unseen: {log().count('event=control_reloads')}")
+        for job, copy in zip(jobs, copies):
+            wait_for(lambda job=job: self.stack.holdfast("job", job).json()["deliveries"][0]["state"] == "ENDED", 90, self.stack.logs, every=0.5)
+            delivery = self.stack.holdfast("job", job).json()["deliveries"][0]
+            self.assertEqual(delivery["outcome"], "DONE", delivery)
+            shown = self.stack.holdfast("results", job, output=None).out
+            self.assertEqual(len(shown), PIECES * PIECE_BYTES)
+            self.assertEqual(shown, copy.read_bytes())
 
     def test_sessions_that_are_cut_are_made_anew_with_tls_and_password(self):
         (control,) = self.stack.processes("control")

@@ -28,6 +28,9 @@ class FakeStore final : public backend::Store {
   // The process died: only the last commit is left.
   void Crash() { Rollback(); }
   void FailNextCommits(int count) { failing_commits_ = count; }
+  // A store elsewhere: the next commit takes effect, and nobody hears of it; nothing answers until SetAway(false).
+  void LoseNextAnswer() { loses_answer_ = true; }
+  void SetAway(bool on) { away_ = on; }
   void FailNextWrites(int count) { failing_writes_ = count; }
   int commits() const { return commits_; }
   // The process dies at its n-th commit from now: before it takes effect, or right after it did. Then
@@ -57,6 +60,7 @@ class FakeStore final : public backend::Store {
     return out;
   }
   Result<std::optional<AuditRow>> LastAudit() override {
+    if (away_) return Error{Code::kUnavailable, "away"};
     if (now_.audit.empty()) return std::optional<AuditRow>();
     return std::optional(now_.audit.back());
   }
@@ -179,8 +183,12 @@ class FakeStore final : public backend::Store {
 
   Status Commit() override {
     if (broken_) return Error{Code::kUnavailable, "a write of this turn failed"};
-    if (failing_commits_ > 0) {
-      --failing_commits_;
+    if (std::exchange(loses_answer_, false)) {
+      disk_ = now_;
+      away_ = true;
+    }
+    if (away_ || failing_commits_ > 0) {
+      if (!away_) --failing_commits_;
       Rollback();
       return Error{Code::kUnavailable, "no space"};
     }
@@ -230,6 +238,8 @@ class FakeStore final : public backend::Store {
   State now_;
   State disk_;
   bool broken_ = false;
+  bool loses_answer_ = false;
+  bool away_ = false;
   int failing_commits_ = 0;
   int failing_writes_ = 0;
   int commits_ = 0;

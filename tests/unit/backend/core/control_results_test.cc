@@ -179,6 +179,81 @@ TEST_F(ControlResultsTest, AcknowledgesNothingThatCouldNotBeCommitted) {
   EXPECT_EQ(Row().next_seq, 0U);
 }
 
+// The record names more of the file than control believes: had the agent sent only a part of that again meanwhile, the
+// file would have been cut back to it.
+TEST_F(ControlResultsTest, CutsNoFileBackBeforeTheStoreSaysWhatOfItCounts) {
+  Up({Received(), Chunk(1, std::string(6000, 'a'))});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  const auto second = Chunk(2, std::string(6000, 'b'));
+  const auto third = Chunk(3, std::string(6000, 'c'));
+  Up({second, third});
+  (void)Turn();
+  world_.store().LoseNextAnswer();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  EXPECT_TRUE(Turn().empty());
+  world_.Run(2 * kSecond);  // it is asked for them again
+  Up({second});
+  (void)Turn();
+  EXPECT_FALSE(world_.files().has_jobs());
+
+  world_.store().SetAway(false);
+  EXPECT_EQ(Row().stored_bytes, 18'000U);
+  world_.CrashControl();  // it finds out, and ends
+  ListLinks();
+  (void)Turn();
+  Up({Final(4, GoodResult(3), agent().key())});
+  (void)Turn();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_DONE) << Row().message;
+}
+
+// Records came on top of those whose commit is in doubt, for a file that no row here names yet.
+TEST_F(ControlResultsTest, DeletesNoFileBeforeTheStoreSaysThatNoRowNamesIt) {
+  Up({Received(), Chunk(1, std::string(6000, 'a'))});
+  (void)Turn();
+  const auto second = Chunk(2, std::string(6000, 'b'));
+  Up({second});
+  world_.store().LoseNextAnswer();
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();  // the next job began before this commit
+  while (world_.files().has_jobs()) {
+    world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  }
+  (void)Turn();
+  EXPECT_EQ(world_.files().growing(), 1U);
+  world_.store().SetAway(false);
+  EXPECT_EQ(Row().stored_bytes, 6000U);
+  world_.CrashControl();
+  ListLinks();
+  (void)Turn();
+  Up({second, Final(3, GoodResult(2), agent().key())});
+  (void)Turn();
+  while (world_.files().has_jobs()) {
+    world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+    (void)Turn();
+  }
+  EXPECT_EQ(Row().outcome, pb::OUTCOME_DONE) << Row().message;
+}
+
+TEST_F(ControlResultsTest, GoesOnWithAFileWhenAStoreThatFailedIsReachedAgain) {
+  const auto first = Chunk(1, std::string(6000, 'a'));
+  Up({Received(), first});
+  (void)Turn();
+  world_.store().FailNextCommits(1);
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  EXPECT_TRUE(Turn().empty());
+  world_.Run(2 * kSecond);
+  Up({Received(), first});
+  (void)Turn();
+  ASSERT_TRUE(world_.files().has_jobs());
+  world_.core().OnFileDone(world_.files().RunOne(), world_.now());
+  (void)Turn();
+  EXPECT_EQ(Row().stored_bytes, 6000U);
+}
+
 TEST_F(ControlResultsTest, LetsAnAgentTouchOnlyWhatTargetsIt) {
   Up({Received(), Chunk(1, "lies"), Final(2, GoodResult(1), other().key())}, &other());
   EXPECT_TRUE(Turn().empty());
