@@ -102,7 +102,7 @@ int RunKeeper(const char* limits_text) {
     // Not at each signal: children that come and go all the time must neither keep us from looking nor make us look all the time.
     if (NowMs() < look_at) continue;
     look_at = NowMs() + kLookEveryMs;
-    const TreeExcess excess = ExcessBelow(::getpid(), *limits);
+    const TreeExcess excess = ExcessBelow(::getpid(), worker.value(), *limits);
     if (excess == TreeExcess::kNone) continue;
     KillAllBelow(worker.value(), ended, watched);
     return excess == TreeExcess::kMemory ? kOverMemoryStatus : kOverProcessesStatus;

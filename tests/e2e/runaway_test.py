@@ -144,6 +144,12 @@ class RunawayTest(StackTest):
                                    "sh", "-c", "for i in $(seq 100); do true | cat; done; echo done", output=None)
         self.assertIn("done", said.text)
 
+    def test_as_many_processes_as_it_may_have_are_left_alone(self):
+        """For longer than the keeper's time between two looks; the agent's own are not counted."""
+        said = self.stack.holdfast("exec", "--max-processes", "3", self.agent.id, "--",
+                                   "sh", "-c", "sleep 1 | sleep 1; echo done", output=None)
+        self.assertIn("done", said.text)
+
     def test_chains_of_processes_that_run_away_end_at_the_limit(self):
         failure = self.run_until_its_limit(sys.executable, "-SE", "-c", BOMB, MARK, "chains")
         self.assertEqual(failure, "WALL_LIMIT")

@@ -28,9 +28,10 @@ CANNOT = {
         "a_cancel_ends_every_program", "an_orderly_stop_ends_every_program_and_says_goodbye", "killing_the_keeper_ends_every_program",
         "killing_the_worker_ends_every_program", "killing_warden_ends_every_program",
         "the_end_of_the_program_ends_what_it_left_behind")},
-    **{("runaway", f"test_{name}"): MEASURED for name in (
-        "a_fork_bomb_ends_at_its_limit", "chains_of_processes_that_run_away_end_at_the_limit", "ten_gib_of_output_end_at_a_limit",
-        "yes_ends_at_a_limit")},
+    **{("runaway", f"test_{name}"): SUBREAPER for name in (
+        "a_fork_bomb_ends_at_its_limit", "chains_of_processes_that_run_away_end_at_the_limit", "more_processes_than_it_may_have_end_it",
+        "processes_that_together_take_more_memory_than_they_may_end_it")},
+    **{("runaway", f"test_{name}"): MEASURED for name in ("ten_gib_of_output_end_at_a_limit", "yes_ends_at_a_limit")},
     ("forgery", "test_ten_thousand_envelopes_run_nothing"): "ten thousand signatures take an emulator longer than the test waits",
     ("doctor", "test_http_answers_in_place_of_the_upgrade"): "an answer that comes with the end of its connection is lost by the emulator",
 }
@@ -55,8 +56,21 @@ def inside(arch, place, tests):
     subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", formats], check=True)
     magic, qemu = FORMATS[arch]
     (formats / "register").write_text(f":foreign:M::{magic}:{MASK}:/usr/bin/{qemu}:OCF")
+    tried = os.fork()
+    if tried:
+        return status_of(tried)
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        return 0 if all(list(pool.map(lambda test: passes(arch, test), tests))) else 1
+        passed = all(list(pool.map(lambda test: passes(arch, test), tests)))
+    os._exit(0 if passed else 1)
+
+
+def status_of(child):
+    """Its status at its end. Until then this is the namespace's init, which orphans go to: runaway has tens of thousands, and
+    unless somebody takes note of their end the machine has no numbers left for processes."""
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            return os.waitstatus_to_exitcode(status)
 
 
 def passes(arch, test):

@@ -47,13 +47,13 @@ std::optional<TreeLimits> ParseTreeLimits(const char* text) {
   return TreeLimits{(*numbers)[0], static_cast<std::uint32_t>((*numbers)[1])};
 }
 
-TreeExcess ExcessBelow(pid_t root, const TreeLimits& limits) {
+TreeExcess ExcessBelow(pid_t root, pid_t worker, const TreeLimits& limits) {
   std::uint64_t memory = 0;
   std::uint64_t count = 0;
   VisitBelow(root, [&](pid_t child) {
     memory += OwnMemory(child);
-    return ++count <=
-           limits.processes;  // the rest of a tree that is too large need not be looked at
+    if (child != worker) ++count;
+    return count <= limits.processes;  // the rest of a tree that is too large need not be looked at
   });
   if (count > limits.processes) return TreeExcess::kProcesses;
   return memory > limits.mem_bytes ? TreeExcess::kMemory : TreeExcess::kNone;

@@ -18,7 +18,7 @@ namespace holdfast::agent {
 
 struct TreeLimits {
   std::uint64_t mem_bytes = 0;  // private memory, of all together
-  std::uint32_t processes = 0;  // at once
+  std::uint32_t processes = 0;  // at once, of programs
 };
 
 // As the keeper's argument.
@@ -26,8 +26,8 @@ std::string TreeLimitsText(const TreeLimits& limits);
 std::optional<TreeLimits> ParseTreeLimits(const char* text);
 
 enum class TreeExcess : std::uint8_t { kNone, kMemory, kProcesses };
-// Of everything below `root`, without it.
-TreeExcess ExcessBelow(pid_t root, const TreeLimits& limits);
+// Of everything below `root`, without it. `worker`, who started the programs, is none of them; its memory counts.
+TreeExcess ExcessBelow(pid_t root, pid_t worker, const TreeLimits& limits);
 
 // How the keeper exits then; workers exit with neither.
 inline constexpr int kOverMemoryStatus = 201;
