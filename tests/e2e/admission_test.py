@@ -160,7 +160,7 @@ class SlowlorisTest(StackTest):
             pressure.join()
             for peer in peers:
                 peer.close()
-        self.assertGreater(len(renewed), 250)
+        self.assertGreaterEqual(len(renewed), 250)  # each place was taken again
         in_time = [t for t in took if t <= self.MOST_SECONDS + quiet]
         self.assertGreaterEqual(len(in_time), 0.99 * self.GOOD, (quiet, sorted(took)[-5:]))
         print(f"slowloris: {len(renewed)} came again; good connects p99 {sorted(took)[-2]:.2f} s, "
