@@ -139,8 +139,8 @@ def licences(name, found):
     what = "its library" if name == "libholdfast-dev" else "its programs"
     out = [f"{name} is part of Holdfast.\n\nBelow: the copyright notices and licences of what is {how} {what}.\n"]
     for part in found:
-        text = "(no copyright file was found)\n"
-        if part.licence_file and pathlib.Path(part.licence_file).exists():
-            text = pathlib.Path(part.licence_file).read_text(encoding="utf-8", errors="replace")
+        if not part.licence_file or not pathlib.Path(part.licence_file).exists():
+            raise SystemExit(f"the licence of {part.name} is not in {part.licence_file}, so {name} cannot be given to anybody")
+        text = pathlib.Path(part.licence_file).read_text(encoding="utf-8", errors="replace")
         out.append(f"\n{'=' * 78}\n{part.name} {part.version}\n{'=' * 78}\n{text}")
     return "".join(out).encode()

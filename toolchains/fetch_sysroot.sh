@@ -19,7 +19,8 @@ dest=$(cd "$dest" && pwd)
 tree=$dest/sysroot-$arch
 # The agent's, and of the last two holdfast-agent-yara's.
 packages="libprotobuf-dev libmbedtls-dev nettle-dev libgmp-dev libyara-dev libmagic-dev libssl-dev"
-[ "$(cat "$tree/complete" 2>/dev/null)" != "$packages" ] || exit 0
+complete="$packages, and the licence of each"
+[ "$(cat "$tree/complete" 2>/dev/null)" != "$complete" ] || exit 0
 
 apt=$dest/apt-$arch
 rm -rf "$apt" "$tree"
@@ -44,5 +45,13 @@ for package in "$apt"/download/*.deb; do
   dpkg-deb -x "$package" "$tree"
   dpkg-deb -f "$package" Package Version | sed 's/^[^:]*: //' | paste -sd ' ' >>"$tree/packages"
 done
+# The licence of some is in another package of the same source, which their folder is a link to.
+for folder in "$tree"/usr/share/doc/*; do
+  [ ! -e "$folder" ] || continue
+  other=$(readlink "$folder")
+  (cd "$apt/download" && rm -f "$other"_*.deb && own_apt download "$other" >>"$log" 2>&1) ||
+    fail "$other, with the licence of ${folder##*/}, could not be had; see $log"
+  dpkg-deb --fsys-tarfile "$apt/download/$other"_*.deb | tar -x -C "$tree" "./usr/share/doc/$other/copyright"
+done
 rm -rf "$apt"
-echo "$packages" >"$tree/complete"
+echo "$complete" >"$tree/complete"

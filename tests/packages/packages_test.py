@@ -283,7 +283,6 @@ class ContentTest(unittest.TestCase):
             unpack = f"dpkg-deb --fsys-tarfile {package} | tar -xO ./usr/share/doc/{name}/"
             listed = json.loads(subprocess.run(unpack + f"{name}.spdx.json", shell=True, capture_output=True, check=True).stdout)
             text = subprocess.run(unpack + "copyright", shell=True, capture_output=True, check=True).stdout.decode(errors="replace")
-            self.assertNotIn("no copyright file was found", text, package.name)
             parts = [f"{p['name']} {p['versionInfo']}" for p in listed["packages"] if p["name"] != name]
             self.assertTrue(parts, package.name)
             for part in parts:

@@ -18,8 +18,8 @@ import loopback  # noqa: E402
 
 # What apt would bring along with the packages, and what they are tried with.
 TOOLS = "redis-server,procps,iproute2,passwd,ca-certificates"
-BOOKWORM = f"libev4,libprotobuf-lite32,libsqlite3-0,libssl3,libyaml-0-2,libstdc++6,libedit2,libpcap0.8,{TOOLS}"
-TRIXIE = f"libev4t64,libprotobuf-lite32t64,libsqlite3-0,libssl3t64,libyaml-0-2,libstdc++6,libedit2,libpcap0.8t64,{TOOLS}"
+BOOKWORM = f"libev4,libprotobuf-lite32,libsqlite3-0,libssl3,libyaml-0-2,libstdc++6,libedit2,libpcap0.8,libpq5,{TOOLS}"
+TRIXIE = f"libev4t64,libprotobuf-lite32t64,libsqlite3-0,libssl3t64,libyaml-0-2,libstdc++6,libedit2,libpcap0.8t64,libpq5,{TOOLS}"
 INIT = "systemd,systemd-sysv,dbus,cron,logrotate"
 SUITES = {
     "bookworm": f"{BOOKWORM},nginx,libnginx-mod-stream,haproxy,rpm,logrotate",
