@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +41,13 @@ std::vector<Kept> ListKept(const std::string& directory) {
   return kept;
 }
 
+// Whoever records holds a lock on the file, so that another terminal's start does not take it away under him.
+void UnlinkUnlessRecorded(const std::string& path) {
+  const UniqueFd file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid() || flock(file.get(), LOCK_EX | LOCK_NB) != 0) return;
+  (void)unlink(path.c_str());
+}
+
 // The newest stay, as far as there is room for them and for one more.
 void MakeRoom(const std::string& directory) {
   std::uint64_t bytes = 0;
@@ -47,7 +55,7 @@ void MakeRoom(const std::string& directory) {
   for (const Kept& one : ListKept(directory)) {
     bytes += one.bytes;
     if (++count < kKeptRecordings && bytes <= kKeptRecordingBytes) continue;
-    (void)unlink((directory + "/" + one.name).c_str());
+    UnlinkUnlessRecorded(directory + "/" + one.name);
   }
 }
 
@@ -60,7 +68,8 @@ int PtyRecording::Open(std::string_view state_dir, const Digest& command) {
   path_ = directory + "/" + command.hex() + ".cast";
   file_.reset(
       open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kRecordingMode));
-  return file_.valid() ? 0 : errno;
+  if (!file_.valid()) return errno;
+  return flock(file_.get(), LOCK_SH | LOCK_NB) == 0 ? 0 : errno;
 }
 
 int PtyRecording::Append(std::string_view text) {

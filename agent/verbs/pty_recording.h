@@ -1,6 +1,7 @@
 // PtyRecording: the file of one terminal's recording, in the agent's state directory.
 //
-// S/recordings/DIGEST.cast, 0600, of the command's digest. Before another begins, the oldest make room.
+// S/recordings/DIGEST.cast, 0600, of the command's digest. Before another begins, the oldest make room;
+// one that is being written (it holds a lock, flock) stays, and may make it more than the limits until the next.
 //
 // Limits:    kKeptRecordings, kKeptRecordingBytes (agent/core/limits.h) of those that were there.
 // Threading: one thread.

@@ -101,6 +101,7 @@ struct Config {
   std::string redis_dir() const { return state_dir + "/redis"; }
   // As long as the embedded Redis's, so that one check of the path's length holds for both.
   std::string orders_socket() const { return run_dir() + "/order.sock"; }
+  std::string adoption_socket() const { return run_dir() + "/adopt.sock"; }
   // Where Redis is, also when it is the embedded one.
   std::string redis_address() const {
     return redis_url.empty() ? "unix://" + run_dir() + "/redis.sock" : redis_url;

@@ -5,6 +5,9 @@
 // text of the configuration that its supervisor runs on (the file may say something else by now), and at fd 6
 // who it is to Redis (redis_access.h).
 //
+// When the supervisor is gone, a gateway looks for the next one and goes on with a new pair
+// (adapters/linux/adoption_socket.h); everybody else ends.
+//
 // Limits:    4 KiB a datagram. A child that does not send kAlive for 15 s is killed and replaced.
 #pragma once
 
@@ -32,6 +35,8 @@ enum class WorkerMessageType : std::uint8_t {
   kDropCopy = 9,
   // To a gateway: payload: EncodeTicketKeys(); before its first socket, and when they change.
   kTicketKeys = 10,
+  // To a gateway that this supervisor did not start: who it is to Redis now. payload: EncodeRedisLogin().
+  kRedisLogin = 11,
   // child -> supervisor
   kReady = 16,  // the child can take sockets
   kAlive = 17,  // every second

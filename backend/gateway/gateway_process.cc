@@ -6,6 +6,7 @@
 #include <ev.h>
 
 #include "backend/adapters/linux/clocks.h"
+#include "backend/adapters/linux/files.h"
 #include "backend/core/live_settings.h"
 #include "backend/gateway/fleet_identity.h"
 #include "common/link/limits.h"
@@ -49,7 +50,12 @@ GatewayProcess::GatewayProcess(struct ev_loop* loop, const Config& config,
       log_(identity.slot, config.log_level) {}
 
 Status GatewayProcess::Start() {
-  HF_ASSIGN_OR_RETURN(worker_, WorkerProcess::Start(loop_, *this));
+  Relatives relatives;
+  relatives.adoption_socket = config_.adoption_socket();
+  relatives.introduction = {.slot = identity_.slot, .instance = identity_.instance, .program = {}};
+  HF_ASSIGN_OR_RETURN(relatives.introduction.program, OwnProgram());
+  relatives.config = config_.text;
+  HF_ASSIGN_OR_RETURN(worker_, WorkerProcess::Start(loop_, *this, std::move(relatives)));
   GatewayRouter::Options options;
   options.instance = identity_.instance;
   HF_ASSIGN_OR_RETURN(options.fleet_id, ReadFleetId(crypto_, config_.policy_file));
@@ -89,6 +95,7 @@ void GatewayProcess::OnWorkerMessage(WorkerMessageType type, std::string_view pa
     case WorkerMessageType::kShed: return OnShed(payload);
     case WorkerMessageType::kReload: return OnReload(payload);
     case WorkerMessageType::kTicketKeys: return OnTicketKeys(payload);
+    case WorkerMessageType::kRedisLogin: return streams_->SetLogin(DecodeRedisLogin(payload));
     default: return;  // not for a gateway
   }
 }
@@ -183,6 +190,13 @@ void GatewayProcess::OnSecond() {
   if (router_->empty() || router_->closed_all_for() > kLastWords) ev_break(loop_, EVBREAK_ALL);
 }
 
+WithoutSupervisor GatewayProcess::OnSupervisorGone() {
+  done_.clear();  // another one has not counted them
+  log_.Write(LogLine(LogLevel::kWarn, "supervisor_gone")
+                 .Num("links", static_cast<std::int64_t>(router_->links())));
+  return router_->draining() ? WithoutSupervisor::kFinishes : WithoutSupervisor::kSeeks;
+}
+
 std::optional<std::uint32_t> GatewayProcess::RefuseUpgrade() { return router_->RefuseUpgrade(); }
 
 void GatewayProcess::OnOpened(LwsLink& link) {
@@ -262,6 +276,8 @@ void GatewayProcess::OnLost(const Error& why) {
 }
 
 void GatewayProcess::OnDenied(const Error& why) {
+  if (worker_->is_orphan())
+    return;  // the next supervisor's Redis has other passwords, which it will tell
   log_.Write(LogLine(LogLevel::kError, "redis_denied").Err(why));
 }
 

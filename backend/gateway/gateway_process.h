@@ -34,6 +34,7 @@ class GatewayProcess final : private WorkerProcessDelegate,
   void OnTurnStart() override;
   void OnTurnEnd() override;
   void OnSecond() override;
+  WithoutSupervisor OnSupervisorGone() override;
 
   std::optional<std::uint32_t> RefuseUpgrade() override;
   void OnOpened(LwsLink& link) override;

@@ -5,7 +5,9 @@
 #include <random>
 #include <utility>
 
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "backend/adapters/linux/clocks.h"
 #include "backend/adapters/linux/spawn.h"
@@ -37,10 +39,17 @@ Child::Child(struct ev_loop* loop, Spec spec, const LogWriter& log, ChildDelegat
     static_cast<Child*>(child->data)->OnExit(child->rstatus);
   });
   watcher_.data = this;
+  ev_init(&orphan_watcher_,
+          [](struct ev_loop*, ev_io* io, int) { static_cast<Child*>(io->data)->OnExit(-1); });
+  orphan_watcher_.data = this;
 }
 
 Child::~Child() {
   ev_timer_stop(loop_, &restart_);
+  if (ev_is_active(&orphan_watcher_)) {
+    Signal(SIGKILL);
+    ev_io_stop(loop_, &orphan_watcher_);
+  }
   if (ev_is_active(&watcher_)) {
     ::kill(watcher_.pid, SIGKILL);
     ev_child_stop(loop_, &watcher_);
@@ -67,6 +76,7 @@ Status Child::StartProcess() {
   options.argv = spec_.argv(instance_);
   options.output_file = spec_.output_file;
   options.inherited_fds = spec_.inherited_fds;
+  options.outlives_us = spec_.outlives_us;
   UniqueFd theirs;
   if (spec_.kind == Kind::kWorker) {
     HF_ASSIGN_OR_RETURN(CountersPage page, CountersPage::Make());
@@ -93,8 +103,34 @@ Status Child::StartProcess() {
   return Ok();
 }
 
+Status Child::Adopt(Orphan orphan) {
+  HF_ASSIGN_OR_RETURN(CountersPage page, CountersPage::Map(std::move(orphan.counters)));
+  page_ = std::move(page);
+  instance_ = std::move(orphan.introduction.instance);
+  backoff_.OnStarted(MonotonicNow());
+  heard_at_ = MonotonicNow();
+  ++starts_;
+  // What was on its way in the channel before has been read, or the orphan would not have come.
+  sent_sockets_ = closed_sockets() + links() + page_->block().Get(Counter::kHandshakes);
+  WorkerChannelDelegate& here = *this;
+  channel_.emplace(loop_, std::move(orphan.channel), here);
+  process_ = std::move(orphan.process);
+  ev_io_set(&orphan_watcher_, process_.get(), EV_READ);
+  ev_io_start(loop_, &orphan_watcher_);
+  log_.Write(LogLine(LogLevel::kInfo, "child_adopted")
+                 .Id("role", spec_.role)
+                 .Id("slot", spec_.slot)
+                 .Id("instance", instance_)
+                 .Num("links", static_cast<std::int64_t>(links())));
+  SetState(State::kReady);
+  delegate_.OnChildReady(*this);
+  return Ok();
+}
+
 void Child::OnExit(int status) {
   channel_.reset();
+  ev_io_stop(loop_, &orphan_watcher_);
+  process_.Reset();
   const bool restarts = std::exchange(restarts_, false);
   const bool expected = !wanted_ || restarts;
   last_exit_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -118,7 +154,7 @@ void Child::OnExit(int status) {
 void Child::Drain(std::string_view payload, Duration patience) {
   wanted_ = false;
   ev_timer_stop(loop_, &restart_);
-  if (!ev_is_active(&watcher_)) {
+  if (!running()) {
     SetState(State::kEnded);
     return;
   }
@@ -126,7 +162,7 @@ void Child::Drain(std::string_view payload, Duration patience) {
 }
 
 void Child::Restart() {
-  if (!ev_is_active(&watcher_)) {  // it waits for its back-off: not any longer
+  if (!running()) {  // it waits for its back-off: not any longer
     ev_timer_stop(loop_, &restart_);
     return Start();
   }
@@ -138,18 +174,27 @@ void Child::AskToEnd(std::string_view payload, Duration patience) {
   SetState(State::kStopping);
   kill_at_ = MonotonicNow() + patience;
   if (spec_.kind == Kind::kForeign) {
-    ::kill(watcher_.pid, SIGTERM);
+    Signal(SIGTERM);
   } else {
     Send(WorkerMessageType::kDrain, payload);
   }
 }
 
 void Child::Kill() {
-  if (ev_is_active(&watcher_)) ::kill(watcher_.pid, SIGKILL);
+  if (running()) Signal(SIGKILL);
+}
+
+void Child::Signal(int number) {
+  if (process_.valid()) {
+    // Not by <sys/pidfd.h>, which C++ cannot link with before glibc 2.37.
+    ::syscall(SYS_pidfd_send_signal, process_.get(), number, nullptr, 0);
+  } else {
+    ::kill(watcher_.pid, number);
+  }
 }
 
 void Child::OnSecond() {
-  if (!ev_is_active(&watcher_)) return;
+  if (!running()) return;
   if (state_ == State::kStopping && MonotonicNow() >= kill_at_) {
     log_.Write(LogLine(LogLevel::kWarn, "child_does_not_end").Id("slot", spec_.slot));
     return Kill();
@@ -171,13 +216,17 @@ void Child::Send(WorkerMessageType type, std::string_view payload) {
   if (channel_) static_cast<void>(channel_->Send(type, payload));
 }
 
-std::uint64_t Child::sockets() const {
-  if (!page_) return 0;
+std::uint64_t Child::closed_sockets() const {
   std::uint64_t closed = 0;
   for (std::size_t i = 0; i < kCloseReasonSlots; ++i) {
     closed += page_->block().Get(
         static_cast<Counter>(static_cast<std::size_t>(Counter::kClosedBase) + i));
   }
+  return closed;
+}
+
+std::uint64_t Child::sockets() const {
+  const std::uint64_t closed = page_ ? closed_sockets() : 0;
   return sent_sockets_ > closed ? sent_sockets_ - closed : 0;
 }
 

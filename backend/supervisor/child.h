@@ -1,7 +1,7 @@
 // Child: one place for a process of the backend, and whoever fills it now.
 //
-// Starts it, hears that it is ready and alive, starts it again when it ends, kills it when it falls
-// silent. Every start is a new instance with a new name.
+// Starts it, or adopts one that a supervisor before us has started; hears that it is ready and alive, starts it again
+// when it ends, kills it when it falls silent. Every start is a new instance with a new name.
 //
 //   kWaiting (back-off) -> kStarting -> kReady -> kWaiting ...     Drain(): -> kStopping -> kEnded
 //                                                                  Restart(): -> kStopping -> kStarting
@@ -21,6 +21,7 @@
 
 #include <ev.h>
 
+#include "backend/adapters/linux/adoption_socket.h"
 #include "backend/adapters/linux/counters_page.h"
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/adapters/linux/worker_channel.h"
@@ -56,8 +57,9 @@ class Child final : private WorkerChannelDelegate {
     std::string program;
     // The command line of an instance of this name, from argv[0] on.
     std::function<std::vector<std::string>(const std::string& instance)> argv;
-    std::string output_file;  // empty: our stderr
-    std::string host;         // first part of the instance's name
+    std::string output_file;   // empty: our stderr
+    std::string host;          // first part of the instance's name
+    bool outlives_us = false;  // and is adopted by the next supervisor
     // kForeign: become 3, 4, ...; kWorker: kConfigFd and kRedisLoginFd.
     std::vector<int> inherited_fds;
     std::uint64_t starts = 0;  // of those who filled this slot before
@@ -68,6 +70,8 @@ class Child final : private WorkerChannelDelegate {
   Child& operator=(const Child&) = delete;
 
   void Start();
+  // In place of Start(): whoever fills this place already is ready.
+  Status Adopt(Orphan orphan);
   // Asks it to end, and not to be started again. `payload` as with WorkerMessageType::kDrain.
   void Drain(std::string_view payload = {}, Duration patience = kStopPatience);
   // Asks it to end, and starts it again at once.
@@ -82,6 +86,7 @@ class Child final : private WorkerChannelDelegate {
   State state() const { return state_; }
   bool ready() const { return state_ == State::kReady; }
   bool ended() const { return state_ == State::kEnded; }
+  bool adopted() const { return process_.valid(); }  // the running one
   const std::string& instance() const { return instance_; }
   std::uint64_t starts() const { return starts_; }
   int last_exit() const { return last_exit_; }  // status of the one that ended last; -1: a signal
@@ -99,6 +104,9 @@ class Child final : private WorkerChannelDelegate {
   Status StartProcess();
   void AskToEnd(std::string_view payload, Duration patience);
   void OnExit(int status);
+  bool running() const { return ev_is_active(&watcher_) || ev_is_active(&orphan_watcher_); }
+  void Signal(int number);
+  std::uint64_t closed_sockets() const;
   void SetState(State state) { state_ = state; }
 
   struct ev_loop* const loop_;
@@ -111,6 +119,8 @@ class Child final : private WorkerChannelDelegate {
   std::optional<CountersPage> page_;
   RestartBackoff backoff_;
   ev_child watcher_{};
+  UniqueFd process_;  // a pidfd of one that is not our child; how it ends we are not told
+  ev_io orphan_watcher_{};
   ev_timer restart_{};
   TimePoint heard_at_{};
   TimePoint kill_at_{};  // kStopping

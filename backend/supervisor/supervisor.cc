@@ -26,6 +26,8 @@ constexpr int kTicksPerSecond = 20;
 constexpr int kDrainTicks = 10 * kTicksPerSecond;
 // Sockets that wait for their address's share; as many as the kernel's backlog holds. They cost a descriptor.
 constexpr std::uint64_t kMaxWaiting = 4096;
+// Orphans knock every 0.1 s. Nobody is served meanwhile but by them.
+constexpr Duration kAdoptionWait = std::chrono::seconds(1);
 
 // Raised to what the system allows; gateways inherit it, and need a descriptor per link. What it is then.
 std::uint64_t RaiseDescriptorLimit() {
@@ -128,7 +130,10 @@ Status Supervisor::PrepareState() {
     return std::move(lock).error().In("another holdfastd uses " + config_.state_dir);
   }
   lock_ = std::move(lock).value();
-  ::unlink((config_.run_dir() + "/ready").c_str());
+  // Who ends in order takes it away: gateways of one that did not may be looking for us.
+  if (::unlink((config_.run_dir() + "/ready").c_str()) == 0) {
+    adopting_until_ = MonotonicNow() + kAdoptionWait;
+  }
   HF_ASSIGN_OR_RETURN(config_text_, MemoryFile(config_.text));
   HF_ASSIGN_OR_RETURN(certificate_, ReadCertificate(config_));
   RenewTicketKeys();
@@ -171,6 +176,7 @@ Status Supervisor::OpenListeners() {
   if (!admin.ok()) return std::move(admin).error().In("admin.listen");
   admin_ = std::move(admin).value();
   HF_ASSIGN_OR_RETURN(orders_, OrderSocket::Open(loop_, config_.orders_socket(), *this));
+  HF_ASSIGN_OR_RETURN(adoption_, AdoptionSocket::Open(loop_, config_.adoption_socket(), *this));
   return Ok();
 }
 
@@ -241,7 +247,9 @@ void Supervisor::AddChildren() {
   }
   control_ = std::make_unique<Child>(loop_, WorkerSpec("control", "c0"), log_, here);
   for (std::size_t i = 0; i < WantedGateways(); ++i) gateways_.push_back(NewGateway(i, 0));
-  for (Child* const child : children()) child->Start();
+  for (Child* const child : children()) {
+    if (!adopting_until_ || child->spec().role != "gateway") child->Start();
+  }
 }
 
 std::size_t Supervisor::WantedGateways() const { return scaled_to_.value_or(FileGateways()); }
@@ -254,6 +262,7 @@ std::size_t Supervisor::FileGateways() const {
 std::unique_ptr<Child> Supervisor::NewGateway(std::size_t number, std::uint64_t starts) {
   Child::Spec spec = WorkerSpec("gateway", "g" + std::to_string(number));
   spec.starts = starts;
+  spec.outlives_us = true;
   ChildDelegate& here = *this;
   return std::make_unique<Child>(loop_, std::move(spec), log_, here);
 }
@@ -276,7 +285,11 @@ int Supervisor::Run() {
 }
 
 void Supervisor::OnChildReady(Child& child) {
-  SendLive(child, certificate_changed_);
+  if (child.adopted()) {
+    child.Send(WorkerMessageType::kRedisLogin,
+               EncodeRedisLogin(redis_users_.of(RedisRole::kGateway)));
+  }
+  SendLive(child, certificate_changed_ || child.adopted());
   if (child.spec().role == "gateway" && !config_.tls_plain) {
     child.Send(WorkerMessageType::kTicketKeys, EncodeTicketKeys(ticket_keys_.pair()));
   }
@@ -340,6 +353,7 @@ void Supervisor::OnTick() {
     ContinueStop();
   }
   if (++ticks_ % kTicksPerSecond == 0) OnSecond();
+  if (adopting_until_ && MonotonicNow() >= *adopting_until_) EndAdopting();
   if (roll_) ContinueRoll();
   if (scale_) ContinueScale();
   ServeWaiting();

@@ -4,6 +4,7 @@
 //   SIGHUP, `holdfastd reload`: settings anew      SIGUSR2, `holdfastd roll`: every process anew
 //   `holdfastd scale N`: more or fewer gateways    by itself: links of the fullest move to the emptiest
 //   `holdfastd backup`: control copies the ledger, for as long as whoever asked keeps his connection
+//   at a start after one that was killed: its gateways, with their links, are adopted
 //
 // Ordering:  sockets are accepted only while somebody can take them; who comes early waits in the
 //            kernel's backlog. The ready file appears when Redis, control and every gateway are ready.
@@ -15,7 +16,7 @@
 // Threading: loop thread only.
 // Errors:    Start(): names the port, the file or the directory and what to do about it.
 // Design:    docs/decisions/0039-rolling-restart.md, 0040-admission-per-address.md,
-//            0070-rebalancing.md
+//            0070-rebalancing.md, 0155-links-outlive-a-supervisor.md
 #pragma once
 
 #include <array>
@@ -29,6 +30,7 @@
 #include <ev.h>
 
 #include "backend/adapters/linux/address_set.h"
+#include "backend/adapters/linux/adoption_socket.h"
 #include "backend/adapters/linux/listener.h"
 #include "backend/adapters/linux/log_writer.h"
 #include "backend/core/config.h"
@@ -52,6 +54,7 @@ class Supervisor final : private ListenerDelegate,
                          private ChildDelegate,
                          private AdminSource,
                          private OrderDelegate,
+                         private AdoptionDelegate,
                          private ProxiedDelegate {
  public:
   Supervisor(struct ev_loop* loop, Config config);
@@ -72,6 +75,7 @@ class Supervisor final : private ListenerDelegate,
   void OnCopySaid(std::string_view payload) override;
   void OnOrder(std::uint64_t client, std::string_view word) override;
   void OnClientGone(std::uint64_t client) override;
+  void OnOrphan(Orphan orphan) override;
   AdminAnswer Health() override;
   AdminAnswer Metrics() override;
 
@@ -129,6 +133,10 @@ class Supervisor final : private ListenerDelegate,
   void SendLive(Child& child, bool with_certificate);
   void ApplyLive(const Config& next, std::vector<std::string>& told);
   Result<std::string> ReadCertificate(const Config& config) const;
+
+  // supervisor_adoption.cc
+  Child* PlaceOf(const Orphan& orphan);
+  void EndAdopting();
 
   // supervisor_scale.cc
   Status StartScale(std::string_view count);
@@ -192,6 +200,9 @@ class Supervisor final : private ListenerDelegate,
   CopyRequest copy_;                     // of the ledger, by a client of orders_ that has not gone
   Rebalance rebalance_;
   std::unique_ptr<OrderSocket> orders_;
+  std::unique_ptr<AdoptionSocket> adoption_;
+  // While gateways of before may come, and none is started. Never set when the last supervisor ended in order.
+  std::optional<TimePoint> adopting_until_;
   std::optional<RedisProbe> probe_;
   DeathTally deaths_;
   std::vector<std::string> poison_;  // control has not been told yet

@@ -18,7 +18,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from figures import Figures  # noqa: E402
+from figures import Figures, commits_ms, part_of  # noqa: E402
 from harness import procs, stack as stack_module  # noqa: E402
 from harness.stack import Stack  # noqa: E402
 
@@ -85,6 +85,10 @@ def round_trips(figures, stack, agent):
     if tool.exists():
         said = stack.run("holdfast-roundtrip", "--dir", stack.fleet, "--count", ROUND_TRIPS,
                          agent.id, timeout=300).json()
+        commits = commits_ms(stack.dir)
+        for name, part in (("p50", 0.5), ("p99", 0.99)):
+            figures.add(f"commit of the disk that all share: {name}", part_of(commits, part), "ms", None,
+                        "4 KiB appended and fdatasync, 200 times; a query waits for four")
         figures.add("query, open connection: p50", said["p50_ms"], "ms", 5,
                     f"{ROUND_TRIPS} x SELECT 1, one after the other, signed each")
         figures.add("query, open connection: p99", said["p99_ms"], "ms", None, "as above")

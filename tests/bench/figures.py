@@ -3,6 +3,40 @@ import datetime
 import json
 import os
 import platform
+import re
+import shutil
+import subprocess
+import time
+
+COMMITS = 200
+COMMIT_BYTES = 4096
+
+
+def commits_ms(folder):
+    """How long the disk takes for one commit, as a journal makes it: appended, fdatasync. Sorted; an answer waits for several."""
+    times = []
+    path = folder / "commits"
+    with open(path, "wb", buffering=0) as file:
+        for _ in range(COMMITS):
+            began = time.monotonic()
+            file.write(bytes(COMMIT_BYTES))
+            os.fdatasync(file.fileno())
+            times.append((time.monotonic() - began) * 1000)
+    path.unlink()
+    return sorted(times)
+
+
+def signature_check_us():
+    """Most of what an answer costs; None without the program."""
+    if not shutil.which("openssl"):
+        return None
+    said = subprocess.run(["openssl", "speed", "-seconds", "1", "ecdsap256"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"nistp256\)\s+\S+s\s+\S+s\s+\S+\s+(\S+)", said)
+    return 1e6 / float(found[1]) if found else None
+
+
+def part_of(sorted_values, part):
+    return sorted_values[min(int(len(sorted_values) * part), len(sorted_values) - 1)]
 
 
 class Figures:
@@ -13,6 +47,10 @@ class Figures:
                     if line.startswith("model name")), platform.machine())
         self.machine = f"{cpu} x{os.cpu_count()}, Linux {platform.release()}"
         print(f"machine: {self.machine}\n{'figure':46} {'measured':>14} {'target':>12}")
+        check_us = signature_check_us()
+        if check_us:
+            self.add("this machine: a P-256 signature checked", check_us, "us", None,
+                     "openssl speed, one core: what the machine was worth that day, to compare days by", digits=0)
 
     def add(self, name, value, unit, target, how, at_most=True, digits=2):
         """One figure. target None: for information."""

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from figures import Figures  # noqa: E402
+from figures import Figures, commits_ms, part_of  # noqa: E402
 from harness import procs, stack as stack_module  # noqa: E402
 from harness.stack import Stack  # noqa: E402
 
@@ -89,13 +89,16 @@ def main():
             file.truncate(FILE_BYTES)
         ask(stack, agent)
         alone, beside, rates = [], [], []
+        commits_alone, commits_beside = [], []
         # Before the first get: what one has left to be written to the disk would slow them, too.
         for _ in range(TURNS):
             alone.append(ask(stack, agent))
+            commits_alone += commits_ms(stack.dir)
         for turn in range(TURNS):
             with Get(stack, agent, source, stack.dir / f"into-{turn}") as get:
                 beside.append(ask(stack, agent))
                 rates.append(get.rate())
+                commits_beside += commits_ms(stack.dir)
         how = f"{TURNS} turns of {ROUND_TRIPS} queries each, medians of the turns"
         for part in ("p50_ms", "p99_ms"):
             before = statistics.median(said[part] for said in alone)
@@ -104,6 +107,9 @@ def main():
             figures.add(f"query alone: {name}", before, "ms", None, how)
             figures.add(f"query beside a get: {name}", after, "ms", None, how)
             figures.add(f"query beside a get over alone: {name}", after / before, "", 2 if name == "p99" else None, how)
+        before, after = (part_of(sorted(of), 0.99) for of in (commits_alone, commits_beside))
+        figures.add("commit beside a get over alone: p99", after / before, "", None,
+                    f"4 KiB appended and fdatasync, {len(commits_alone)} times each: {before:.2f} ms alone, {after:.2f} ms beside")
         figures.add("the get meanwhile", statistics.median(rates) / 1e6, "MB/s", None,
                     "bytes that reached the disk while the queries were asked", at_most=False)
     finally:

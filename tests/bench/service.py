@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./dev bench latency|hunt|storm|drain|beats [--agents N] [--tls]: how a large fleet is served.
+"""./dev bench latency|hunt|storm|drain|beats|slow-reader [--agents N] [--tls]: how a large fleet is served.
 
 Each starts a throwaway backend and holdfast-fleet's simulated agents beside it, on this machine, and measures one thing:
 
@@ -8,6 +8,7 @@ Each starts a throwaway backend and holdfast-fleet's simulated agents beside it,
   storm        all gateways killed at once: until every agent is back; what a connect costs then
   drain        a rolling restart of everything while two analysts are at work
   beats        what a heartbeat costs at a tenth of the agents, and at all
+  slow-reader  a tenth of the agents takes 50 bytes a second and is sent much: what the others notice, and what is kept for each
 
 Prints a table, appends one JSON line per figure to OUT/NAME.jsonl, and redraws docs/benchmarks/service.md unless
 --no-docs. A figure that misses its target is shown as such and does not fail the run; a command or a link that was
@@ -40,6 +41,9 @@ LOAD_SECONDS = 10
 VOLLEYS = 4                # connections that send them: one may watch 16 commands
 KEPT_UP = 0.95             # of what was asked for in its time: it was sustained
 DRAIN_STREAMS = 2
+SLOW_COMMANDS = 24           # to each slow reader, 16 of which it may hold without a receipt
+SLOW_COMMAND_BYTES = 16000   # of input, with each
+SLOW_SECONDS = 20
 
 
 class Failed(Exception):
@@ -98,6 +102,10 @@ class Service:
 
     def cpu(self):
         return sum(self.world.server_cpu().values())
+
+    def gateway_private(self):
+        """Bytes of private memory of all gateways."""
+        return sum(private for slot, (private, _) in self.world.server_memory().items() if slot.startswith("g"))
 
 
 def checked(said):
@@ -270,9 +278,52 @@ def cost_of_beats(service):
     return (service.cpu() - cpu - service.rest_cpu_s) / beats_answered * 1e6
 
 
+def slow_reader(arguments, figures):
+    with Service(arguments.agents, arguments.tls) as service:
+        stack, slow = service.world.stack, max(1, service.agents // 10)
+        volley = service.volley()
+        service.warm(volley)
+
+        def steady():
+            return checked(volley.ask(f"rate 0 1 {service.agents} {STEADY} {SLOW_SECONDS}"))
+        alone = steady()
+        slow_fleet = subprocess.Popen(
+            [world_module.stack_module.BIN / "holdfast-fleet", "--bundle", stack.bundle("--uses", slow, "--label", "reads=slowly"),
+             "--agents", str(slow), "--slow", "100", "--ramp", "80", "--source-base", "127.9.0.0"],
+            env=stack.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=world_module.procs.end_with_parent)
+        try:
+            until = time.monotonic() + CONNECT_SECONDS
+            while stack.metrics()["holdfast_links"] < service.agents + slow:
+                if slow_fleet.poll() is not None or time.monotonic() > until:
+                    raise Failed("the slow readers do not connect")
+                time.sleep(0.2)
+            time.sleep(SETTLE_SECONDS)
+            before = service.gateway_private()
+            text = stack.dir / "input"
+            text.write_text("x" * SLOW_COMMAND_BYTES)
+            for _ in range(SLOW_COMMANDS):
+                stack.holdfast("exec", "label:reads=slowly", "--wait", "0", "-y", "--stdin-file", text, "--", "true", expect=None,
+                               timeout=120)
+            time.sleep(SETTLE_SECONDS)
+            after = service.gateway_private()
+            beside = steady()
+            links = stack.metrics()["holdfast_links"]
+        finally:
+            slow_fleet.terminate()
+            slow_fleet.wait()
+        how = f"{slow} agents that read 50 bytes a second, each sent {SLOW_COMMANDS} commands of {SLOW_COMMAND_BYTES} bytes, beside " \
+              f"{service.agents} that read"
+        figures.add("slow readers: gateway's memory for each", (after - before) / slow / 1024, "KiB", 640, how, digits=1)
+        figures.add("slow readers: links that stand", links, "", None, how, digits=0)
+        for part in ("p50", "p99"):
+            figures.add(f"command to others at 100/s, alone: {part}", alone[f"{part}_ms"], "ms", None, how)
+            figures.add(f"command to others at 100/s, beside slow readers: {part}", beside[f"{part}_ms"], "ms", None, how)
+        figures.add("beside slow readers over alone: p50", beside["p50_ms"] / alone["p50_ms"], "", 1.5, how)
+
+
 # name: (what runs, agents by default)
 BENCHES = {"latency": (latency, 100_000), "hunt": (hunt, 100_000), "storm": (storm, 20_000), "drain": (drain, 20_000),
-           "beats": (beats, 100_000)}
+           "beats": (beats, 100_000), "slow-reader": (slow_reader, 2_000)}
 
 
 def main():

@@ -48,7 +48,8 @@ target_compile_definitions(conformance_agent_journal_tail PRIVATE
   HOLDFAST_FIXTURES="${CMAKE_CURRENT_SOURCE_DIR}/support")
 holdfast_test(unit_agent_verbs LABEL unit DEPS holdfast_agent_verbs
   SRCS unit/agent/verbs/glob_test.cc unit/agent/verbs/homes_test.cc unit/agent/verbs/pace_test.cc
-    unit/agent/verbs/capture_frames_test.cc unit/agent/verbs/process_memory_test.cc unit/agent/verbs/tar_header_test.cc)
+    unit/agent/verbs/capture_frames_test.cc unit/agent/verbs/process_memory_test.cc
+    unit/agent/verbs/pty_recording_test.cc unit/agent/verbs/tar_header_test.cc)
 
 holdfast_test(conformance_agent_tables LABEL conformance
   DEPS holdfast_agent_adapters_procfs holdfast_agent_adapters_query

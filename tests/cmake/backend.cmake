@@ -41,7 +41,8 @@ holdfast_test(conformance_backend_lws LABEL conformance
 
 holdfast_test(conformance_backend_linux LABEL conformance
   DEPS holdfast_backend_adapters_linux holdfast_common_base
-  SRCS conformance/backend/address_set_test.cc conformance/backend/files_test.cc
+  SRCS conformance/backend/address_set_test.cc conformance/backend/adoption_socket_test.cc
+    conformance/backend/files_test.cc
     conformance/backend/kept_sockets_test.cc conformance/backend/listener_test.cc)
 
 # holdfastd with a control that grants everything: tests and figures of the gateway alone.
@@ -63,7 +64,7 @@ holdfast_test(unit_backend_gateway LABEL unit
     unit/backend/core/copy_request_test.cc
     unit/backend/core/death_tally_test.cc unit/backend/core/gateway_frames_test.cc
     unit/backend/core/gateway_liveness_test.cc unit/backend/core/gateway_outbox_test.cc
-    unit/backend/core/gateway_router_test.cc
+    unit/backend/core/gateway_router_test.cc unit/backend/core/introduction_test.cc
     unit/backend/core/live_settings_test.cc unit/backend/core/metrics_text_test.cc
     unit/backend/core/placement_test.cc unit/backend/core/proxy_header_test.cc unit/backend/core/redis_access_test.cc
     unit/backend/core/redis_place_test.cc
@@ -80,6 +81,8 @@ target_compile_definitions(conformance_backend_toml PRIVATE
 
 holdfast_fuzz(proxy_header_fuzz CORPUS fuzz/corpus/proxy_header DEPS holdfast_backend_core_config
   SRCS fuzz/proxy_header_fuzz.cc)
+holdfast_fuzz(introduction_fuzz CORPUS fuzz/corpus/introduction DEPS holdfast_backend_core_config
+  SRCS fuzz/introduction_fuzz.cc)
 holdfast_fuzz(backup_fuzz CORPUS fuzz/corpus/backup DEPS holdfast_backend_core_config
   SRCS fuzz/backup_fuzz.cc)
 holdfast_fuzz(gateway_session_fuzz CORPUS fuzz/corpus/gateway_session

@@ -34,7 +34,7 @@ class Samples:
     def take(self):
         stack = self.lab.stack
         everyone = procs.all_processes()
-        ours = procs.descendants(stack.backend.pid, everyone) + [procs.Process(stack.backend.pid)]
+        ours = stack.backend_processes(everyone) + [procs.Process(stack.backend.pid)]
         for agent in self.lab.agents:
             ours.append(agent.warden())
             ours += [p for p in procs.descendants(agent.process.pid, everyone)

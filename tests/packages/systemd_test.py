@@ -63,6 +63,9 @@ class SystemdTest(SystemCase):
         found = (re.match(r"(\d+\.\d+) .*\bevent=(\w+)", line) for line in lines)
         return [(float(m[1]), m[2]) for m in found if m]
 
+    def link_events(self):
+        return [event for _, event in self.events("holdfast-agent") if event.startswith("link_")]
+
     def link_gap(self):
         events = self.events("holdfast-agent")
         stopped = [at for at, event in events if event == "agent_stopped"][-1]
@@ -237,11 +240,10 @@ class SystemdTest(SystemCase):
             self.system.run("cmp /var/lib/holdfast/file /root/put")
             self.system.run(f"cd /var/lib/holdfast && {HOLDFAST} get {agent} /root/put -d got && cmp got/*/put file")
             self.system.run(f"cd /var/lib/holdfast && runuser -u holdfast -- holdfastd backup --dir {FLEET} b.tar")
-            links = lambda: [event for _, event in self.events("holdfast-agent") if event.startswith("link_")]
-            before = links()
+            before = self.link_events()
             self.system.run("systemctl reload holdfastd")
             self.assertEqual(self.one(agent), [{"one": 1}])
-            self.assertEqual(links(), before)  # none was cut
+            self.assertEqual(self.link_events(), before)  # none was cut
         with self.subTest("nothing that it is refused is needed"):
             self.assertEqual(self.system.run(f"{JOURNAL} -u holdfastd | grep -iE 'not permitted|denied|core-dump|SIGSYS'; true"), "")
 
@@ -250,13 +252,15 @@ class SystemdTest(SystemCase):
         for what in ("systemctl restart holdfastd", "kill -KILL $(systemctl show -P MainPID holdfastd)"):
             with self.subTest(what):
                 job = self.job(agent, "sleep 2; echo over")
-                before = self.main_pid("holdfastd")
+                before, linked = self.main_pid("holdfastd"), self.link_events()
                 began = time.monotonic()
                 self.system.run(what)
                 self.system.until(f"p=$(systemctl show -P MainPID holdfastd); test $p != 0 -a $p != {before}", 20)
                 self.wait_backend()
                 self.assertEqual(self.wait_online(agent, 60), agent)
                 print(f"  {what.split('$')[0].strip()}: the agent is back after {time.monotonic() - began:.1f} s", flush=True)
+                if "KILL" in what:
+                    self.assertEqual(self.link_events(), linked, "gateways outlive their supervisor")
                 self.system.until(f"{HOLDFAST} results {job} | grep over", 30, "the result is lost")
         with self.subTest("reinstalled"):
             before = self.main_pid("holdfastd")

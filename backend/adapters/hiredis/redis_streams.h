@@ -54,6 +54,8 @@ class RedisStreams final : public StreamTransport,
   RedisStreams(const RedisStreams&) = delete;
   RedisStreams& operator=(const RedisStreams&) = delete;
 
+  // From the next connection on.
+  void SetLogin(RedisLogin login) { options_.login = std::move(login); }
   void SetReading(bool on) override;
   Status Add(std::string_view stream, std::string_view message) override;
   void Trim(std::string_view stream, std::string_view up_to_and_including_id) override;
@@ -90,7 +92,7 @@ class RedisStreams final : public StreamTransport,
   double now() const { return ev_now(loop_); }
 
   struct ev_loop* const loop_;
-  const Options options_;
+  Options options_;
   StreamTransportDelegate& delegate_;
   RedisFinder finder_;
   std::string where_;  // what it found last, for people

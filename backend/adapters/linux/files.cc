@@ -80,6 +80,13 @@ Result<UniqueFd> MemoryFile(std::string_view content) {
   return fd;
 }
 
+Result<std::string> OwnProgram() {
+  struct stat facts {};
+  if (::stat("/proc/self/exe", &facts) != 0) return Failed("/proc/self/exe");
+  return std::to_string(facts.st_dev) + "-" + std::to_string(facts.st_ino) + "-" +
+         std::to_string(facts.st_mtim.tv_sec) + "." + std::to_string(facts.st_mtim.tv_nsec);
+}
+
 Status MakeDirectories(const std::string& path) {
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);

@@ -21,6 +21,9 @@ Status WriteAll(int fd, const std::string& path, std::string_view content);
 Status ReplaceFile(const std::string& path, std::string_view content);
 // A file in memory alone, for a child to read as /proc/self/fd/N.
 Result<UniqueFd> MemoryFile(std::string_view content);
+// Which file this process runs, for as long as it runs: two that run the same say the same; one that was replaced on
+// the disk meanwhile is another.
+Result<std::string> OwnProgram();
 // The directory, and those above it, with mode 0700 where they are new.
 Status MakeDirectories(const std::string& path);
 // Held until the descriptor is closed; the file says who holds it. kExists: somebody else does. A symbolic link is

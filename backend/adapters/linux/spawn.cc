@@ -20,8 +20,10 @@ constexpr int kCannotRun = 127;      // as shells say it
 
 // Between fork and exec: only calls that signal-safety(7) allows, on data made before.
 [[noreturn]] void RunChild(const SpawnOptions& options, char* const* argv, pid_t parent) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(kCannotRun);  // it died before the line above
+  if (!options.outlives_us) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(kCannotRun);  // it died before the line above
+  }
   ::setpgid(0, 0);
   sigset_t none;
   ::sigemptyset(&none);

@@ -1,7 +1,7 @@
-// Spawn: a child process that dies with us.
+// Spawn: a child process.
 //
-// Ordering:  the child has its own process group, so that a Ctrl-C reaches the supervisor alone; it is
-//            killed by the kernel when its parent dies.
+// Ordering:  the child has its own process group, so that a Ctrl-C reaches the supervisor alone; unless it is said to
+//            outlive us, it is killed by the kernel when its parent dies.
 // Errors:    kInternal: fork failed. A program that cannot be run ends with status 127.
 #pragma once
 
@@ -19,6 +19,7 @@ struct SpawnOptions {
   std::vector<std::string> argv;   // from argv[0] on
   std::vector<int> inherited_fds;  // become 3, 4, ...; every other descriptor is closed
   std::string output_file;         // stdout and stderr go there; empty: to ours
+  bool outlives_us = false;
 };
 Result<pid_t> Spawn(const SpawnOptions& options);
 

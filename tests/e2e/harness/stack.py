@@ -288,12 +288,20 @@ class Stack:
 
     # --- look inside, break ----------------------------------------------------------------------
     def processes(self, role):
-        """Below holdfastd: "gateway", "control" or "redis"."""
+        """Of holdfastd: "gateway", "control" or "redis"; gateways may be of one before it."""
         def is_it(p):
             if role == "redis":
                 return "redis-server" in p.argv[0]
             return any(w == "--role" and v == role for w, v in zip(p.argv, p.argv[1:]))
-        return [p for p in procs.descendants(self.backend.pid) if p.argv and is_it(p)]
+        return [p for p in self.backend_processes() if p.argv and is_it(p)]
+
+    def backend_processes(self, everyone=None):
+        """Those that holdfastd has started, and those that it has adopted: a gateway outlives the supervisor that started it."""
+        everyone = everyone if everyone is not None else procs.all_processes()
+        below = procs.descendants(self.backend.pid, everyone) if self.backend else []
+        config = str(self.fleet / "server/holdfastd.toml")
+        return below + [p for p in everyone if "--role" in p.argv and config in p.argv
+                        and p.pid not in {q.pid for q in below} and p.alive()]
 
     def redis(self, user=REDIS_ADMIN):
         """A client of the private Redis; `user`: name and password, or None to say nothing."""
@@ -311,7 +319,7 @@ class Stack:
             return None
         running = self.backend.poll() is None
         if running:
-            self.remember(procs.descendants(self.backend.pid))
+            self.remember(self.backend_processes())
             self.backend.send_signal(sig)
         try:
             status = self.backend.wait(seconds)

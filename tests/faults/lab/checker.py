@@ -288,7 +288,7 @@ def check_agents(stack, book, verdict):
 
 
 def check_resources(stack, verdict):
-    ours = procs.descendants(stack.backend.pid) + [procs.Process(stack.backend.pid)]
+    ours = stack.backend_processes() + [procs.Process(stack.backend.pid)]
     for agent in stack.agents.values():
         if agent.running():
             ours += [agent.warden(), *agent.children("link")]

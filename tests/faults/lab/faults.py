@@ -24,7 +24,7 @@ def victims(lab, role, everyone):
     if role in BACKEND_SIDE:
         if stack.backend is None:
             return []
-        return [(p, None) for p in procs.descendants(stack.backend.pid, everyone)
+        return [(p, None) for p in stack.backend_processes(everyone)
                 if stack.role_of(p) == role]
     found = []
     for agent in lab.agents:

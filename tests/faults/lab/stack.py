@@ -108,9 +108,10 @@ class LabStack(Stack):
         return made
 
     def kill_backend(self):
-        """kill -9 of the supervisor alone; its children must end by themselves."""
-        below = procs.descendants(self.backend.pid)
+        """kill -9 of the supervisor alone; its children must end by themselves, but for gateways."""
+        below = self.backend_processes()
         self.remember(below)
+        below = [p for p in below if self.role_of(p) != "gateway"]
         self.backend.send_signal(signal.SIGKILL)
         self.backend.wait(10)
         self.backend = None
