@@ -5,6 +5,7 @@
 // Threading: one thread.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <string>
@@ -101,6 +102,18 @@ class Grammar {
   static std::string NotNegative(const std::string& text) {
     return text.starts_with('-') ? "cannot be less than 0" : "";
   }
+  // "8MiB" and "8m" as well as 8388608: a K is 1024 everywhere.
+  static CLI::Validator Size() {
+    return CLI::Validator(
+        [](std::string& text) -> std::string {
+          // More digits than any size has; AsSizeValue would take what fits.
+          constexpr std::size_t kMostDigits = 18;
+          const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+          if (digits > kMostDigits) return text + " is more than anything holds";
+          return CLI::AsSizeValue(false)(text);
+        },
+        "");
+  }
   // Of numbers where nothing typed already says "all": a 0 is somebody's mistake.
   static std::string AtLeastOne(const std::string& text) {
     const bool is_none = text.find_first_not_of('0') == std::string::npos;
@@ -110,6 +123,7 @@ class Grammar {
     app->add_option("--max-bytes", options_.max_bytes,
                     "Most output; more is the failure OUTPUT_LIMIT")
         ->check(AtLeastOne)
+        ->transform(Size())
         ->type_name("BYTES");
     AddMaxTime(app);
   }
@@ -132,7 +146,7 @@ class Grammar {
     app->add_option("--max-memory", options_.max_memory,
                     "Most memory of all its processes together; more is the failure MEMORY_LIMIT "
                     "(default: 512MiB)")
-        ->transform(CLI::AsSizeValue(false).description(""))
+        ->transform(Size())
         ->type_name("BYTES");
     app->add_option("--max-processes", options_.max_processes,
                     "Most processes at once; more is the failure PROCESS_LIMIT (default: 512)")
@@ -148,6 +162,7 @@ class Grammar {
         ->check(CLI::Range(1, 100).description(""));
     app->add_option("--disk-rate", options_.disk_bytes_per_s,
                     "Read at most this much from disks in a second (default: 32 MiB)")
+        ->transform(Size())
         ->type_name("BYTES");
   }
 

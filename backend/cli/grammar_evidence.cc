@@ -60,9 +60,11 @@ void Grammar::AddCapture() {
   capture
       ->add_option("--max-bytes", options_.max_bytes, "End before more output (default: 256 MiB)")
       ->check(AtLeastOne)
+      ->transform(Size())
       ->type_name("BYTES");
   capture->add_option("--snap", o.snap, "Only the first bytes of each packet (default: 262144)")
       ->check(CLI::Range(1, 262'144))
+      ->transform(Size())
       ->type_name("BYTES");
   capture->add_flag("--promiscuous", o.promiscuous,
                     "Also what is for others, on the one interface named");
@@ -90,6 +92,7 @@ void Grammar::AddScan() {
   scan->add_option("--max-file-bytes", options_.max_file_bytes,
                    "Larger files are told of, not looked through (default: 64 MiB)")
       ->check(AtLeastOne)
+      ->transform(Size())
       ->type_name("BYTES");
   AddDuration(
       scan, "--item-time", [&o](Duration d) { o.item_time = d; },

@@ -27,9 +27,11 @@ void Grammar::AddReads() {
   cat->add_option("PATH", options_.path, "Absolute path on the endpoint")->required();
   cat->add_option("--offset", options_.offset, "Begin here")
       ->check(NotNegative)
+      ->transform(Size())
       ->type_name("BYTES");
   cat->add_option("--length", options_.length, "Print this much (default: to the end)")
       ->check(NotNegative)
+      ->transform(Size())
       ->type_name("BYTES");
   AddNotes(cat,
            "On a terminal control characters are escaped; in a pipe the bytes are as they are.");
@@ -111,10 +113,12 @@ void Grammar::AddCollections() {
   collect
       ->add_option("--max-file-bytes", options_.max_file_bytes,
                    "Larger files are told of, not fetched (default: 1 GiB)")
+      ->transform(Size())
       ->type_name("BYTES");
   collect
       ->add_option("--max-bytes", options_.max_bytes,
                    "Most content of all; more is the failure OUTPUT_LIMIT (default: 8 GiB)")
+      ->transform(Size())
       ->type_name("BYTES");
   collect->add_option("--max-files", options_.max_files, "Most files (default: 100000)")
       ->type_name("N");
@@ -147,9 +151,11 @@ void Grammar::AddFind() {
       ->type_name("LETTERS");
   find->add_option("--min-size", o.min_size, "At least so many bytes")
       ->check(NotNegative)
+      ->transform(Size())
       ->type_name("BYTES");
   find->add_option("--max-size", o.max_size, "At most so many bytes")
       ->check(NotNegative)
+      ->transform(Size())
       ->type_name("BYTES");
   AddMoments(find);
   find->add_option("--user", o.user, "Owner: a name of the endpoint, or a number")

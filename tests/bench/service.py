@@ -298,14 +298,14 @@ def slow_reader(arguments, figures):
                     raise Failed("the slow readers do not connect")
                 time.sleep(0.2)
             time.sleep(SETTLE_SECONDS)
-            before = service.gateway_private()
+            before, kernel_before = service.gateway_private(), readings.socket_memory()
             text = stack.dir / "input"
             text.write_text("x" * SLOW_COMMAND_BYTES)
             for _ in range(SLOW_COMMANDS):
                 stack.holdfast("exec", "label:reads=slowly", "--wait", "0", "-y", "--stdin-file", text, "--", "true", expect=None,
                                timeout=120)
             time.sleep(SETTLE_SECONDS)
-            after = service.gateway_private()
+            after, kernel_after = service.gateway_private(), readings.socket_memory()
             beside = steady()
             links = stack.metrics()["holdfast_links"]
         finally:
@@ -314,6 +314,8 @@ def slow_reader(arguments, figures):
         how = f"{slow} agents that read 50 bytes a second, each sent {SLOW_COMMANDS} commands of {SLOW_COMMAND_BYTES} bytes, beside " \
               f"{service.agents} that read"
         figures.add("slow readers: gateway's memory for each", (after - before) / slow / 1024, "KiB", 640, how, digits=1)
+        figures.add("slow readers: the kernel's memory for each", (kernel_after - kernel_before) / slow / 1024, "KiB", None,
+                    how + "; of both ends' sockets", digits=1)
         figures.add("slow readers: links that stand", links, "", None, how, digits=0)
         for part in ("p50", "p99"):
             figures.add(f"command to others at 100/s, alone: {part}", alone[f"{part}_ms"], "ms", None, how)

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """What a command may take of a machine, and what it says that it took."""
 import os
+import pathlib
+import tempfile
 import time
 
 from harness.case import FilesTest, main
 from harness.procs import wait_for
+from harness.stack import BIN
 
 
 class LimitsTest(FilesTest):
@@ -55,6 +58,25 @@ class LimitsTest(FilesTest):
             self.assertEqual(os.getpriority(os.PRIO_PROCESS, worker.pid),
                              os.getpriority(os.PRIO_PROCESS, self.agent.process.pid))
             self.cancel_last(asked)
+
+    def test_a_disk_is_read_no_faster_than_it_may(self):
+        size, rate = 48 << 20, 8 << 20
+        # Beside the programs, which lie on a disk; temporary files may lie in memory.
+        with tempfile.TemporaryDirectory(dir=BIN) as place:
+            path = pathlib.Path(place) / "large"
+            path.write_bytes(os.urandom(1 << 20) * (size >> 20))
+            rules = self.stack.dir / "never.yar"
+            rules.write_text('rule never { strings: $x = "no such words in it" condition: $x }')
+            for argv in (("hash", path), ("find", place, "--grep", "no such words"), ("scan", place, "--rules", rules)):
+                with self.subTest(argv[0]):
+                    with open(path, "rb+") as file:  # not from memory
+                        os.fsync(file.fileno())
+                        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                    began = time.monotonic()
+                    self.ask(*argv, "--cpu", "100", "--disk-rate", "8MiB")
+                    took = time.monotonic() - began
+                    # Half a second's worth at once, and what is read ahead by then is no debt before it is looked at.
+                    self.assertGreater(took, (size - rate / 2) / rate * 0.8)
 
     def test_a_share_is_checked_where_it_is_typed(self):
         for share in ("0", "101", "some"):

@@ -37,6 +37,12 @@ def memory(pid):
     return values["Private_Clean"] + values["Private_Dirty"], values["Pss"]
 
 
+def socket_memory():
+    """Bytes that the kernel holds for TCP, on this machine: what is sent and not read."""
+    line = next(line for line in open("/proc/net/sockstat", encoding="utf-8") if line.startswith("TCP:"))
+    return int(line.split()[line.split().index("mem") + 1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def net_counters():
     """ListenOverflows and the like: a run in which they grew has met the kernel's limits, not ours."""
     lines = pathlib.Path("/proc/net/netstat").read_text(encoding="utf-8").splitlines()

@@ -39,6 +39,31 @@ TEST(ArgumentsTest, TheHelpOfEveryCommandSaysWhereTheCommonOptionsAre) {
   }
 }
 
+// What an option of a size takes, in bytes.
+std::uint64_t MaxBytes(const char* text) {
+  const std::vector<const char*> words = {"holdfast", "query",       "vm",
+                                          "SELECT 1", "--max-bytes", text};
+  const auto parsed = ParseArguments(static_cast<int>(words.size()), words.data());
+  const Options* options = std::get_if<Options>(&parsed);
+  return options == nullptr ? 0 : options->max_bytes;
+}
+
+TEST(ArgumentsTest, ASizeIsTypedAsPeopleWriteIt) {
+  EXPECT_EQ(MaxBytes("5000"), 5000U);
+  EXPECT_EQ(MaxBytes("8MiB"), std::uint64_t{8} << 20);
+  EXPECT_EQ(MaxBytes("8m"), std::uint64_t{8} << 20);
+  EXPECT_EQ(MaxBytes("1GB"), std::uint64_t{1} << 30);
+}
+
+TEST(ArgumentsTest, ASizeThatIsNoneIsRefused) {
+  for (const char* text :
+       {"0", "-5", "x", "8 apples", "", "99999999999999999999", "20000000000GiB"}) {
+    EXPECT_NE(Complaint({"query", "vm", "SELECT 1", "--max-bytes", text}).find("--max-bytes"),
+              std::string::npos)
+        << text;
+  }
+}
+
 class NextStepTest : public testing::Test {
  protected:
   pb::Command command_;
