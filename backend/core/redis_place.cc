@@ -11,13 +11,14 @@ namespace {
 
 constexpr std::string_view kRedis = "redis://";
 constexpr std::string_view kSentinels = "sentinel://";
+constexpr std::string_view kCluster = "cluster://";
 constexpr std::size_t kMaxMasterBytes = 64;
 constexpr std::size_t kMaxRedisHostBytes = 253;  // RFC 1035 section 2.3.4
 
 Error WrongPlace() {
   return {Code::kInvalid,
-          "must be \"\", \"unix:///PATH\", \"redis://HOST:PORT\" or "
-          "\"sentinel://HOST:PORT,HOST:PORT,.../MASTER\""};
+          "must be \"\", \"unix:///PATH\", \"redis://HOST:PORT\", "
+          "\"sentinel://HOST:PORT,HOST:PORT,.../MASTER\" or \"cluster://HOST:PORT,HOST:PORT,...\""};
 }
 
 // The same shape as a server's URL: HOST:PORT and nothing else.
@@ -28,6 +29,24 @@ bool IsHostAndPort(std::string_view text) {
 bool IsNameLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
          c == '-' || c == '_';
+}
+
+// "HOST:PORT,HOST:PORT,...", as addresses to dial.
+Result<std::vector<std::string>> ParseGuides(std::string_view text) {
+  std::vector<std::string> guides;
+  for (;;) {
+    const std::size_t comma = text.find(',');
+    const std::string_view one = text.substr(0, comma);
+    if (!IsHostAndPort(one)) return WrongPlace();
+    guides.push_back(std::string(kRedis) + std::string(one));
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  if (guides.size() > kMaxGuides) {
+    return Error{Code::kInvalid,
+                 "names more than " + std::to_string(kMaxGuides) + " to ask; three are enough"};
+  }
+  return guides;
 }
 
 }  // namespace
@@ -42,8 +61,12 @@ Result<RedisPlace> ParseRedisPlace(std::string_view url) {
     }
     return out;
   }
+  if (url.starts_with(kCluster)) {
+    HF_ASSIGN_OR_RETURN(out.guides, ParseGuides(url.substr(kCluster.size())));
+    return out;
+  }
   if (!url.starts_with(kSentinels)) return WrongPlace();
-  std::string_view rest = url.substr(kSentinels.size());
+  const std::string_view rest = url.substr(kSentinels.size());
   const std::size_t slash = rest.find('/');
   if (slash == std::string_view::npos) return WrongPlace();
   out.master = rest.substr(slash + 1);
@@ -51,20 +74,28 @@ Result<RedisPlace> ParseRedisPlace(std::string_view url) {
       !std::ranges::all_of(out.master, &IsNameLetter)) {
     return WrongPlace();
   }
-  rest = rest.substr(0, slash);
-  for (;;) {
-    const std::size_t comma = rest.find(',');
-    const std::string_view one = rest.substr(0, comma);
-    if (!IsHostAndPort(one)) return WrongPlace();
-    out.sentinels.push_back(std::string(kRedis) + std::string(one));
-    if (comma == std::string_view::npos) break;
-    rest.remove_prefix(comma + 1);
-  }
-  if (out.sentinels.size() > kMaxSentinels) {
-    return Error{Code::kInvalid, "names more than " + std::to_string(kMaxSentinels) +
-                                     " Sentinels; three are enough"};
-  }
+  HF_ASSIGN_OR_RETURN(out.guides, ParseGuides(rest.substr(0, slash)));
   return out;
+}
+
+std::uint16_t SlotOf(std::string_view key) {
+  // What stands between the first { and the next }, if anything does.
+  if (const std::size_t open = key.find('{'); open != std::string_view::npos) {
+    const std::size_t close = key.find('}', open);
+    if (close != std::string_view::npos && close > open + 1) {
+      key = key.substr(open + 1, close - open - 1);
+    }
+  }
+  constexpr std::uint16_t kXmodem = 0x1021;
+  std::uint16_t crc = 0;
+  for (const char c : key) {
+    crc = static_cast<std::uint16_t>(crc ^ (static_cast<std::uint8_t>(c) << 8));
+    for (int bit = 0; bit < 8; ++bit) {
+      const bool carries = (crc & 0x8000U) != 0;
+      crc = static_cast<std::uint16_t>((crc << 1) ^ (carries ? kXmodem : 0));
+    }
+  }
+  return crc % kClusterSlots;
 }
 
 Result<std::string> RedisAddressOf(std::string_view host, std::string_view port) {

@@ -1,5 +1,6 @@
 #include "backend/supervisor/redis_probe.h"
 
+#include <string_view>
 #include <utility>
 
 namespace holdfast::backend {
@@ -12,9 +13,10 @@ RedisProbe::RedisProbe(struct ev_loop* loop, const std::string& url, RedisLogin 
 void RedisProbe::OnSecond() {
   // As for the others (decisions/0031): it may answer on a new connection, and will not on this one.
   if (connection_.silent_s() > kMaxUnanswered) connection_.Drop();
-  if (!connection_.up()) return finder_.Find();
+  if (!connection_.up()) return finder_.Find(login_);
   ++unanswered_;
-  connection_.Send(kPing, 0, {"PING"});
+  if (!finder_.is_cluster()) return connection_.Send(kPing, 0, {"PING"});
+  connection_.Send(kPing, 0, {"EXISTS", std::string(kClusterTag) + "hf:probe"});
 }
 
 void RedisProbe::OnFound(const std::string& address) { connection_.Dial(address, login_); }
@@ -25,7 +27,7 @@ void RedisProbe::OnNotFound(std::string why) {
 }
 
 void RedisProbe::OnConnected() {
-  if (finder_.has_sentinels()) connection_.Send(kRole, 0, {"ROLE"});
+  if (finder_.may_move()) connection_.Send(kRole, 0, {"ROLE"});
   OnSecond();
 }
 
@@ -46,6 +48,8 @@ void RedisProbe::OnReply(int kind, std::size_t /*tag*/, const redisReply* reply)
   answered_ = reply->type != REDIS_REPLY_ERROR;  // -LOADING is not an answer
   trouble_ = answered_ ? std::string("no answer") : std::string(reply->str, reply->len);
   unanswered_ = 0;
+  // Our streams are elsewhere, or nowhere just now: who has them is asked anew.
+  if (!answered_ && finder_.is_cluster()) connection_.Drop();
 }
 
 }  // namespace holdfast::backend

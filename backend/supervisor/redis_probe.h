@@ -1,5 +1,6 @@
 // RedisProbe: asks Redis once a second whether it is there, for /healthz. Silence for kMaxUnanswered seconds is a
-// lost connection, which is dialled again. With Sentinels only a master counts.
+// lost connection, which is dialled again. With Sentinels only a master counts; of a cluster the one that has our streams, while
+// the cluster serves: it is asked for a key that is where they are.
 #pragma once
 
 #include <string>

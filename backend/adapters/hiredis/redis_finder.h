@@ -1,15 +1,15 @@
-// RedisFinder: where Redis is now. A URL of one Redis is the answer itself; of several Sentinels one is asked, each time
-// the next one: a Sentinel that is dead, frozen or wrong costs one try, and who redials gets to the others.
+// RedisFinder: where Redis is now. A URL of one Redis is the answer itself; of several Sentinels, or nodes of a cluster, one
+// is asked, each time the next one: who is dead, frozen or wrong costs one try, and who redials gets to the others.
 //
 //   Find --> [RedisFinder] --> OnFound(address) | OnNotFound(why)
 //
-// What it says is a hint: a Sentinel may be behind. Whoever dials asks ROLE there before it believes.
+// What it says is a hint: whoever was asked may be behind. Whoever dials asks ROLE there before it believes.
 //
-// Limits:    one question in flight; kSentinelSeconds for it.
+// Limits:    one question in flight; kGuideSeconds for it; a map of a cluster of kMaxMapBytes.
 // Ownership: borrows loop and owner until destroyed.
 // Threading: loop thread only. The owner may call every method from inside its own; each answer is given once.
-// Errors:    OnNotFound() says which Sentinel, and what it was.
-// Design:    docs/decisions/0152-sentinel.md
+// Errors:    OnNotFound() says whom it asked, and what it was.
+// Design:    docs/decisions/0152-sentinel.md, 0154-redis-cluster.md
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,9 @@ class RedisFinderOwner {
 
 class RedisFinder final : private RedisConnectionOwner {
  public:
-  static constexpr double kSentinelSeconds = 1;
+  static constexpr double kGuideSeconds = 1;
+  // 1,024 ranges of slots (kMaxReplyElements), each with a master and some replicas.
+  static constexpr std::size_t kMaxMapBytes = std::size_t{1024} * 1024;
 
   // `url`: one that ParseRedisPlace() takes.
   RedisFinder(struct ev_loop* loop, std::string_view url, RedisFinderOwner& owner);
@@ -40,14 +42,20 @@ class RedisFinder final : private RedisConnectionOwner {
   RedisFinder(const RedisFinder&) = delete;
   RedisFinder& operator=(const RedisFinder&) = delete;
 
-  void Find();  // takes the place of one that is under way
+  // `login`: at a cluster's nodes; Sentinels are asked without. Takes the place of a search that is under way.
+  void Find(const RedisLogin& login);
   void Drop();
-  bool has_sentinels() const { return !place_.sentinels.empty(); }
+  // Another one may be the master by the next Find().
+  bool may_move() const { return !place_.guides.empty(); }
+  bool is_cluster() const { return place_.is_cluster(); }
 
  private:
   void OnConnected() override;
   void OnConnectionLost(std::string why) override;
   void OnReply(int kind, std::size_t tag, const redisReply* reply) override;
+  void OnMap(const redisReply& reply);
+  void TakeOwn();
+  void TakeAddress(std::string_view host, std::string_view port);
   void Fail(std::string why);
 
   struct ev_loop* const loop_;
@@ -55,7 +63,7 @@ class RedisFinder final : private RedisConnectionOwner {
   RedisFinderOwner& owner_;
   RedisConnection connection_;
   ev_timer patience_{};
-  std::size_t asked_ = 0;  // of place_.sentinels, and one more than that while none was asked
+  std::size_t asked_ = 0;  // of place_.guides, and one more than that while none was asked
 };
 
 }  // namespace holdfast::backend

@@ -95,7 +95,7 @@ void RedisStreams::OnTimer(struct ev_loop* /*loop*/, ev_timer* timer, int /*even
   if (self->ready_) {
     self->ReadMore();
   } else {
-    self->finder_.Find();
+    self->finder_.Find(self->options_.login);
   }
 }
 
@@ -111,7 +111,7 @@ void RedisStreams::LookForSilence() {
   if (was_away) return;
   if (now() - silent_at_ > kPatientSeconds) reply_seconds_ = kReplySeconds;
   // A dial may have gone to a master that is just being deposed: the next Sentinel knows better, so no patience there.
-  const bool is_dialling = finder_.has_sentinels() && !ready_;
+  const bool is_dialling = finder_.may_move() && !ready_;
   const double patience = is_dialling ? kReplySeconds : reply_seconds_;
   if (writer_.silent_s() <= patience && reader_.silent_s() <= patience + kReadBlockMs / 1000.0) {
     return;
@@ -152,9 +152,11 @@ void RedisStreams::OnNotFound(std::string why) {
 void RedisStreams::OnConnected() {
   if (!writer_.up() || !reader_.up()) return;
   // One that was a master may not know yet that it is none; whoever is made a replica cuts its clients, or says READONLY.
-  if (finder_.has_sentinels()) writer_.Send(kRole, 0, {"ROLE"});
-  // A server that still loads its data set answers, but takes nothing.
-  writer_.Send(kProbe, 0, {"PING"});
+  if (finder_.may_move()) writer_.Send(kRole, 0, {"ROLE"});
+  // A server that still loads its data set answers, but takes nothing; nor does a cluster that is down, or a node that
+  // our streams have left.
+  if (!finder_.is_cluster()) return writer_.Send(kProbe, 0, {"PING"});
+  writer_.Send(kProbe, 0, {"XREVRANGE", KeyOf(options_.own_stream), "+", "-", "COUNT", "1"});
 }
 
 void RedisStreams::OnConnectionLost(std::string why) {
@@ -193,6 +195,7 @@ void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
       OnWriteReply(reply);
       return Pump();  // nothing waits after a loss
     case kExpire:
+      if (IsElsewhere(*reply)) return OnConnectionLost(std::string(Text(*reply)));
       // Without the right to it all goes on, and a dead process's stream stays: that is to be told.
       if (reply->type == REDIS_REPLY_ERROR) TellIfDenied(Text(*reply));
       return;
@@ -206,7 +209,7 @@ void RedisStreams::OnReply(int kind, std::size_t tag, const redisReply* reply) {
 bool RedisStreams::IsOfKind(Kind kind, const redisReply& reply) {
   if (reply.type == REDIS_REPLY_ERROR) return true;
   switch (kind) {
-    case kProbe:
+    case kProbe: return IsText(reply) || reply.type == REDIS_REPLY_ARRAY;
     case kAdd: return IsText(reply);
     case kExpire:
     case kOther: return reply.type == REDIS_REPLY_INTEGER;
@@ -222,11 +225,21 @@ void RedisStreams::OnRoleReply(const redisReply* reply) {
   if (!IsMaster(*reply)) OnConnectionLost("it is not the master, or not yet");
 }
 
+// There is another master by now, and who knows it.
+bool RedisStreams::IsElsewhere(const redisReply& reply) const {
+  if (reply.type != REDIS_REPLY_ERROR || !finder_.may_move()) return false;
+  const std::string_view said = Text(reply);
+  return said.starts_with("READONLY") || said.starts_with("MOVED ") ||
+         said.starts_with("CLUSTERDOWN");
+}
+
+std::string RedisStreams::KeyOf(std::string_view stream) const {
+  return finder_.is_cluster() ? std::string(kClusterTag).append(stream) : std::string(stream);
+}
+
 void RedisStreams::OnWriteReply(const redisReply* reply) {
   if (reply->type != REDIS_REPLY_ERROR) return;
-  // There is another master by now, and who knows it.
-  if (finder_.has_sentinels() && Text(*reply).starts_with("READONLY"))
-    return OnConnectionLost(std::string(Text(*reply)));
+  if (IsElsewhere(*reply)) return OnConnectionLost(std::string(Text(*reply)));
   CountError();
   TellIfDenied(Text(*reply));
   // WRONGTYPE is the business of the stream's owner alone; the others concern every stream.
@@ -238,7 +251,7 @@ void RedisStreams::ReadMore() {
   read_in_flight_ = true;
   reader_.Send(kRead, 0,
                {"XREAD", "COUNT", std::to_string(kEntriesPerRead), "BLOCK",
-                std::to_string(kReadBlockMs), "STREAMS", options_.own_stream, cursor_});
+                std::to_string(kReadBlockMs), "STREAMS", KeyOf(options_.own_stream), cursor_});
 }
 
 void RedisStreams::OnReadReply(const redisReply* reply) {
@@ -248,8 +261,10 @@ void RedisStreams::OnReadReply(const redisReply* reply) {
     if (cursor_ == "0") return ReadMore();
     // Or the stream was deleted, and begins anew below our cursor: look at its last entry.
     read_in_flight_ = true;
-    return reader_.Send(kLast, 0, {"XREVRANGE", options_.own_stream, "+", "-", "COUNT", "1"});
+    return reader_.Send(kLast, 0,
+                        {"XREVRANGE", KeyOf(options_.own_stream), "+", "-", "COUNT", "1"});
   }
+  if (IsElsewhere(*reply)) return OnConnectionLost(std::string(Text(*reply)));
   if (reply->type == REDIS_REPLY_ERROR) {
     CountError();
     TellIfDenied(Text(*reply));
@@ -311,13 +326,13 @@ Status RedisStreams::Add(std::string_view stream, std::string_view message) {
 
 void RedisStreams::SendAdd(std::string_view stream, std::string_view message) {
   in_flight_bytes_ += message.size();
-  writer_.Send(kAdd, message.size(), {"XADD", stream, "*", "m", message});
+  writer_.Send(kAdd, message.size(), {"XADD", KeyOf(stream), "*", "m", message});
   Prolong(stream);
 }
 
 void RedisStreams::Prolong(std::string_view stream) {
   if (!prolonged_.try_emplace(std::string(stream), now()).second) return;
-  writer_.Send(kExpire, 0, {"EXPIRE", stream, std::to_string(options_.stream_life_s)});
+  writer_.Send(kExpire, 0, {"EXPIRE", KeyOf(stream), std::to_string(options_.stream_life_s)});
 }
 
 void RedisStreams::ForgetProlonged() {
@@ -338,13 +353,13 @@ void RedisStreams::Pump() {
 
 void RedisStreams::Trim(std::string_view stream, std::string_view up_to_and_including_id) {
   if (!ready_) return;
-  writer_.Send(kOther, 0, {"XTRIM", stream, "MINID", NextId(up_to_and_including_id)});
+  writer_.Send(kOther, 0, {"XTRIM", KeyOf(stream), "MINID", NextId(up_to_and_including_id)});
 }
 
 void RedisStreams::Remove(std::string_view stream) {
   if (const auto found = prolonged_.find(stream); found != prolonged_.end())
     prolonged_.erase(found);
-  if (ready_) writer_.Send(kOther, 0, {"UNLINK", stream});
+  if (ready_) writer_.Send(kOther, 0, {"UNLINK", KeyOf(stream)});
 }
 
 }  // namespace holdfast::backend

@@ -1,8 +1,8 @@
 // RedisStreams: StreamTransport on a real Redis, over two connections that come back by themselves.
 //
 // One connection writes, pipelined; the other waits in XREAD for our own stream. When either is lost
-// both are dropped, OnLost() is said once, and both are dialled again until OnRestored(). With Sentinels each dial
-// asks one of them first, and what is dialled must say itself that it is the master.
+// both are dropped, OnLost() is said once, and both are dialled again until OnRestored(). With Sentinels, or a cluster, each
+// dial asks one of those first, and what is dialled must say itself that it is a master.
 //
 //   Add Trim Remove --> writer --> [Redis] --> reader --> delegate
 //
@@ -17,8 +17,9 @@
 // Ownership: borrows loop and delegate until destroyed.
 // Threading: loop thread only. The delegate may call every method from inside its own.
 // Errors:    Add(): see stream_transport.h. When Redis refuses a write (OOM, LOADING, MISCONF, READONLY)
-//            Add() says kUnavailable for the next 100 ms: whoever repeats need not fill a pipe in vain. With Sentinels
-//            READONLY is a loss instead: that Redis is no master any more.
+//            Add() says kUnavailable for the next 100 ms: whoever repeats need not fill a pipe in vain. With Sentinels or
+//            a cluster READONLY, MOVED and CLUSTERDOWN are a loss instead: that Redis is not the one any more. ASK is a refusal: the
+//            streams are just being moved from there, and what is added meanwhile is refused.
 #pragma once
 
 #include <cstdint>
@@ -78,6 +79,9 @@ class RedisStreams final : public StreamTransport,
   void OnLastReply(const redisReply* reply);
   static bool IsOfKind(Kind kind, const redisReply& reply);
   void OnWriteReply(const redisReply* reply);
+  bool IsElsewhere(const redisReply& reply) const;
+  // What a stream is called where we are.
+  std::string KeyOf(std::string_view stream) const;
   bool Deliver(const redisReply& reply);
   void Start(int watcher_wait_ms);
   void LookForSilence();

@@ -13,30 +13,75 @@ TEST(RedisPlaceTest, OneRedisIsItsOwnAddress) {
     const auto place = ParseRedisPlace(url);
     ASSERT_TRUE(place.ok()) << url;
     EXPECT_EQ(place.value().url, url);
-    EXPECT_TRUE(place.value().sentinels.empty());
+    EXPECT_TRUE(place.value().guides.empty());
+    EXPECT_FALSE(place.value().is_cluster());
   }
 }
 
 TEST(RedisPlaceTest, NamesSentinelsInTheirOrderAndTheirMaster) {
   const auto place = ParseRedisPlace("sentinel://a.example:26379,10.0.0.6:1,b:65535/hold-fast.1_x");
   ASSERT_TRUE(place.ok());
-  EXPECT_EQ(place.value().sentinels,
+  EXPECT_FALSE(place.value().is_cluster());
+  EXPECT_EQ(place.value().guides,
             (std::vector<std::string>{"redis://a.example:26379", "redis://10.0.0.6:1",
                                       "redis://b:65535"}));
   EXPECT_EQ(place.value().master, "hold-fast.1_x");
 }
 
-TEST(RedisPlaceTest, RefusesWhatIsNoneOfTheThree) {
+TEST(RedisPlaceTest, NamesNodesOfAClusterInTheirOrder) {
+  const auto place = ParseRedisPlace("cluster://a.example:6379,10.0.0.6:1");
+  ASSERT_TRUE(place.ok());
+  EXPECT_TRUE(place.value().is_cluster());
+  EXPECT_EQ(place.value().guides,
+            (std::vector<std::string>{"redis://a.example:6379", "redis://10.0.0.6:1"}));
+}
+
+// Redis's own examples (cluster specification, "Hash tags", and appendix A).
+TEST(RedisPlaceTest, AKeyLiesWhereRedisPutsIt) {
+  EXPECT_EQ(SlotOf("123456789"), 0x31C3);
+  EXPECT_EQ(SlotOf(""), 0);
+  EXPECT_EQ(SlotOf("{user1000}.following"), SlotOf("user1000"));
+  EXPECT_EQ(SlotOf("foo{{bar}}zap"), SlotOf("{bar"));
+  EXPECT_EQ(SlotOf("foo{bar}{zap}"), SlotOf("bar"));
+  EXPECT_NE(SlotOf("foo{}{bar}"), SlotOf("bar"));
+  EXPECT_NE(SlotOf("foo{bar"), SlotOf("bar"));
+}
+
+TEST(RedisPlaceTest, AllStreamsOfAClusterLieInOneSlot) {
+  const std::string tag(kClusterTag);
+  EXPECT_EQ(SlotOf(tag + "hf:{g.h.g0.1}:in"), SlotOf(tag));
+  EXPECT_EQ(SlotOf(tag + "hf:{c.h.c0.2}:in"), SlotOf(tag));
+}
+
+TEST(RedisPlaceTest, RefusesWhatIsNoneOfTheFour) {
   std::string many = "sentinel://a:1";
-  for (std::size_t i = 0; i < kMaxSentinels; ++i) many += ",a:1";
-  for (const std::string& bad :
-       {std::string(), std::string("unix://relative"), std::string("rediss://a:1"),
-        std::string("redis://a"), std::string("redis://a:1/0"), std::string("sentinel://a:1"),
-        std::string("sentinel://a:1/"), std::string("sentinel:///m"), std::string("sentinel://a/m"),
-        std::string("sentinel://a:1,/m"), std::string("sentinel://a:1,,b:1/m"),
-        std::string("sentinel://a:1/m/n"), std::string("sentinel://a:1/m n"),
-        std::string("sentinel://a:0/m"), std::string("sentinel://a:1/") + std::string(65, 'm'),
-        many + "/m"}) {
+  std::string nodes = "cluster://a:1";
+  for (std::size_t i = 0; i < kMaxGuides; ++i) {
+    many += ",a:1";
+    nodes += ",a:1";
+  }
+  for (const std::string& bad : {std::string(),
+                                 std::string("unix://relative"),
+                                 std::string("rediss://a:1"),
+                                 std::string("redis://a"),
+                                 std::string("redis://a:1/0"),
+                                 std::string("sentinel://a:1"),
+                                 std::string("sentinel://a:1/"),
+                                 std::string("sentinel:///m"),
+                                 std::string("sentinel://a/m"),
+                                 std::string("sentinel://a:1,/m"),
+                                 std::string("sentinel://a:1,,b:1/m"),
+                                 std::string("sentinel://a:1/m/n"),
+                                 std::string("sentinel://a:1/m n"),
+                                 std::string("sentinel://a:0/m"),
+                                 std::string("sentinel://a:1/") + std::string(65, 'm'),
+                                 many + "/m",
+                                 nodes,
+                                 std::string("cluster://"),
+                                 std::string("cluster://a"),
+                                 std::string("cluster://a:1/m"),
+                                 std::string("cluster://a:1,"),
+                                 std::string("cluster://a:1,,b:1")}) {
     const auto place = ParseRedisPlace(bad);
     ASSERT_FALSE(place.ok()) << bad;
     EXPECT_EQ(place.error().code, Code::kInvalid);
