@@ -58,7 +58,7 @@ class World:
 
     def start(self):
         stack = self.stack
-        stack.run("holdfast", *stack.init_argv("wss" if self.tls else "ws"))
+        stack.run("holdfast", *stack.init_argv("wss" if self.tls else "ws"), "--act-max-targets", self.agents)
         config = stack.fleet / "server/holdfastd.toml"
         text = config.read_text()
         for section, key, value in self.settings:
