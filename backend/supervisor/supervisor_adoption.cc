@@ -1,6 +1,5 @@
 // Supervisor's fifth part: gateways that a supervisor before us has started, and that hold links.
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 

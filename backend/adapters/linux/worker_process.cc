@@ -17,8 +17,8 @@ namespace {
 // back to the system this often: rarely enough that a bulk transfer does not notice.
 constexpr int kTrimSeconds = 60;
 constexpr std::size_t kKeptBytes = std::size_t{1024} * 1024;  // at its end, for what comes next
-constexpr double kSeekSeconds =
-    0.1;  // several times within the second that a supervisor waits for orphans
+// Several times within the second that a supervisor waits for orphans.
+constexpr double kSeekSeconds = 0.1;
 // Set anew each second. Above kOrphanPatience: who does not hang ends by himself, and says so.
 constexpr unsigned kAlarmSeconds = 45;
 
