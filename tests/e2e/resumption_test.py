@@ -46,6 +46,24 @@ class ResumptionTest(StackTest):
         self.restart_gateways()
         self.assertEqual(self.dial("-tls1_3", "-sess_in", self.session), "Reused")
 
+    def test_a_ticket_is_good_after_a_rolling_restart(self):
+        self.take_ticket()
+        old = {p.pid for p in self.stack.processes("gateway")}
+        self.stack.run("holdfastd", "--dir", self.stack.fleet, "roll", timeout=120)
+        self.assertFalse(old & {p.pid for p in self.stack.processes("gateway")})
+        self.assertEqual(self.dial("-tls1_3", "-sess_in", self.session), "Reused")
+
+    def test_the_next_supervisor_has_other_keys_and_gives_them_to_those_it_adopts(self):
+        self.take_ticket()
+        old = {p.pid for p in self.stack.processes("gateway")}
+        self.stack.backend.kill()
+        self.stack.backend.wait()
+        self.stack.start()
+        self.assertEqual({p.pid for p in self.stack.processes("gateway")}, old)
+        self.assertEqual(self.dial("-tls1_3", "-sess_in", self.session), "New")
+        self.take_ticket()
+        self.assertEqual(self.dial("-tls1_3", "-sess_in", self.session), "Reused")
+
     def test_a_ticket_that_was_changed_costs_a_full_handshake(self):
         self.take_ticket()
         der = subprocess.run(["openssl", "sess_id", "-in", self.session, "-outform", "DER"], check=True,
