@@ -110,4 +110,11 @@ Result<std::string> RedisAddressOf(std::string_view host, std::string_view port)
   return std::string(kRedis) + std::string(host) + ":" + std::to_string(number);
 }
 
+Result<std::string> NodeAddressOf(std::string_view host, std::string_view port,
+                                  std::string_view asked) {
+  if (!host.empty()) return RedisAddressOf(host, port);
+  asked.remove_prefix(kRedis.size());
+  return RedisAddressOf(asked.substr(0, asked.rfind(':')), port);
+}
+
 }  // namespace holdfast::backend

@@ -37,5 +37,9 @@ std::uint16_t SlotOf(std::string_view key);
 
 // What a Sentinel or a node says of a master, as redis://HOST:PORT. It is believed about where, not about how that is spelled.
 Result<std::string> RedisAddressOf(std::string_view host, std::string_view port);
+// What a node of a cluster says, who was asked at `asked`. Without a host it means its own, as it was reached
+// (cluster-preferred-endpoint-type unknown-endpoint, or a node that does not know yet what it is called).
+Result<std::string> NodeAddressOf(std::string_view host, std::string_view port,
+                                  std::string_view asked);
 
 }  // namespace holdfast::backend

@@ -21,9 +21,9 @@ void RedisProbe::OnSecond() {
 
 void RedisProbe::OnFound(const std::string& address) { connection_.Dial(address, login_); }
 
-void RedisProbe::OnNotFound(std::string why) {
+void RedisProbe::OnNotFound(const Error& why) {
   answered_ = false;
-  trouble_ = std::move(why);
+  trouble_ = why.message;
 }
 
 void RedisProbe::OnConnected() {

@@ -24,7 +24,7 @@ class RedisProbe final : private RedisConnectionOwner, private RedisFinderOwner 
   static constexpr int kMaxUnanswered = 3;
   enum Kind : int { kPing, kRole };
   void OnFound(const std::string& address) override;
-  void OnNotFound(std::string why) override;
+  void OnNotFound(const Error& why) override;
   void OnConnected() override;
   void OnConnectionLost(std::string why) override;
   void OnReply(int kind, std::size_t tag, const redisReply* reply) override;

@@ -56,7 +56,7 @@ holdfast_test(conformance_backend_streams_fake LABEL conformance
   SRCS conformance/backend/fake_stream_transport_test.cc)
 holdfast_test(conformance_backend_streams_redis LABEL conformance
   DEPS holdfast_backend_adapters_hiredis holdfast_backend_adapters_linux
-  SRCS conformance/backend/redis_streams_test.cc)
+  SRCS conformance/backend/redis_cluster_test.cc conformance/backend/redis_streams_test.cc)
 
 holdfast_test(unit_backend_gateway LABEL unit
   DEPS holdfast_backend_core_gateway holdfast_common_adapters_openssl

@@ -11,10 +11,11 @@ import urllib.request
 from harness.case import StackTest, main
 from harness.load import Load
 from harness.procs import wait_for
-from harness.redis_cluster import RedisCluster
+from harness.redis_cluster import OURS, RedisCluster
 from harness.stack import ROOT
 
 RECOVERY_SECONDS = 40  # 15 s for a gateway's silence, 10 s for a sweep, and a failover
+LEFT_SECONDS = 6
 ROLES = ("supervisor", "gateway", "control")
 
 
@@ -120,6 +121,30 @@ class RedisClusterTest(StackTest):
                 cluster.start_server(port)
         wait_for(lambda: self.stack.holdfast("job", job).json()["deliveries"][0]["outcome"] == "DONE", RECOVERY_SECONDS, self.said)
         cluster.wait_whole()
+
+    def test_a_slot_that_is_left_on_its_way_is_said_and_what_is_sent_meanwhile_runs_when_it_has_come(self):
+        cluster = self.cluster
+        with Load(self, self.agent, RECOVERY_SECONDS) as load:
+            load.goes_on()
+            source, target = cluster.begin_move()
+            streams = cluster.keys(source)
+            (control,) = [key for key in streams if key.startswith(OURS + "hf:{c.")]
+            self.assertEqual(len(streams), 1 + self.gateways, streams)
+            cluster.move_keys(source, target, [control])  # its reader has lost it, and the gateways cannot make it anew
+            wait_for(lambda: "ASK" in self.unwell(), 10, self.said)
+            wait_for(lambda: re.search("redis_lost.*ASK", self.stack.log.read_text()), 10, self.said)
+            time.sleep(LEFT_SECONDS)
+            load.goes_on()  # is accepted
+            before = load.ran()
+            began = time.monotonic()
+            cluster.end_move(source, target)
+            wait_for(lambda: load.ran() > before + 3, RECOVERY_SECONDS, self.said, every=0.05)
+            print(f"left on its way for {LEFT_SECONDS} s and more: commands ran again {time.monotonic() - began:.1f} s after it had come")
+            wait_for(lambda: not self.unwell(), 20, self.said)
+        load.check()
+        self.assertEqual(sum(load.refused.values()), 0)
+        cluster.wait_whole()
+        wait_for(self.connected, 20, self.said)
 
     def unwell(self):
         """What /healthz complains of."""

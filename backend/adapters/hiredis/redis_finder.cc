@@ -64,7 +64,7 @@ void RedisFinder::OnReply(int /*kind*/, std::size_t /*tag*/, const redisReply* r
   if (is_cluster()) return OnMap(*reply);
   if (reply->type == REDIS_REPLY_NIL) return Fail("it knows no master of that name");
   if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) return Fail("not a Sentinel");
-  TakeAddress(TextOf(*reply->element[0]), TextOf(*reply->element[1]));
+  Take(RedisAddressOf(TextOf(*reply->element[0]), TextOf(*reply->element[1])));
 }
 
 // [[first, last, [host, port, ...], replicas...], ...]
@@ -83,20 +83,13 @@ void RedisFinder::OnMap(const redisReply& reply) {
       return Fail("not a map of slots");
     }
     if (kSlot < first.integer || kSlot > last.integer) continue;
-    const std::string_view host = TextOf(*master.element[0]);
-    if (host.empty()) return TakeOwn();  // it does not know its own name: we do
-    return TakeAddress(host, std::to_string(master.element[1]->integer));
+    return Take(NodeAddressOf(TextOf(*master.element[0]),
+                              std::to_string(master.element[1]->integer), place_.guides[asked_]));
   }
   Fail("its cluster serves slot " + std::to_string(kSlot) + " nowhere");
 }
 
-void RedisFinder::TakeOwn() {
-  Drop();
-  owner_.OnFound(place_.guides[asked_]);
-}
-
-void RedisFinder::TakeAddress(std::string_view host, std::string_view port) {
-  auto address = RedisAddressOf(host, port);
+void RedisFinder::Take(const Result<std::string>& address) {
   if (!address.ok()) return Fail(address.error().message);
   Drop();  // no other question on it: the next one is asked elsewhere
   owner_.OnFound(address.value());
@@ -104,8 +97,10 @@ void RedisFinder::TakeAddress(std::string_view host, std::string_view port) {
 
 void RedisFinder::Fail(std::string why) {
   Drop();
-  owner_.OnNotFound((is_cluster() ? "node " : "Sentinel at ") + place_.guides[asked_] + ": " +
-                    std::move(why));
+  const bool is_denied = is_cluster() && IsDenial(why);
+  owner_.OnNotFound(
+      {is_denied ? Code::kDenied : Code::kUnavailable,
+       (is_cluster() ? "node " : "Sentinel at ") + place_.guides[asked_] + ": " + std::move(why)});
 }
 
 }  // namespace holdfast::backend

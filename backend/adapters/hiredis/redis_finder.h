@@ -8,7 +8,8 @@
 // Limits:    one question in flight; kGuideSeconds for it; a map of a cluster of kMaxMapBytes.
 // Ownership: borrows loop and owner until destroyed.
 // Threading: loop thread only. The owner may call every method from inside its own; each answer is given once.
-// Errors:    OnNotFound() says whom it asked, and what it was.
+// Errors:    OnNotFound() says whom it asked, and what it was: kDenied if a cluster's node does not let us ask, else
+//            kUnavailable.
 // Design:    docs/decisions/0152-sentinel.md, 0154-redis-cluster.md
 #pragma once
 
@@ -27,14 +28,14 @@ class RedisFinderOwner {
  public:
   virtual ~RedisFinderOwner() = default;
   virtual void OnFound(const std::string& address) = 0;
-  virtual void OnNotFound(std::string why) = 0;
+  virtual void OnNotFound(const Error& why) = 0;
 };
 
 class RedisFinder final : private RedisConnectionOwner {
  public:
   static constexpr double kGuideSeconds = 1;
-  // 1,024 ranges of slots (kMaxReplyElements), each with a master and some replicas.
-  static constexpr std::size_t kMaxMapBytes = std::size_t{1024} * 1024;
+  // 1,024 ranges of slots (kMaxReplyElements), each with a master and five replicas.
+  static constexpr std::size_t kMaxMapBytes = std::size_t{4} * 1024 * 1024;
 
   // `url`: one that ParseRedisPlace() takes.
   RedisFinder(struct ev_loop* loop, std::string_view url, RedisFinderOwner& owner);
@@ -54,8 +55,7 @@ class RedisFinder final : private RedisConnectionOwner {
   void OnConnectionLost(std::string why) override;
   void OnReply(int kind, std::size_t tag, const redisReply* reply) override;
   void OnMap(const redisReply& reply);
-  void TakeOwn();
-  void TakeAddress(std::string_view host, std::string_view port);
+  void Take(const Result<std::string>& address);
   void Fail(std::string why);
 
   struct ev_loop* const loop_;

@@ -133,7 +133,11 @@ void RedisStreams::CountError() {
 }
 
 void RedisStreams::TellIfDenied(std::string_view error) {
-  if (!IsDenial(error) || std::exchange(told_denied_, true)) return;
+  if (IsDenial(error)) TellDenied(error);
+}
+
+void RedisStreams::TellDenied(std::string_view error) {
+  if (std::exchange(told_denied_, true)) return;
   delegate_.OnDenied(Error{Code::kDenied, "Redis at " + where_ + ": " + std::string(error)});
 }
 
@@ -144,9 +148,10 @@ void RedisStreams::OnFound(const std::string& address) {
   if (!ev_is_active(&timer_)) reader_.Dial(address, options_.login);
 }
 
-void RedisStreams::OnNotFound(std::string why) {
+void RedisStreams::OnNotFound(const Error& why) {
   where_ = options_.url;
-  OnConnectionLost(std::move(why));
+  if (why.code == Code::kDenied) TellDenied(why.message);
+  OnConnectionLost(why.message);
 }
 
 void RedisStreams::OnConnected() {
@@ -233,6 +238,11 @@ bool RedisStreams::IsElsewhere(const redisReply& reply) const {
          said.starts_with("CLUSTERDOWN");
 }
 
+// It has gone to where its slot will be, or will be made there.
+bool RedisStreams::IsAhead(const redisReply& reply) const {
+  return reply.type == REDIS_REPLY_ERROR && finder_.is_cluster() && Text(reply).starts_with("ASK ");
+}
+
 std::string RedisStreams::KeyOf(std::string_view stream) const {
   return finder_.is_cluster() ? std::string(kClusterTag).append(stream) : std::string(stream);
 }
@@ -264,7 +274,10 @@ void RedisStreams::OnReadReply(const redisReply* reply) {
     return reader_.Send(kLast, 0,
                         {"XREVRANGE", KeyOf(options_.own_stream), "+", "-", "COUNT", "1"});
   }
-  if (IsElsewhere(*reply)) return OnConnectionLost(std::string(Text(*reply)));
+  // Who cannot read is not connected, and comes back to its stream when the slot has followed it.
+  if (IsElsewhere(*reply) || IsAhead(*reply)) {
+    return OnConnectionLost(std::string(Text(*reply)));
+  }
   if (reply->type == REDIS_REPLY_ERROR) {
     CountError();
     TellIfDenied(Text(*reply));

@@ -18,8 +18,8 @@
 // Threading: loop thread only. The delegate may call every method from inside its own.
 // Errors:    Add(): see stream_transport.h. When Redis refuses a write (OOM, LOADING, MISCONF, READONLY)
 //            Add() says kUnavailable for the next 100 ms: whoever repeats need not fill a pipe in vain. With Sentinels or
-//            a cluster READONLY, MOVED and CLUSTERDOWN are a loss instead: that Redis is not the one any more. ASK is a refusal: the
-//            streams are just being moved from there, and what is added meanwhile is refused.
+//            a cluster READONLY, MOVED and CLUSTERDOWN are a loss instead: that Redis is not the one any more. ASK, while a slot is
+//            being moved, is a refusal of what is added, and of a read of our own stream a loss, until the slot has followed.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +70,7 @@ class RedisStreams final : public StreamTransport,
     std::string message;
   };
   void OnFound(const std::string& address) override;
-  void OnNotFound(std::string why) override;
+  void OnNotFound(const Error& why) override;
   void OnConnected() override;
   void OnConnectionLost(std::string why) override;
   void OnReply(int kind, std::size_t tag, const redisReply* reply) override;
@@ -80,6 +80,7 @@ class RedisStreams final : public StreamTransport,
   static bool IsOfKind(Kind kind, const redisReply& reply);
   void OnWriteReply(const redisReply* reply);
   bool IsElsewhere(const redisReply& reply) const;
+  bool IsAhead(const redisReply& reply) const;
   // What a stream is called where we are.
   std::string KeyOf(std::string_view stream) const;
   bool Deliver(const redisReply& reply);
@@ -93,6 +94,7 @@ class RedisStreams final : public StreamTransport,
   void ReadMore();
   void CountError();
   void TellIfDenied(std::string_view error);
+  void TellDenied(std::string_view error);
   double now() const { return ev_now(loop_); }
 
   struct ev_loop* const loop_;

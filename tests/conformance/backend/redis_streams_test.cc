@@ -1,178 +1,21 @@
 #include "backend/adapters/hiredis/redis_streams.h"
 
 #include <chrono>
-#include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
 #include <ev.h>
-#include <hiredis/hiredis.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "backend/adapters/linux/spawn.h"
-#include "backend/adapters/linux/unique_fd.h"
-#include "backend/core/redis_place.h"
-#include "tests/conformance/backend/stream_transport_suite.h"
+#include "tests/conformance/backend/redis_world.h"
 
 namespace holdfast::testing {
 namespace {
 
 using backend::RedisStreams;
 
-// A directory for sockets: short, because a socket's path has 108 bytes at most.
-std::string NewDirectory() {
-  std::string path = "/tmp/holdfast-redis-XXXXXX";
-  EXPECT_NE(::mkdtemp(path.data()), nullptr);
-  return path;
-}
-
-void TurnLoop(struct ev_loop* loop) {
-  ev_timer soon;
-  ev_timer_init(
-      &soon, [](struct ev_loop*, ev_timer*, int) {}, 0.005, 0.0);
-  ev_timer_start(loop, &soon);
-  ev_run(loop, EVRUN_ONCE);
-  ev_timer_stop(loop, &soon);
-}
-
-int FreePort() {
-  const backend::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
-  EXPECT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size), 0);
-  return ntohs(at.sin_port);
-}
-
-class RealWorld final : public StreamWorld {
- public:
-  enum class Kind : std::uint8_t { kAlone, kCluster };
-  explicit RealWorld(Kind kind = Kind::kAlone)
-      : loop_(ev_loop_new(EVFLAG_AUTO)), directory_(NewDirectory()) {
-    if (kind == Kind::kCluster) port_ = FreePort();
-    StartServer();
-    if (port_ == 0) return;
-    Command("CLUSTER ADDSLOTSRANGE 0 16383");
-    WaitUntilItServes();
-  }
-  ~RealWorld() override {
-    StopServer();
-    ev_loop_destroy(loop_);
-    std::filesystem::remove_all(directory_);
-  }
-  std::unique_ptr<backend::StreamTransport> Make(
-      std::string own_stream, backend::StreamTransportDelegate& delegate) override {
-    return MakeAs({}, std::move(own_stream), delegate);
-  }
-  std::unique_ptr<RedisStreams> MakeAs(backend::RedisLogin login, std::string own_stream,
-                                       backend::StreamTransportDelegate& delegate,
-                                       int stream_life_s = 60) {
-    return std::make_unique<RedisStreams>(
-        loop_,
-        RedisStreams::Options{
-            port_ == 0 ? "unix://" + socket() : "cluster://127.0.0.1:" + std::to_string(port_),
-            std::move(own_stream), nullptr, std::move(login), stream_life_s},
-        delegate);
-  }
-  void Turn() override { TurnLoop(loop_); }
-  void Flush() override { Command("FLUSHALL"); }
-  void Restart() override {
-    StopServer();
-    StartServer();
-  }
-  void MakeWrongType(const std::string& key) override {
-    const std::string tag(port_ == 0 ? std::string_view() : backend::kClusterTag);
-    Command(("SET " + tag + key + " x").c_str());
-  }
-  void SetRefusing(bool on) override {
-    Command(on ? "CONFIG SET maxmemory 1" : "CONFIG SET maxmemory 0");
-  }
-  void SetFrozen(bool on) override { ::kill(server_, on ? SIGSTOP : SIGCONT); }
-  bool Exists(const std::string& key) {
-    redisContext* const context = redisConnectUnix(socket().c_str());
-    auto* const reply =
-        static_cast<redisReply*>(redisCommand(context, "EXISTS %b", key.data(), key.size()));
-    const bool exists = reply != nullptr && reply->integer == 1;
-    freeReplyObject(reply);
-    redisFree(context);
-    return exists;
-  }
-  void Command(const char* text) {
-    redisContext* const context = redisConnectUnix(socket().c_str());
-    auto* const reply = static_cast<redisReply*>(redisCommand(context, text));
-    ASSERT_NE(reply, nullptr) << text;
-    EXPECT_NE(reply->type, REDIS_REPLY_ERROR) << reply->str;
-    freeReplyObject(reply);
-    redisFree(context);
-  }
-
- private:
-  std::string socket() const { return directory_ + "/redis.sock"; }
-  void StartServer() {
-    backend::SpawnOptions options;
-    options.program = "redis-server";
-    options.argv = {"redis-server", "--port", "0",        "--unixsocket",
-                    socket(),       "--save", "",         "--appendonly",
-                    "no",           "--dir",  directory_, "--maxmemory-policy",
-                    "noeviction"};
-    if (port_ != 0) {
-      options.argv[2] = std::to_string(port_);
-      for (const std::string& word :
-           {std::string("--bind"), std::string("127.0.0.1"), std::string("--cluster-enabled"),
-            std::string("yes"), std::string("--cluster-port"), std::to_string(FreePort())}) {
-        options.argv.push_back(word);
-      }
-    }
-    options.output_file = directory_ + "/log";
-    server_ = backend::Spawn(options).value();
-    WaitForServer();
-  }
-  void WaitForServer() {
-    for (int i = 0; i < 1000; ++i) {
-      redisContext* const context = redisConnectUnix(socket().c_str());
-      const bool up = context->err == 0;
-      redisFree(context);
-      if (up) return;
-      TurnLoop(loop_);
-    }
-    ADD_FAILURE() << "redis-server does not come up; see " << directory_;
-  }
-  // A cluster takes a moment to find that all of it is there.
-  void WaitUntilItServes() {
-    for (int i = 0; i < 2000; ++i) {
-      redisContext* const context = redisConnectUnix(socket().c_str());
-      auto* const reply = static_cast<redisReply*>(redisCommand(context, "CLUSTER INFO"));
-      const bool serves = reply != nullptr && reply->str != nullptr &&
-                          std::string_view(reply->str, reply->len).find("cluster_state:ok") !=
-                              std::string_view::npos;
-      freeReplyObject(reply);
-      redisFree(context);
-      if (serves) return;
-      TurnLoop(loop_);
-    }
-    ADD_FAILURE() << "the cluster does not serve; see " << directory_;
-  }
-  void StopServer() {
-    ::kill(server_, SIGKILL);
-    ::waitpid(server_, nullptr, 0);
-  }
-  struct ev_loop* const loop_;
-  int port_ = 0;  // a cluster of this one node; 0: none
-  const std::string directory_;
-  pid_t server_ = -1;
-};
-
-INSTANTIATE_TEST_SUITE_P(Cluster, StreamTransportSuite, ::testing::Values(StreamWorldMaker([] {
-                           return std::make_unique<RealWorld>(RealWorld::Kind::kCluster);
-                         })),
-                         [](const auto&) { return "OverACluster"; });
 INSTANTIATE_TEST_SUITE_P(Real, StreamTransportSuite, ::testing::Values(StreamWorldMaker([] {
                            return std::make_unique<RealWorld>();
                          })),

@@ -143,13 +143,27 @@ class RedisCluster:
 
     def move_slot(self):
         """To another master, with all that lies in it, as redis-cli --cluster reshard does; who has it then."""
+        return self.end_move(*self.begin_move())
+
+    def begin_move(self):
+        """Who has the slot, and who is to get it: nothing has left yet."""
         slot, source = self.slot(), self.master()
         target = next(port for port in self.ports if self.role(port) == "master" and port != source)
         self.ask(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", self.id(source))
         self.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", self.id(target))
-        while keys := self.ask(source, "CLUSTER", "GETKEYSINSLOT", slot, 100):
-            self.ask(source, "MIGRATE", "127.0.0.1", target, "", 0, 5000, "AUTH2", *REDIS_ADMIN, "KEYS",
-                     *(key.decode() for key in keys))
+        return source, target
+
+    def keys(self, port):
+        """Of our slot that lie there."""
+        return [key.decode() for key in self.ask(port, "CLUSTER", "GETKEYSINSLOT", self.slot(), 100)]
+
+    def move_keys(self, source, target, keys):
+        self.ask(source, "MIGRATE", "127.0.0.1", target, "", 0, 5000, "AUTH2", *REDIS_ADMIN, "KEYS", *keys)
+
+    def end_move(self, source, target):
+        slot = self.slot()
+        while keys := self.keys(source):
+            self.move_keys(source, target, keys)
         for port in (target, source, *(p for p in self.ports if self.role(p) == "master" and p not in (target, source))):
             self.ask(port, "CLUSTER", "SETSLOT", slot, "NODE", self.id(target))
         return target

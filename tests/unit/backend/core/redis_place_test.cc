@@ -107,5 +107,17 @@ TEST(RedisPlaceTest, TakesFromASentinelAHostAndAPortAndNothingElse) {
   }
 }
 
+TEST(RedisPlaceTest, ANodeWithoutAHostIsAtTheOneThatWasAskedWithThePortThatItSays) {
+  EXPECT_EQ(NodeAddressOf("10.0.0.6", "7", "redis://10.0.0.5:6").value(), "redis://10.0.0.6:7");
+  EXPECT_EQ(NodeAddressOf("", "7", "redis://10.0.0.5:6").value(), "redis://10.0.0.5:7");
+  for (const std::string bad : {"0", "65536", "-1", ""}) {
+    EXPECT_FALSE(NodeAddressOf("", bad, "redis://10.0.0.5:6").ok()) << bad;
+  }
+  EXPECT_FALSE(NodeAddressOf("?", "7", "redis://10.0.0.5:6").ok());
+}
+
+// Redis's own words for {hf}, so that a slip in the tag or in the arithmetic is seen without a Redis.
+TEST(RedisPlaceTest, OurStreamsLieInSlot3811) { EXPECT_EQ(SlotOf(kClusterTag), 3811); }
+
 }  // namespace
 }  // namespace holdfast::backend
