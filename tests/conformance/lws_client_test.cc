@@ -317,6 +317,19 @@ TEST_F(LwsClientTest, ReportsAClosedPortAndAnUnknownNameOutsideConnect) {
   EXPECT_EQ(peer_.end.why, ClientClose::kConnectFailed);
 }
 
+// No route, as without a network: the end is there before anybody waits, and whoever said how long to wait did not know.
+TEST_F(LwsClientTest, DoesNotWaitOnceItHasReportedADialThatFailedAtOnce) {
+  for (int i = 0; i < 3; ++i)
+    client_->Service(milliseconds(20));  // a new one has its own things to do
+  Dial("ws://224.0.0.1:1", "/echo");     // ENETUNREACH of TCP, always
+  EXPECT_EQ(peer_.closed, 0);
+  const auto start = std::chrono::steady_clock::now();
+  client_->Service(seconds(20));
+  EXPECT_EQ(peer_.closed, 1);
+  EXPECT_EQ(peer_.end.why, ClientClose::kConnectFailed);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, seconds(10));
+}
+
 TEST_F(LwsClientTest, BindsToTheSourceAddressAskedFor) {
   LwsClient::Options options;
   options.ipv4_only = true;

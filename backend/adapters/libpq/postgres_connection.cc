@@ -154,10 +154,13 @@ Status PostgresConnection::Introduce() {
   }
   const std::string idle = std::string("SET idle_in_transaction_session_timeout = '") +
                            options_.idle_in_transaction + "'";
-  for (const char* const sql :
-       {"SET synchronous_commit = on", "SET statement_timeout = '4s'", "SET lock_timeout = '2s'",
-        idle.c_str(), "SET tcp_keepalives_idle = 5", "SET tcp_keepalives_interval = 2",
-        "SET tcp_keepalives_count = 2", "SET client_min_messages = error"}) {
+  for (
+      const char* const sql :
+      {"SET synchronous_commit = on", "SET statement_timeout = '4s'", "SET lock_timeout = '2s'",
+       idle.c_str(), "SET tcp_keepalives_idle = 5", "SET tcp_keepalives_interval = 2",
+       "SET tcp_keepalives_count = 2",
+       // Keepalives say nothing while an answer of the server's is on its way to who is gone: then this ends the session.
+       "SET tcp_user_timeout = 9000", "SET client_min_messages = error"}) {
     HF_TRY(Ask(sql));
   }
   HF_ASSIGN_OR_RETURN(const PostgresResult safe, Ask("SELECT current_setting('fsync')::bytea"));

@@ -118,15 +118,19 @@ Result<LwsClientConnection*> LwsClientLoop::Connect(const LwsClientTarget& targe
 void LwsClientLoop::Service(Duration timeout) {
   // A dial that failed at once is reported here, not from inside Connect().
   const auto report = [this] {
+    bool reported = false;
     for (std::size_t i = 0; i < connections_.size();) {
       if (!connections_[i]->ReportEnd()) {
         ++i;
         continue;
       }
+      reported = true;
       connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(i));
     }
+    return reported;
   };
-  report();
+  // How long to wait was said by somebody who did not know of that: he is asked again.
+  if (report()) return;
   // lws waits for its own timers only: ours is one of them. It cuts microseconds off to whole
   // milliseconds, so just under the next one makes poll() wait exactly `timeout`.
   const auto wait = std::max<lws_usec_t>(timeout.count(), 0) * LWS_US_PER_MS + 999;

@@ -146,7 +146,8 @@ class LwsClient {
 
   virtual Result<LwsClientConnection*> Connect(const LwsClientTarget& target,
                                                LwsClientDelegate& delegate) = 0;
-  // Runs the loop once: waits for network, a watched descriptor, Wake(), or until `timeout`.
+  // Runs the loop once: waits for network, a watched descriptor, Wake(), or until `timeout`. Does not wait when it has
+  // the end of a dial to report that failed at once.
   virtual void Service(Duration timeout) = 0;
   // Service() also returns, and calls `on_readable`, when this descriptor is readable or its other
   // end is gone. The descriptor stays the caller's. At most 8.

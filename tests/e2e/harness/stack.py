@@ -172,6 +172,8 @@ class Stack:
         self.gateways = gateways
         self.keys = keys
         self.backend_env = {}  # more environment for holdfastd
+        self.host = "127.0.0.1"    # where it is reached
+        self.backend_prefix = ()   # words before its program: nsenter, ...
 
     # --- set up ----------------------------------------------------------------------------------
     def env(self, **more):
@@ -192,14 +194,14 @@ class Stack:
         return self
 
     def init_argv(self, scheme="wss"):
-        return ["init", "--dir", self.fleet, "--server", f"{scheme}://127.0.0.1:{self.agent_port}",
-                "--api", f"{scheme}://127.0.0.1:{self.api_port}",
-                "--admin", f"127.0.0.1:{self.admin_port}"]
+        return ["init", "--dir", self.fleet, "--server", f"{scheme}://{self.host}:{self.agent_port}",
+                "--api", f"{scheme}://{self.host}:{self.api_port}",
+                "--admin", f"{self.host}:{self.admin_port}"]
 
     def start(self):
         with open(self.log, "ab") as log:
             self.backend = subprocess.Popen(
-                [BIN / "holdfastd", "--dir", self.fleet], env=self.env(**self.backend_env), stdout=log,
+                [*self.backend_prefix, BIN / "holdfastd", "--dir", self.fleet], env=self.env(**self.backend_env), stdout=log,
                 stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
                 preexec_fn=self.before_exec)
         self.wait_ready()
@@ -270,7 +272,7 @@ class Stack:
                  every=0.2)
 
     def admin_url(self, path):
-        return f"http://127.0.0.1:{self.admin_port}{path}"
+        return f"http://{self.host}:{self.admin_port}{path}"
 
     def metrics(self):
         """{name or name{labels}: value}, and the sum over labels under the bare name."""
