@@ -40,20 +40,23 @@ SUITES = {
 
 
 def base_tree(cache, suite="bookworm"):
-    """Made once for each list of packages; debootstrap takes about a minute."""
+    """Made once for each list of packages; debootstrap takes about a minute. It has its name when it is whole."""
     include = SUITES[suite]
     tree = cache / f"{suite}-{hashlib.sha256(include.encode()).hexdigest()[:8]}"
+    begun = cache / f"{suite}.begun"
     for other in cache.glob(f"{suite}-????????"):
         if other != tree:
             shutil.rmtree(other)  # of another list
-    if not (tree / "etc/debian_version").exists():
-        shutil.rmtree(tree, ignore_errors=True)
+    if not tree.exists():
+        shutil.rmtree(begun, ignore_errors=True)  # of a run that was ended in its middle
         print(f"  debootstrap {suite} (a minute, once) ...", flush=True)
-        done = subprocess.run(["debootstrap", "--variant=minbase", f"--include={include}", suite.split("-")[0], tree],
-                              capture_output=True, text=True, check=False)
+        # In mounts of its own: the /proc that it mounts there goes with it, however it ends.
+        done = subprocess.run(["unshare", "--mount", "debootstrap", "--variant=minbase", f"--include={include}",
+                               suite.split("-")[0], begun], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            shutil.rmtree(tree, ignore_errors=True)
+            shutil.rmtree(begun, ignore_errors=True)
             raise SystemExit(f"debootstrap {suite} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        begun.rename(tree)
     return tree
 
 
