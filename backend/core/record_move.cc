@@ -102,6 +102,7 @@ Result<MovedRecord> MoveRecord(RecordRows& from, RecordRows& to, const MoveOptio
   for (std::size_t i = 0; i < kRecordTables.size(); ++i) {
     HF_TRY(mover.Compare(kRecordTables[i], out.rows[i]));
   }
+  if (options.on_commit) options.on_commit();
   HF_TRY(to.Commit());
   return out;
 }

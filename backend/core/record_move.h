@@ -27,6 +27,8 @@ struct MoveOptions {
   // "copying" or "comparing", and the bytes of cells so far, of `total`; 0: not known.
   std::function<void(std::string_view doing, std::uint64_t bytes, std::uint64_t total)> on_progress;
   std::function<void(RecordTable table, const RecordRow& row)> on_row;  // each, as it is copied
+  // From here on an error does not say that the target has nothing: the answer to a commit may be what was lost.
+  std::function<void()> on_commit;
 };
 
 Result<MovedRecord> MoveRecord(RecordRows& from, RecordRows& to, const MoveOptions& options);

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -83,9 +84,10 @@ class NewLedger {
   const std::string state_dir_, path_;
 };
 
-Result<std::unique_ptr<RecordRows>> OpenPostgres(const std::string& url, const StopRequest& stop) {
+Result<std::unique_ptr<RecordRows>> OpenPostgres(const std::string& url,
+                                                 std::function<bool()> stop) {
   const std::string name = "holdfastd migrate-store " + std::to_string(std::random_device()());
-  return OpenPostgresRows(url, name, [&stop] { return stop.came(); });
+  return OpenPostgresRows(url, name, std::move(stop));
 }
 
 bool IsThere(const std::string& path) {
@@ -93,9 +95,9 @@ bool IsThere(const std::string& path) {
   return ::lstat(path.c_str(), &info) == 0;
 }
 
-Result<std::unique_ptr<RecordRows>> OpenSource(const Config& config, const StopRequest& stop) {
+Result<std::unique_ptr<RecordRows>> OpenSource(const Config& config, std::function<bool()> stop) {
   if (!config.store_url.empty()) {
-    auto rows = OpenPostgres(config.store_url, stop);
+    auto rows = OpenPostgres(config.store_url, std::move(stop));
     if (!rows.ok()) return std::move(rows).error().In(config.file + ": store.url");
     return rows;
   }
@@ -107,11 +109,19 @@ Result<std::unique_ptr<RecordRows>> OpenSource(const Config& config, const StopR
 Status CheckTarget(const Config& config, const std::string& to) {
   if (to == kToFile) {
     const std::string ledger = config.state_dir + "/ledger.db";
+    // SQLite would take what belongs to an older ledger for the new one's.
+    for (const char* const part : {"-wal", "-journal"}) {
+      if (IsThere(ledger) || !IsThere(ledger + part)) continue;
+      return Error{Code::kExists, ledger + part +
+                                      " is there, of an older ledger: nothing was changed; put it "
+                                      "where that one is"};
+    }
     if (!IsThere(ledger)) return Ok();
     return Error{Code::kExists,
                  ledger + " is there already: nothing was changed" +
                      (config.store_url.empty() ? "; and it is the record, as store.url is empty"
-                                               : "; move it away first, if it is an old one")};
+                                               : "; move it away first, if it is an old one, and "
+                                              "ledger.db-wal with it")};
   }
   const Status good = CheckStoreUrl(to);
   if (!good.ok())
@@ -154,11 +164,15 @@ Result<int> MigrateStore(const Config& config, const std::string& to) {
   if (!lock.ok()) {
     return std::move(lock).error().In("a holdfastd uses " + config.state_dir + "; stop it first");
   }
-  HF_ASSIGN_OR_RETURN(std::unique_ptr<RecordRows> from, OpenSource(config, stop));
+  HF_ASSIGN_OR_RETURN(std::unique_ptr<RecordRows> from,
+                      OpenSource(config, [&stop] { return stop.came(); }));
 
   std::optional<NewLedger> ledger;
   if (to == kToFile) ledger.emplace(config.state_dir);
-  auto target = ledger ? OpenSqliteRows(ledger->path()) : OpenPostgres(to, stop);
+  // A commit that is on its way is waited for: who gives it up does not know what he has.
+  bool committing = false;
+  const auto stops = [&stop, &committing] { return stop.came() && !committing; };
+  auto target = ledger ? OpenSqliteRows(ledger->path()) : OpenPostgres(to, stops);
   if (!target.ok()) return std::move(target).error().In("--to");
 
   NamedOutputs outputs;
@@ -175,11 +189,18 @@ Result<int> MigrateStore(const Config& config, const std::string& to) {
     if (table != RecordTable::kDeliveries) return;
     outputs.Take(config.state_dir, ReadDelivery(RecordRowView(row)));
   };
+  options.on_commit = [&committing] { committing = true; };
   auto moved = MoveRecord(*from, *target.value(), options);
   progress.reset();
   if (!moved.ok()) {
     Error why = std::move(moved).error();
     if (why.code == Code::kExists) return std::move(why).In("--to");
+    if (committing && !ledger) {
+      why.message +=
+          "; the answer to the commit was lost: all of it is there, or nothing. Ask again, the same "
+          "way: that it has rows already means that all of it is there";
+      return why;
+    }
     return stop.came() ? Error{Code::kCancelled, "interrupted: nothing was changed"}
                        : std::move(why);
   }

@@ -37,6 +37,10 @@ class MoveCase(StackTest):
                                 env=self.stack.env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 stdin=subprocess.DEVNULL)
 
+    def synchronous_standby(self, name):
+        self.postgres.say(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
+        self.postgres.say("SELECT pg_reload_conf()")
+
     def serve_from(self, url):
         config = self.stack.fleet / "server/holdfastd.toml"
         config.write_text(set_key(config.read_text(), "store", "url", url))
@@ -187,6 +191,22 @@ class RefusalTest(MoveCase):
             wait_for(lambda: self.rows_there() == 0, 10, "rows")
             self.assertEqual(self.ledger_sum(), old)
 
+        # A commit that is on its way is waited for: whoever gave it up would not know what he has.
+        moving = self.begin(self.postgres.url)
+        wait_for(lambda: self.postgres.say("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%migrate%' AND "
+                                           "query LIKE 'INSERT INTO audit%'") != "0", 30, "no row yet", every=0.02)
+        self.synchronous_standby("slow")
+        wait_for(lambda: self.postgres.say("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%migrate%' AND "
+                                           "wait_event = 'SyncRep'") != "0", 60, "no commit yet")
+        moving.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        self.assertIsNone(moving.poll())
+        self.synchronous_standby("")
+        out, err = moving.communicate(timeout=60)
+        self.assertEqual(moving.returncode, 0, (out, err))
+        self.assertIn(b"every row compared", out)
+        self.postgres.say("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
         begun = time.monotonic()
         self.move(self.postgres.url)
         print(f"{MANY} rows copied and compared, to PostgreSQL: {time.monotonic() - begun:.1f} s")
@@ -195,6 +215,11 @@ class RefusalTest(MoveCase):
         kept = self.state / "ledger.db"
         kept.rename(self.state / "kept")
         there = self.rows_there()
+        # What a killed holdfastd left beside its ledger is not the new one's.
+        log = self.state / "ledger.db-wal"
+        log.write_bytes(b"of the old one")
+        self.assertIn("of an older ledger", self.move("file", expect=1).err)
+        log.unlink()
         for sig in (signal.SIGINT, signal.SIGKILL):
             moving = self.begin("file")
             wait_for(lambda: (self.state / "ledger.db.moving").exists() and
