@@ -1,6 +1,7 @@
 #include "backend/control/control_process.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "backend/adapters/linux/clocks.h"
@@ -109,10 +110,22 @@ Result<Store*> ControlProcess::OpenSqlite() {
 }
 
 Result<Store*> ControlProcess::OpenPostgres() {
-  HF_ASSIGN_OR_RETURN(
-      record_, OpenPostgresStore(config_.store_url, "holdfast " + identity_.instance, [this] {
-        if (!streams_) worker_->StillStarts();
-      }));
+  constexpr std::size_t kMaxNumberBytes = 32;
+  const std::string file = config_.run_dir() + "/record.epoch";
+  const auto last = ReadWholeFile(file, kMaxNumberBytes);
+  std::uint64_t last_epoch = 0;  // also for what is no number
+  if (last.ok()) {
+    std::from_chars(last.value().data(), last.value().data() + last.value().size(), last_epoch);
+  }
+  HF_ASSIGN_OR_RETURN(record_, OpenPostgresStore(
+                                   config_.store_url, "holdfast " + identity_.instance,
+                                   [this] {
+                                     if (!streams_) worker_->StillStarts();
+                                   },
+                                   last_epoch));
+  // Without it the next control takes a session that this one left behind for another holdfastd's.
+  const Status kept = ReplaceFile(file, std::to_string(record_->epoch()));
+  if (!kept.ok()) log_.Write(LogLine(LogLevel::kWarn, "epoch_not_kept").Err(kept.error()));
   return record_.get();
 }
 

@@ -121,7 +121,7 @@ Status CheckTarget(const Config& config, const std::string& to) {
                  ledger + " is there already: nothing was changed" +
                      (config.store_url.empty() ? "; and it is the record, as store.url is empty"
                                                : "; move it away first, if it is an old one, and "
-                                              "ledger.db-wal with it")};
+                                                 "ledger.db-wal with it")};
   }
   const Status good = CheckStoreUrl(to);
   if (!good.ok())
@@ -197,7 +197,8 @@ Result<int> MigrateStore(const Config& config, const std::string& to) {
     if (why.code == Code::kExists) return std::move(why).In("--to");
     if (committing && !ledger) {
       why.message +=
-          "; the answer to the commit was lost: all of it is there, or nothing. Ask again, the same "
+          "; the answer to the commit was lost: all of it is there, or nothing. Ask again, the "
+          "same "
           "way: that it has rows already means that all of it is there";
       return why;
     }

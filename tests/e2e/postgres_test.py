@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The record in PostgreSQL, and PostgreSQL crashing and restarted under load: nothing that was accepted is lost, nothing done twice,
 the API says UNAVAILABLE meanwhile, and all goes on by itself."""
+import os
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ from harness.stack import BIN, Stack, set_key
 
 RECOVERY_SECONDS = 20
 DOWN_SECONDS = 1.5
+STUCK_SECONDS = 12  # twice what a lock that another one has is asked for
 
 
 class PostgresTest(StackTest):
@@ -72,6 +74,27 @@ class PostgresTest(StackTest):
         wait_for(lambda: [p for p in self.stack.processes("control") if p.pid != old.pid], RECOVERY_SECONDS, "no new one")
         self.stack.wait_online(self.agent)
         self.test_commands_go_through_it_and_no_ledger_is_made()
+
+    def test_a_session_that_hangs_in_the_server_is_no_other_holdfastd(self):
+        """As on a disk that stands still, and with control killed meanwhile: links stay, and all goes on when it moves again."""
+        asked = lambda: self.stack.holdfast("query", self.agent.id, "SELECT 1 AS one", expect=None, timeout=60).status == 0
+        gateways = [p.pid for p in self.stack.processes("gateway")]
+        stuck = int(self.postgres.say("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'holdfast %'"))
+        os.kill(stuck, signal.SIGSTOP)
+        try:
+            self.assertFalse(asked())
+            time.sleep(STUCK_SECONDS)
+            self.stack.processes("control")[0].kill()
+            time.sleep(STUCK_SECONDS)
+            self.assertIsNone(self.stack.backend.poll())
+        finally:
+            os.kill(stuck, signal.SIGCONT)
+        began = time.monotonic()
+        wait_for(asked, RECOVERY_SECONDS, self.stack.logs)
+        print(f"answered {time.monotonic() - began:.1f} s after it moved again")
+        self.assertEqual([p.pid for p in self.stack.processes("gateway")], gateways)
+        self.assertNotIn("event=record_taken", self.stack.log.read_text())
+        self.assertIn("has not ended yet in PostgreSQL", self.stack.log.read_text())
 
     def test_backup_points_to_pg_dump(self):
         reply = self.holdfastd("backup", "--dir", self.stack.fleet, self.stack.dir / "no.tar")

@@ -187,11 +187,26 @@ Status PostgresConnection::TakeLock(milliseconds at_most) {
     if (Clock::now() >= until) break;
     (void)::poll(nullptr, 0, static_cast<int>(kPause.count()));
   }
+  const bool is_held_by_remains = IsHeldByRemains();
   connection_.reset();
+  if (is_held_by_remains) {
+    return Error{Code::kUnavailable,
+                 "store: a session of this holdfastd has not ended yet in PostgreSQL, which may be "
+                 "waiting for its disk or a standby"};
+  }
   return Error{
       Code::kExists,
       "store: another control has this record open (its advisory lock is held); one fleet, "
       "one running holdfastd"};
+}
+
+// Another holdfastd raises the epoch right after it got the lock.
+bool PostgresConnection::IsHeldByRemains() {
+  const std::uint64_t ours = epoch_ != 0 ? epoch_ : options_.last_epoch;
+  if (ours == 0) return false;
+  const auto owner = Ask("SELECT epoch FROM holdfast_owner");
+  return owner.ok() && PQntuples(owner.value().get()) == 1 &&
+         PostgresRow(owner.value().get(), 0).Number(0) == ours;
 }
 
 Status PostgresConnection::Migrate(std::span<const char* const> steps) {

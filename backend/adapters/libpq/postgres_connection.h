@@ -66,6 +66,9 @@ class PostgresConnection {
         nullptr;  // asked while an answer is awaited: true gives the session up
     std::chrono::milliseconds answer_wait = kAnswerWait;
     const char* idle_in_transaction = "10s";
+    // The record's epoch when a process of ours had it last; 0: not known. While it is still that, whoever holds the
+    // lock is a session that we have left behind.
+    std::uint64_t last_epoch = 0;
   };
   using OnRow = std::function<void(const PostgresRow&)>;
 
@@ -86,6 +89,8 @@ class PostgresConnection {
   // Another control took the record, or it has a turn that ours does not know of: nothing more is read or written.
   // The process must end; the next one loads what is there.
   const std::optional<Error>& must_reload() const { return must_reload_; }
+  // Of the record since this one took it over.
+  std::uint64_t epoch() const { return epoch_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -97,7 +102,9 @@ class PostgresConnection {
   Status Ensure();
   Status Connect(std::chrono::milliseconds at_most);
   Status Introduce();
+  // kExists: another one has it; kUnavailable: what we have left behind has it still.
   Status TakeLock(std::chrono::milliseconds at_most);
+  bool IsHeldByRemains();
   Status Migrate(std::span<const char* const> steps);
   Status TakeOver();
   Status StillOwner();

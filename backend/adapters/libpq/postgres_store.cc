@@ -138,6 +138,7 @@ class PostgresStore final : public PostgresRecord {
  public:
   explicit PostgresStore(std::unique_ptr<PostgresConnection> db) : db_(std::move(db)) {}
 
+  std::uint64_t epoch() const override { return db_->epoch(); }
   Result<std::vector<AgentRow>> LoadAgents() override {
     return Long<AgentRow>(Sql::kLoadAgents, ReadAgent<PostgresRow>);
   }
@@ -272,10 +273,16 @@ Result<std::string> PostgresStore::ReadInline(const Digest& digest, const AgentI
 
 Result<std::unique_ptr<PostgresRecord>> OpenPostgresStore(const std::string& url,
                                                           const std::string& name,
-                                                          std::function<void()> on_progress) {
-  HF_ASSIGN_OR_RETURN(std::unique_ptr<PostgresConnection> db,
-                      PostgresConnection::Open({url, name, std::move(on_progress)},
-                                               kPostgresSchemaSteps, kStatements));
+                                                          std::function<void()> on_progress,
+                                                          std::uint64_t last_epoch) {
+  PostgresConnection::Options options;
+  options.url = url;
+  options.name = name;
+  options.on_progress = std::move(on_progress);
+  options.last_epoch = last_epoch;
+  HF_ASSIGN_OR_RETURN(
+      std::unique_ptr<PostgresConnection> db,
+      PostgresConnection::Open(std::move(options), kPostgresSchemaSteps, kStatements));
   return std::unique_ptr<PostgresRecord>(std::make_unique<PostgresStore>(std::move(db)));
 }
 

@@ -11,6 +11,7 @@
 // Design:    docs/decisions/0130-the-record-in-postgresql.md
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,10 +27,14 @@ class PostgresRecord : public Store {
   virtual void Keep() = 0;
   // Why this process must end: it is fenced off, or its memory is behind the record.
   virtual std::optional<Error> must_reload() const = 0;
+  // Of the record since this process took it over: for the next process of this host.
+  virtual std::uint64_t epoch() const = 0;
 };
-// `name` tells this process from all others; `on_progress` as OpenSqliteStore().
+// `name` tells this process from all others; `on_progress` as OpenSqliteStore(); `last_epoch`: epoch() of the last
+// process of this host, 0 if not known.
 Result<std::unique_ptr<PostgresRecord>> OpenPostgresStore(
-    const std::string& url, const std::string& name, std::function<void()> on_progress = nullptr);
+    const std::string& url, const std::string& name, std::function<void()> on_progress = nullptr,
+    std::uint64_t last_epoch = 0);
 
 // In words for check-config and for a start: Ok, or what stands in the way. `must_be_free`: a control that has it
 // open is in the way, too.
